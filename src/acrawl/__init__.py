@@ -1,0 +1,1 @@
+"""acrawl: an asyncio distributed crawler framework."""

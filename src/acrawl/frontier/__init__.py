@@ -1,0 +1,1 @@
+"""What to fetch next, and when: durable queues, leases, host clocks and the ledger (runs in the master)."""

@@ -1,0 +1,112 @@
+"""The contract of a frontier: what to fetch next, and when.
+
+A request is in exactly one state: *queued*, *leased*, or *done* with one recorded outcome. One suite
+(``tests/contracts/frontier.py``) holds every engine to what is written here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from acrawl.outcome import Audit, Item, Outcome, Receipt, Snapshot, Story
+from acrawl.request import Sealed
+from acrawl.ticket import Batch
+
+#: Says why a discovered request does not belong to the crawl (one word: offsite, depth ...), or "" when it does.
+Gate = Callable[[Sealed], str]
+
+
+class Delivery(Protocol):
+    """One entry of the outbox."""
+
+    @property
+    def id(self) -> int:
+        """Grows with the order of commits; never used again."""
+
+    @property
+    def item_id(self) -> str:
+        """The same through every restart: hash of job, request, visit and place in the outcome."""
+
+    @property
+    def url(self) -> str:
+        """The page that made it."""
+
+    @property
+    def item(self) -> Item:
+        """What was made."""
+
+
+class Leasing(Protocol):
+    """The part of a frontier that workers see, directly or over the queues. All calls are batched."""
+
+    async def lease(self, worker: str, n: int, wait: float) -> Batch:
+        """Hand out at most ``n`` leases, each to be started no earlier than its ticket says.
+
+        Waits up to ``wait`` seconds until something may start; an empty batch means nothing may. A lease lives for
+        ``Batch.seconds`` and is lost unless renewed; a lost request is queued again. Not idempotent: an answer that
+        never arrives is a set of leases that will be lost.
+        """
+
+    async def renew(self, worker: str, epoch: int, held: Mapping[int, bool]) -> list[int]:
+        """Prolong leases: ``{token: has it started}``. Returns the tokens that are no longer the worker's.
+
+        Does not wait; idempotent. Nothing is prolonged under a wrong epoch: then all tokens come back.
+        """
+
+    async def report(self, worker: str, epoch: int, outcomes: Sequence[Outcome]) -> Receipt:
+        """End leases and take what came of them, each outcome in one atomic step; returns once it is durable.
+
+        Idempotent: a repeated report, a late one and one of another epoch change nothing and are counted as stale.
+        A slot at the host is free as soon as the outcome arrives, before the commit.
+        """
+
+    async def release(self, worker: str, epoch: int, tokens: Sequence[int]) -> None:
+        """Give leases back unfetched; they are queued at once, at their old place. Idempotent."""
+
+
+class Frontier(Leasing, Protocol):
+    """The whole contract, as the master sees it."""
+
+    async def add(self, requests: Sequence[Sealed], *, seeds: int | None = None) -> int:
+        """Admit discovered requests; returns how many were new. Durable when it returns; idempotent by fingerprint.
+
+        ``seeds`` commits, in the same step, how many seeds have been taken from the spider so far.
+        Those the gate keeps out are recorded as excluded.
+        """
+
+    async def adopt(self, worker: str, epoch: int, tokens: Sequence[int]) -> list[int]:
+        """A worker has come back: bind the leases it still holds to it again; returns the tokens it must drop."""
+
+    async def lost(self, worker: str) -> int:
+        """A worker is gone for good: queue its leases again; returns how many."""
+
+    async def outbox(self, n: int) -> list[Delivery]:
+        """The next ``n`` undelivered items, oldest first; empty means none now. Does not remove them; idempotent."""
+
+    async def done(self, ids: Sequence[int], marks: Mapping[str, int] | None = None) -> None:
+        """Remove delivered items and record each feed's committed length, in one step. Idempotent."""
+
+    async def marks(self) -> dict[str, int]:
+        """The committed length of each feed."""
+
+    async def seeds(self) -> int | None:
+        """How many seeds have been taken from the spider; None once they are exhausted."""
+
+    async def seeds_exhausted(self) -> None:
+        """The spider has no more seeds. Durable; idempotent."""
+
+    async def stop(self, reason: str) -> int:
+        """Record everything still queued as ``excluded(reason)`` in one step; leases go on. Returns how many."""
+
+    async def snapshot(self) -> Snapshot:
+        """Where the crawl stands, read from the structures in one step."""
+
+    async def explain(self, url: str) -> Story:
+        """All that is known about a URL; state ``unknown`` if it was never discovered."""
+
+    async def audit(self) -> Audit:
+        """Count the books from the storage itself, not from any counter."""
+
+    async def close(self) -> None:
+        """Commit what is pending and let go of the storage; leases are forgotten and queued again at the next start."""

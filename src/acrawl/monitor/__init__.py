@@ -1,0 +1,1 @@
+"""What is happening, for people (runs in the master)."""

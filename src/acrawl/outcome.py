@@ -1,0 +1,143 @@
+"""What came of a lease, and what the frontier says about itself."""
+
+from __future__ import annotations
+
+import msgspec
+
+from acrawl.request import Sealed
+
+#: How an outcome ends a lease.
+FETCHED = "fetched"
+FAILED = "failed"
+EXCLUDED = "excluded"
+RETRY = "retry"
+RELEASED = "released"
+#: Only the frontier ends a request so: it took too many workers with it.
+QUARANTINED = "quarantined"
+
+
+class HostFacts(msgspec.Struct, frozen=True, array_like=True):
+    """What a worker learned about a host while it fetched.
+
+    ``pause`` asks that nobody starts anything there for so many seconds (429, 503, Retry-After). ``rules`` is what the
+    host's robots.txt says to us, encoded; with it ``crawl_delay`` and ``sitemaps``.
+    """
+
+    pause: float = 0.0
+    rules: bytes | None = None
+    crawl_delay: float | None = None
+    sitemaps: list[str] = []
+
+
+class Item(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Something for the outbox: ``kind`` is ``item``, ``file`` or ``sightings``; ``body`` is msgpack."""
+
+    kind: str
+    body: bytes
+
+
+class FileFact(msgspec.Struct, frozen=True):
+    """A saved file, as its worker stored it: the body of an `Item` of kind ``file``.
+
+    ``sha256`` is in hexadecimal; ``type``, ``width`` and ``height`` are read from the bytes (empty and 0 if unknown);
+    ``name`` is what the server called it; ``where`` names the worker that kept the bytes for itself.
+    """
+
+    url: str
+    sha256: str
+    size: int
+    type: str = ""
+    width: int = 0
+    height: int = 0
+    name: str = ""
+    where: str = ""
+
+
+class Outcome(msgspec.Struct, frozen=True, array_like=True):
+    """What a worker reports for one lease.
+
+    ``reason`` is one word for the ledger, ``detail`` a text for people (a traceback). ``http_status`` is 0 without an
+    answer; ``size`` counts body bytes; ``seconds`` is the time it took and ``ago`` how long ago it started, both by the
+    worker's clock. ``delay`` is when to retry. All of it takes effect in one step, or none.
+    """
+
+    token: int
+    status: str
+    reason: str = ""
+    detail: str = ""
+    http_status: int = 0
+    size: int = 0
+    seconds: float = 0.0
+    ago: float = -1.0
+    delay: float = 0.0
+    requests: list[Sealed] = []
+    items: list[Item] = []
+    host: HostFacts | None = None
+
+
+class Receipt(msgspec.Struct, frozen=True, array_like=True):
+    """The answer to a report: how many leases it ended, and how many were not (or no longer) the worker's."""
+
+    accepted: int
+    stale: int = 0
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """Where the crawl stands, read in one step. ``finished``: seeds exhausted, nothing queued, leased or undelivered."""
+
+    discovered: int = 0
+    duplicates: int = 0
+    queued: int = 0
+    leased: int = 0
+    fetched: int = 0
+    failed: int = 0
+    excluded: int = 0
+    quarantined: int = 0
+    retries: int = 0
+    undelivered: int = 0
+    delivered: int = 0
+    bytes: int = 0
+    hosts: int = 0
+    finished: bool = False
+    reasons: dict[str, int] = {}
+    """Ends by ``status(reason)``."""
+
+
+class Story(msgspec.Struct, frozen=True):
+    """All that is known about one URL; ``state`` is ``unknown``, ``queued``, ``leased`` or how it ended."""
+
+    url: str
+    state: str
+    reason: str = ""
+    detail: str = ""
+    http_status: int = 0
+    size: int = 0
+    seconds: float = 0.0
+    attempts: int = 0
+    depth: int = 0
+    found_on: str = ""
+    ended_at: float = 0.0
+
+
+class Audit(msgspec.Struct, frozen=True):
+    """The books: ``problems`` is empty when every request is in exactly one state and every item accounted for."""
+
+    discovered: int
+    queued: int
+    done: int
+    problems: list[str] = []
+
+
+class Sighting(msgspec.Struct, frozen=True, array_like=True):
+    """Where an image was named: its URL, the text that stands for it, and how it was named (``img``, ``css`` ...)."""
+
+    url: str
+    alt: str = ""
+    source: str = ""
+
+
+class Sightings(msgspec.Struct, frozen=True, array_like=True):
+    """All images one page names: the body of an `Item` of kind ``sightings``. Callbacks may give it like an item."""
+
+    page: str
+    images: list[Sighting]

@@ -1,0 +1,1 @@
+"""The manager-served queues between the master and its workers."""

@@ -1,0 +1,87 @@
+"""What master and workers say to each other besides batches and outcomes."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import msgspec
+
+from acrawl.outcome import Outcome, Receipt, Snapshot, Story
+from acrawl.ticket import Batch
+
+
+class Hello(msgspec.Struct, frozen=True):
+    """A worker's first words on a connection, repeated after every reconnect.
+
+    ``worker`` is unique (host-pid-random). ``held`` are the tokens it still works on under ``epoch``.
+    ``spider_sha256`` is that of its spider's source; both must equal the master's.
+    """
+
+    worker: str
+    version: str
+    spider: str
+    spider_sha256: str
+    epoch: int = 0
+    held: list[int] = []
+
+
+class Welcome(msgspec.Struct, frozen=True):
+    """The master's answer. ``dropped`` are held tokens the worker must abandon.
+
+    ``settings`` is the master's whole resolved configuration; ``secret`` keys the fingerprints of this job.
+    ``files`` is the master's folder for saved files; a worker that can read ``nonce`` from ``nonce_file`` in it shares
+    the disk and stores there itself.
+    """
+
+    epoch: int
+    settings: dict[str, Any]
+    arguments: dict[str, str]
+    secret: bytes
+    dropped: list[int] = []
+    files: str = ""
+    nonce_file: str = ""
+    nonce: str = ""
+
+
+class Broker(Protocol):
+    """What the master offers to the queues; every call runs in the master's loop."""
+
+    async def hello(self, hello: Hello) -> Welcome:
+        """Let a worker in. Raises `VersionMismatch`."""
+
+    async def lease(self, worker: str, n: int, wait: float) -> Batch:
+        """See `acrawl.frontier.base.Leasing.lease`."""
+
+    async def renew(self, worker: str, epoch: int, held: dict[int, bool]) -> list[int]:
+        """See `acrawl.frontier.base.Leasing.renew`."""
+
+    async def report(self, worker: str, epoch: int, outcomes: list[Outcome]) -> Receipt:
+        """See `acrawl.frontier.base.Leasing.report`."""
+
+    async def release(self, worker: str, epoch: int, tokens: list[int]) -> None:
+        """See `acrawl.frontier.base.Leasing.release`."""
+
+    async def listen(self, worker: str, known: str, wait: float) -> str:
+        """Wait until the crawl's state differs from ``known`` (run, pause, drain, stop), then return it."""
+
+    async def chunk(self, worker: str, upload: str, offset: int, data: bytes, sha256: str) -> bool:
+        """Take a piece of a file from a worker that does not share the disk.
+
+        Pieces of one ``upload`` come in order; a repeated piece is ignored. The last one carries the ``sha256`` of
+        the whole and may be empty; False means that the bytes did not arrive as they were sent.
+        """
+
+    async def bye(self, worker: str) -> None:
+        """The worker has given everything back and ends. Idempotent."""
+
+    async def gone(self, worker: str) -> None:
+        """The worker's connection for leases has closed without a bye. Called by the queues, not by a peer."""
+
+    async def command(self, name: str) -> None:
+        """Steer the crawl: pause, resume, drain, stop. Raises `UsageError` for another word."""
+
+    async def snapshot(self) -> Snapshot:
+        """See `acrawl.frontier.base.Frontier.snapshot`."""
+
+    async def explain(self, url: str) -> Story:
+        """See `acrawl.frontier.base.Frontier.explain`."""

@@ -1,0 +1,139 @@
+"""A request: what a spider asks for, and the sealed form in which it travels and is queued."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from acrawl.errors import RequestError
+from acrawl.url import canonical, fingerprint, host_of
+
+Callback = Callable[..., Any]
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class Request(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One thing to fetch. Immutable; `replace` makes a changed copy.
+
+    ``url`` is absolute and is brought into the canonical form of `acrawl.url`. ``callback`` and ``errback`` are methods of the spider, given as the method or as its name; only the name travels.
+    ``meta`` and ``cb_kwargs`` are the user's and must consist of plain values (msgpack); the framework never reads
+    ``meta``. A higher ``priority`` goes first. ``save`` streams the body to the file store instead of memory.
+    ``not_before`` is seconds since the epoch. ``dont_filter`` skips the duplicate check, ``allow_offsite`` the scope.
+    ``hops`` counts the redirects that led here. Raises `RequestError`, naming the field, where it was made.
+    """
+
+    url: str
+    callback: str | None = None
+    method: str = "GET"
+    headers: dict[str, str] = {}
+    body: bytes = b""
+    cookies: dict[str, str] = {}
+    meta: dict[str, Any] = {}
+    encoding: str = "utf-8"
+    priority: int = 0
+    dont_filter: bool = False
+    errback: str | None = None
+    flags: list[str] = []
+    cb_kwargs: dict[str, Any] = {}
+    depth: int = 0
+    save: bool = False
+    not_before: float = 0.0
+    referrer: str = ""
+    allow_offsite: bool = False
+    hops: int = 0
+
+    def __post_init__(self) -> None:
+        self._put("url", _checked(self.url))
+        if self.callback is not None and self.callback.__class__ is not str:
+            self._put("callback", _method_name("callback", self.callback))
+        if self.errback is not None and self.errback.__class__ is not str:
+            self._put("errback", _method_name("errback", self.errback))
+        if self.body.__class__ is str:
+            self._put("body", str(self.body).encode(self.encoding))
+        if self.headers or self.meta or self.cb_kwargs or self.cookies or self.body:
+            self._check_travels()
+
+    def replace(self, **changes: Any) -> Request:
+        """Return a copy with some fields changed."""
+        return msgspec.structs.replace(self, **changes)
+
+    @property
+    def host(self) -> str:
+        """The politeness key (see `acrawl.url.host_of`)."""
+        return host_of(self.url)
+
+    def _put(self, field: str, value: Any) -> None:
+        msgspec.structs.force_setattr(self, field, value)
+
+    def _check_travels(self) -> None:
+        for field in ("headers", "cookies", "meta", "cb_kwargs", "body"):
+            try:
+                _encode(getattr(self, field))
+            except (TypeError, ValueError, OverflowError, RecursionError) as error:
+                raise RequestError(
+                    f"Request({self.url!r}): {field} cannot travel to another process: {error}; "
+                    "use plain values (str, int, float, bool, None, bytes, list, dict)"
+                ) from None
+        for name, value in self.headers.items():
+            if not isinstance(name, str) or not isinstance(value, str) or "\n" in value or "\r" in value:
+                raise RequestError(f"Request({self.url!r}): header {name!r} must be text on one line")
+
+
+def _checked(url: Any) -> str:
+    if not isinstance(url, str):
+        raise RequestError(f"Request(url={url!r}): the URL must be text")
+    return canonical(url)
+
+
+def _method_name(field: str, function: Any) -> str:
+    name = getattr(function, "__name__", "")
+    if getattr(function, "__self__", None) is None or not name.isidentifier():
+        raise RequestError(f"{field}={function!r}: give a method of the spider, or its name")
+    return name
+
+
+class Sealed(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A discovered request on its way into the frontier.
+
+    What the frontier decides by lies open; ``body`` is the request itself, opaque bytes that only the worker which
+    fetches it unseals. ``key`` is `acrawl.url.fingerprint`. A ``continuation`` is the target of the
+    redirect that is reported with it. ``excluded`` is a reason not to fetch it that its finder already knows.
+    """
+
+    key: bytes
+    host: str
+    url: str
+    body: bytes
+    priority: int = 0
+    depth: int = 0
+    not_before: float = 0.0
+    dont_filter: bool = False
+    allow_offsite: bool = False
+    continuation: bool = False
+    excluded: str = ""
+
+
+#: Opens `Sealed.body`. Raises `msgspec.DecodeError` for bytes that are no request.
+unseal = msgspec.msgpack.Decoder(Request).decode
+
+
+def seal(request: Request, secret: bytes, *, continuation: bool = False, excluded: str = "") -> Sealed:
+    """Close a request for the journey. ``secret`` is the job's, from the master."""
+    url = request.url
+    host = host_of(url)
+    return Sealed(
+        fingerprint(secret, host, url, request.method, request.body),
+        host,
+        url,
+        _encode(request),
+        request.priority,
+        request.depth,
+        request.not_before,
+        request.dont_filter,
+        request.allow_offsite,
+        continuation,
+        excluded,
+    )

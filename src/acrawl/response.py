@@ -1,0 +1,154 @@
+"""A response, as callbacks see it. Everything that costs is lazy and kept."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from typing import Any
+
+import msgspec
+from multidict import CIMultiDict
+
+from acrawl.outcome import FileFact
+from acrawl.parse.document import Document
+from acrawl.parse.links import Link, links
+from acrawl.parse.media import Image, images
+from acrawl.parse.selectors import Selector, SelectorList
+from acrawl.request import Callback, Request
+
+
+class Response:
+    """What a server answered to a request.
+
+    ``url`` is the URL that answered, ``body`` the decoded bytes (empty for a saved file, whose facts are in ``file``),
+    ``seconds`` the time from start to last byte.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        status: int = 200,
+        headers: CIMultiDict[str] | None = None,
+        body: bytes = b"",
+        request: Request | None = None,
+        seconds: float = 0.0,
+        file: FileFact | None = None,
+    ) -> None:
+        self.url = url
+        self.status = status
+        self.headers: CIMultiDict[str] = CIMultiDict() if headers is None else headers
+        self.body = body
+        self.request = Request(url) if request is None else request
+        self.seconds = seconds
+        self.file = file
+
+    def __repr__(self) -> str:
+        return f"<{self.status} {self.url}>"
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        """The request's ``meta``."""
+        return self.request.meta
+
+    @property
+    def cb_kwargs(self) -> dict[str, Any]:
+        """The request's ``cb_kwargs``."""
+        return self.request.cb_kwargs
+
+    @cached_property
+    def content_type(self) -> str:
+        """The media type of the Content-Type header, in lower case, without parameters; empty without one."""
+        return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+    @cached_property
+    def document(self) -> Document:
+        """The body, parsed at first use."""
+        return Document(self.body, self.url, self.headers.get("Content-Type", ""))
+
+    @property
+    def encoding(self) -> str:
+        """The character encoding: byte order mark, header, ``meta``, then detection."""
+        return self.document.encoding
+
+    @property
+    def text(self) -> str:
+        """The body as text; bytes that do not decode become U+FFFD. Never raises."""
+        return self.document.text
+
+    @property
+    def selector(self) -> Selector:
+        """The root of the document."""
+        return self.document.selector
+
+    def css(self, query: str) -> SelectorList:
+        """Select by CSS, with ``::text`` and ``::attr(name)``. Raises ValueError for a malformed query."""
+        return self.selector.css(query)
+
+    def xpath(self, query: str, **variables: Any) -> SelectorList:
+        """Select by XPath 1.0. Raises ValueError for a malformed query."""
+        return self.selector.xpath(query, **variables)
+
+    def json(self) -> Any:
+        """The body as JSON. Raises `msgspec.DecodeError` when it is none."""
+        return msgspec.json.decode(self.body)
+
+    def urljoin(self, href: str) -> str | None:
+        """Resolve a reference against the document's base; None for what must not be requested."""
+        return self.document.join(href)
+
+    def links(self) -> list[Link]:
+        """Every link to another page, in document order, absolute, without duplicates."""
+        return links(self.document)
+
+    def images(self) -> list[Image]:
+        """Every image the page names, wherever HTML and inline CSS can name one, absolute, without duplicates."""
+        return images(self.document)
+
+    def follow(self, url: str | Link | Selector, callback: Callback | str | None = None, **fields: Any) -> Request:
+        """Make a request for a reference found here; ``fields`` are those of `Request`.
+
+        Takes text, a `Link`, or a selected ``a``, ``link`` or attribute. Raises `RequestError` for what is no URL.
+        """
+        found = self.urljoin(_reference(url))
+        return Request(found or _reference(url), callback, referrer=self.url, **fields)  # type: ignore[arg-type]
+
+    def follow_all(
+        self,
+        urls: Iterable[str | Link | Selector] | None = None,
+        callback: Callback | str | None = None,
+        *,
+        css: str | None = None,
+        xpath: str | None = None,
+        **fields: Any,
+    ) -> Iterator[Request]:
+        """Make a request for each distinct reference; without ``urls``, ``css`` or ``xpath`` for each link of the page.
+
+        References that cannot be requested (``mailto:``, malformed) are passed over.
+        """
+        if urls is None:
+            urls = self.css(css) if css else self.xpath(xpath) if xpath else self.links()
+        join = self.document.join
+        for reference in dict.fromkeys(map(_reference, urls)):
+            url = join(reference)
+            if url is not None:
+                yield Request(url, callback, referrer=self.url, **fields)  # type: ignore[arg-type]
+
+    def download(self, url: str | Link | Selector, callback: Callback | str | None = None, **fields: Any) -> Request:
+        """Make a request whose body goes to the file store; it yields a file item, and the callback sees its facts."""
+        return self.follow(url, callback, save=True, **fields)
+
+    def save(self, path: str | pathlib.Path) -> None:
+        """Write the body to a file of your own. Blocks; for small bodies."""
+        pathlib.Path(path).write_bytes(self.body)
+
+
+def _reference(found: str | Link | Selector) -> str:
+    if isinstance(found, str):
+        return found
+    if isinstance(found, Link):
+        return found.url
+    if found.attrib:
+        return found.attrib.get("href") or found.attrib.get("src") or ""
+    return found.get() or ""

@@ -1,0 +1,148 @@
+"""Spiders: what the user writes, and how one is found."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import inspect
+import logging
+import pathlib
+import sys
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, ClassVar
+
+from acrawl.errors import SpiderError
+from acrawl.request import Request
+from acrawl.response import Response
+from acrawl.settings import Settings
+
+
+class Spider:
+    """Base of all spiders: subclass it, name it, say where to start and what to do with a response.
+
+    One instance lives in each process and they share nothing: `start` and `closed` run on the master, callbacks on the
+    workers. Callbacks are generators, async generators, coroutines or plain functions; they give items (dicts,
+    dataclasses, ``msgspec`` Structs) and requests. Arguments given with ``-a name=value`` become attributes.
+    """
+
+    name: str = ""
+    start_urls: list[str] | tuple[str, ...] = ()
+    allowed_domains: list[str] | tuple[str, ...] = ()
+    custom_settings: ClassVar[Mapping[str, Any]] = {}
+    settings: Settings
+
+    def __init__(self, **arguments: str) -> None:
+        for name, value in arguments.items():
+            setattr(self, name, value)
+
+    @property
+    def logger(self) -> logging.Logger:
+        """The logger of this spider."""
+        return logging.getLogger(f"acrawl.spider.{self.name}")
+
+    async def start(self) -> AsyncIterator[Request]:
+        """Yield the first requests. Runs on the master, at the pace of the crawl.
+
+        It must yield the same requests in the same order each time it runs: a resumed crawl goes on where it was.
+        """
+        for url in self.start_urls:
+            yield Request(url)
+
+    def parse(self, response: Response) -> Any:
+        """Handle a response whose request names no callback."""
+        raise NotImplementedError(f"{type(self).__name__} has no parse() and the request to {response.url} no callback")
+
+    def closed(self, reason: str) -> None:
+        """Called on the master when the crawl has ended; ``reason`` is ``finished``, a limit's name or ``stopped``."""
+
+
+class Source:
+    """Where a spider's class comes from: enough to load the same one in another process, and to tell if it differs.
+
+    ``spec`` is ``file.py``, ``file.py:Class``, ``package.module`` or ``package.module:Class``.
+    """
+
+    def __init__(self, spec: str) -> None:
+        self.spec = spec
+        self.cls = _load(spec)
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 of the source file, in hexadecimal: master and workers compare it."""
+        try:
+            path = inspect.getsourcefile(self.cls)
+        except TypeError:
+            path = None
+        return hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest() if path else ""
+
+    def make(self, arguments: Mapping[str, str], settings: Settings) -> Spider:
+        """Make the spider. Raises `SpiderError` when its constructor refuses the arguments."""
+        try:
+            spider = self.cls(**arguments)
+        except Exception as error:  # whatever a user's constructor raises: nothing has begun, nothing is lost
+            raise SpiderError(f"{self.spec}: {self.cls.__name__}({_as_call(arguments)}) failed: {error}") from error
+        spider.settings = settings
+        if not spider.name:
+            spider.name = self.cls.__name__.lower()
+        return spider
+
+
+def _as_call(arguments: Mapping[str, str]) -> str:
+    return ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+
+
+def load_spider(spec: str) -> type[Spider]:
+    """Load a spider class by ``file.py[:Class]`` or ``module[:Class]``. Raises `SpiderError`."""
+    return _load(spec)
+
+
+def _load(spec: str) -> type[Spider]:
+    place, _, name = spec.partition(":")
+    try:
+        module = _from_file(pathlib.Path(place)) if place.endswith(".py") else importlib.import_module(place)
+    except SyntaxError as error:
+        raise SpiderError(f"{error.filename}:{error.lineno}: {error.msg}") from None
+    except ModuleNotFoundError as error:
+        raise SpiderError(f"{spec}: no module named {error.name!r}; give a file.py or an importable module") from None
+    except SpiderError:
+        raise
+    except Exception as error:  # the user's module level code: nothing has begun, nothing is lost
+        raise SpiderError(f"{spec}: importing it failed: {type(error).__name__}: {error}") from error
+    classes = {cls.__name__: cls for cls in vars(module).values() if _is_own_spider(cls, module.__name__)}
+    if name:
+        if name not in classes:
+            raise SpiderError(f"{spec}: there is no Spider subclass {name!r}; found: {_listed(classes)}")
+        return classes[name]
+    if len(classes) != 1:
+        found = _listed(classes)
+        raise SpiderError(f"{spec}: expected one Spider subclass, found {found}; name one as {place}:Class")
+    return next(iter(classes.values()))
+
+
+def _listed(classes: Mapping[str, Any]) -> str:
+    return ", ".join(sorted(classes)) or "none"
+
+
+def _is_own_spider(cls: Any, module: str) -> bool:
+    return inspect.isclass(cls) and issubclass(cls, Spider) and cls is not Spider and cls.__module__ == module
+
+
+def _from_file(path: pathlib.Path) -> Any:
+    if not path.is_file():
+        raise SpiderError(f"{path}: no such spider file")
+    name = f"acrawl_spider_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise SpiderError(f"{path}: cannot be loaded as Python")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    folder = str(path.resolve().parent)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module

@@ -1,0 +1,54 @@
+"""What a worker is handed: leases, grouped by the host they burden.
+
+Politeness belongs to the lease: a ticket says how many of its requests may be under way at once and when the first
+may start, and the sum over all live tickets never exceeds what the host may bear.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Lease(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The right to fetch one request, until it is reported, given back, or not renewed in time.
+
+    ``token`` is random; a report under another token changes nothing. ``body`` is the sealed request (see
+    `acrawl.request.unseal`). ``attempt`` counts from 1. ``robots`` marks the host's robots.txt, which the frontier asks
+    for by itself and which is in no queue.
+    """
+
+    token: int
+    body: bytes
+    attempt: int = 1
+    robots: bool = False
+
+
+class Ticket(msgspec.Struct, frozen=True, array_like=True):
+    """Leases of one host, with the host's terms.
+
+    ``share`` is how many of *all* the worker's leases at this host may be under way at once; the latest ticket counts.
+    ``spacing`` is the least number of seconds between two starts; ``start_in`` the seconds until the first.
+    ``rules`` are the host's robots rules (`acrawl.parse.robots.Rules`, encoded), None where robots.txt is not obeyed.
+    ``open`` lets the host have a private address, because a seed names it.
+    """
+
+    host: str
+    leases: list[Lease]
+    share: int = 1
+    spacing: float = 0.0
+    start_in: float = 0.0
+    rules: bytes | None = None
+    open: bool = False
+
+
+class Batch(msgspec.Struct, frozen=True, array_like=True):
+    """The answer to one request for work; no tickets means "nothing may start now, ask again".
+
+    ``epoch`` names this life of the frontier: what it hands out means nothing to the next. ``seconds`` is how long a
+    lease lives without renewal. ``state`` is ``run``, ``pause``, ``drain`` (finish what you hold) or ``stop``.
+    """
+
+    epoch: int
+    seconds: float
+    tickets: list[Ticket] = []
+    state: str = "run"

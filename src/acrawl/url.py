@@ -1,0 +1,152 @@
+"""URLs as the web has them: parsed, joined and serialised by the WHATWG URL standard (through ada).
+
+One canonical form is used everywhere: absolute, http or https, no fragment, default port dropped, host in ASCII,
+path and query percent-encoded as browsers send them.
+"""
+
+from __future__ import annotations
+
+import functools
+from hashlib import blake2b
+
+import ada_url
+from publicsuffixlist import PublicSuffixList
+
+from acrawl.errors import RequestError
+
+#: Longer URLs are refused: no server is asked with them and no store has to keep them.
+MAX_LENGTH = 8192
+_MEMO_LIMIT = 200_000
+_memo: dict[str, dict[str, str | None]] = {}
+_memo_size = 0
+#: URLs known to be canonical already: what was joined on a page need not be parsed again to make a request.
+_known: set[str] = set()
+
+
+def canonical(url: str) -> str:
+    """Return the canonical form of an absolute URL.
+
+    Raises `RequestError` for what is not an absolute http(s) URL or is longer than `MAX_LENGTH`.
+    """
+    if url in _known:
+        return url
+    try:
+        href = ada_url.normalize_url(url)
+    except (ValueError, UnicodeEncodeError):
+        raise RequestError(f"not an absolute URL: {url[:200]!r}; write it as https://host/path") from None
+    found = _http(href)
+    if found is None:
+        raise RequestError(f"not an http(s) URL of at most {MAX_LENGTH} characters: {url[:200]!r}")
+    return found
+
+
+def join(base: str, href: str) -> str | None:
+    """Resolve ``href`` against an absolute ``base``; None where the result must not be requested."""
+    try:
+        return _http(ada_url.join_url(base, href))
+    except (ValueError, UnicodeEncodeError):
+        return None
+
+
+class Joiner:
+    """Resolves the references of one document; remembers them for the next document of the same folder.
+
+    A reference that is empty or begins with ``?`` or ``#`` depends on the whole base and is never remembered.
+    """
+
+    __slots__ = ("_base", "_folder")
+
+    def __init__(self, base: str) -> None:
+        path = base.partition("?")[0]
+        folder = path[: path.rfind("/") + 1]
+        self._base = base
+        known = _memo.get(folder)
+        if known is None:
+            known = _memo[folder] = {}
+        self._folder = known
+
+    def __call__(self, href: str) -> str | None:
+        """Return the absolute URL, or None where it must not be requested."""
+        try:
+            return self._folder[href]
+        except KeyError:
+            pass
+        url = join(self._base, href)
+        stripped = href.lstrip()
+        if stripped and stripped[0] not in "?#" and len(href) < 500:
+            self._remember(href, url)
+        return url
+
+    def _remember(self, href: str, url: str | None) -> None:
+        global _memo_size  # noqa: PLW0603 - one bound over the memos of all folders
+        if _memo_size >= _MEMO_LIMIT:
+            _memo.clear()
+            _memo_size = 0
+        self._folder[href] = url
+        _memo_size += 1
+
+
+def host_of(url: str) -> str:
+    """Return the politeness key of a canonical URL: scheme, name and port, as in ``https://example.org:8443``.
+
+    The scheme and the port belong to it because robots.txt does (RFC 9309, 2.3).
+    """
+    end = url.find("/", 8)
+    host = url[:end] if end > 0 else url
+    if "@" in host:
+        scheme, _, rest = host.partition("://")
+        host = f"{scheme}://{rest.rpartition('@')[2]}"
+    return host
+
+
+def name_of(host: str) -> str:
+    """Return the bare name of a politeness key: no scheme, no port, no brackets of IPv6 removed."""
+    name = host.partition("://")[2]
+    if name.startswith("["):
+        return name.partition("]")[0] + "]"
+    return name.partition(":")[0]
+
+
+def folded(host: str) -> str:
+    """Return a politeness key without scheme, default port and leading ``www.``: what people call "the site"."""
+    return host.partition("://")[2].removeprefix("www.")
+
+
+@functools.lru_cache(4096)
+def registrable_domain(name: str) -> str:
+    """Return the name one level below the public suffix (``a.b.example.co.uk`` gives ``example.co.uk``)."""
+    return _public_suffixes().privatesuffix(name) or name
+
+
+@functools.cache
+def _public_suffixes() -> PublicSuffixList:
+    return PublicSuffixList()
+
+
+def fingerprint(key: bytes, host: str, url: str, method: str = "GET", body: bytes = b"") -> bytes:
+    """Return the 16 bytes that stand for a request in the seen set.
+
+    Four bytes of the host come first, so that the keys of one site lie together on disk; twelve bytes of method, URL
+    and body follow. Both are keyed with the job's secret: nobody can prepare collisions (BLAKE2, RFC 7693).
+    """
+    tail = blake2b(url.encode("utf-8", "surrogatepass"), digest_size=12, key=key)
+    if method != "GET" or body:
+        tail.update(b"\0" + method.encode() + b"\0" + body)
+    return _host_prefix(key, host) + tail.digest()
+
+
+@functools.lru_cache(65536)
+def _host_prefix(key: bytes, host: str) -> bytes:
+    return blake2b(host.encode("utf-8", "surrogatepass"), digest_size=4, key=key).digest()
+
+
+def _http(href: str) -> str | None:
+    if not href.startswith(("http://", "https://")):
+        return None
+    url = href.partition("#")[0]
+    if len(url) > MAX_LENGTH:
+        return None
+    if len(_known) >= _MEMO_LIMIT:
+        _known.clear()
+    _known.add(url)
+    return url

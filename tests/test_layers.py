@@ -1,0 +1,65 @@
+"""Who may import whom: a room imports rooms of earlier groups only, and rooms of one group are blind to each other."""
+
+import ast
+import graphlib
+import pathlib
+
+ROOMS = """errors clock | settings url logs cluster | parse | request | ticket | outcome | response
+ | spider frontier fetch results monitor | queues | worker master | spiders | testing | demo | cli | __main__"""
+RANK = {room: i for i, group in enumerate(ROOMS.split("|")) for room in group.split()}
+#: Third-party and system packages that have one address each.
+ADDRESSES = {
+    "aiohttp": {"fetch.transport", "monitor.web", "results.webhook", "testing", "demo.server"},
+    "redis": {"frontier.redis"},
+    "multiprocessing": {"queues.wire", "queues.server", "queues.client", "cluster"},
+    "sqlite3": {"frontier.store", "frontier.schema", "results.catalog"},
+    "selectolax": {"parse.document", "parse.selectors", "parse.links", "parse.media"},
+    "parsel": {"parse.selectors"},
+    "ada_url": {"url"},
+    "cryptography": {"queues.tls"},
+}
+SRC = pathlib.Path(__file__).parent.parent / "src" / "acrawl"
+
+
+def imports(path):
+    for node in ast.walk(ast.parse(path.read_text())):  # walks functions and TYPE_CHECKING blocks too
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield node.module
+
+
+def modules():
+    for path in sorted(SRC.rglob("*.py")):
+        module = ".".join(path.relative_to(SRC).with_suffix("").parts).removesuffix(".__init__")
+        if module != "__init__":  # the public face may import anything; nothing inside may import it
+            yield path, module
+
+
+def test_every_room_has_a_place():
+    assert {module.partition(".")[0] for _, module in modules()} <= RANK.keys()
+
+
+def test_rooms_import_downwards_only():
+    wrong = []
+    for path, module in modules():
+        room = module.partition(".")[0]
+        for name in imports(path):
+            top, _, rest = name.partition(".")
+            target = rest.partition(".")[0]
+            if top == "acrawl" and target != room and RANK.get(target, 99) >= RANK[room]:
+                wrong.append(f"{module} must not import {name}")
+            if module not in ADDRESSES.get(top, {module}):
+                wrong.append(f"{module} must not import {top}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_there_are_no_cycles():
+    graph = {module: {name.removeprefix("acrawl.") for name in imports(path)} for path, module in modules()}
+    graphlib.TopologicalSorter(graph).prepare()  # raises CycleError naming the cycle
+
+
+def test_files_stay_small():
+    long = {module: n for path, module in modules() if (n := len(path.read_text().splitlines())) > 400}
+    assert not long, f"over 400 lines: {long}"
