@@ -117,9 +117,9 @@ class CrawlFailed(AcrawlError):
     """A part that the crawl cannot do without died; the crawl ends and the job can be resumed."""
 
 
-class IgnoreRequest(Exception):  # noqa: N818 - Scrapy's name
+class IgnoreRequest(Exception):
     """Raised by a callback or a stage: this request is not wanted; it ends as excluded(filter)."""
 
 
-class DropItem(Exception):  # noqa: N818 - Scrapy's name
+class DropItem(Exception):
     """Raised by a pipeline: this item is not wanted."""

@@ -19,8 +19,8 @@ QUARANTINED = "quarantined"
 class HostFacts(msgspec.Struct, frozen=True, array_like=True):
     """What a worker learned about a host while it fetched.
 
-    ``pause`` asks that nobody starts anything there for so many seconds (429, 503, Retry-After). ``rules`` is what the
-    host's robots.txt says to us, encoded; with it ``crawl_delay`` and ``sitemaps``.
+    ``pause`` asks that nobody starts anything there for so many seconds (429, 503, Retry-After). ``rules`` is what
+    the host's robots.txt says to us, encoded; with it ``crawl_delay`` and ``sitemaps``.
     """
 
     pause: float = 0.0
@@ -57,8 +57,8 @@ class Outcome(msgspec.Struct, frozen=True, array_like=True):
     """What a worker reports for one lease.
 
     ``reason`` is one word for the ledger, ``detail`` a text for people (a traceback). ``http_status`` is 0 without an
-    answer; ``size`` counts body bytes; ``seconds`` is the time it took and ``ago`` how long ago it started, both by the
-    worker's clock. ``delay`` is when to retry. All of it takes effect in one step, or none.
+    answer; ``size`` counts body bytes; ``seconds`` is the time it took and ``ago`` how long ago it started, both by
+    the worker's clock. ``delay`` is when to retry. All of it takes effect in one step, or none.
     """
 
     token: int
@@ -73,6 +73,7 @@ class Outcome(msgspec.Struct, frozen=True, array_like=True):
     requests: list[Sealed] = []
     items: list[Item] = []
     host: HostFacts | None = None
+    duplicates: int = 0
 
 
 class Receipt(msgspec.Struct, frozen=True, array_like=True):
@@ -83,7 +84,10 @@ class Receipt(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """Where the crawl stands, read in one step. ``finished``: seeds exhausted, nothing queued, leased or undelivered."""
+    """Where the crawl stands, read in one step.
+
+    ``finished``: seeds exhausted, nothing queued, nothing leased, nothing undelivered.
+    """
 
     discovered: int = 0
     duplicates: int = 0

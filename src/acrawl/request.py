@@ -18,7 +18,8 @@ _encode = msgspec.msgpack.Encoder().encode
 class Request(msgspec.Struct, frozen=True, omit_defaults=True):
     """One thing to fetch. Immutable; `replace` makes a changed copy.
 
-    ``url`` is absolute and is brought into the canonical form of `acrawl.url`. ``callback`` and ``errback`` are methods of the spider, given as the method or as its name; only the name travels.
+    ``url`` is absolute and is brought into the canonical form of `acrawl.url`. ``callback`` and ``errback`` are methods
+    of the spider, given as the method or as its name; only the name travels.
     ``meta`` and ``cb_kwargs`` are the user's and must consist of plain values (msgpack); the framework never reads
     ``meta``. A higher ``priority`` goes first. ``save`` streams the body to the file store instead of memory.
     ``not_before`` is seconds since the epoch. ``dont_filter`` skips the duplicate check, ``allow_offsite`` the scope.

@@ -6,15 +6,22 @@ A request is in exactly one state: *queued*, *leased*, or *done* with one record
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from acrawl.outcome import Audit, Item, Outcome, Receipt, Snapshot, Story
 from acrawl.request import Sealed
 from acrawl.ticket import Batch
 
-#: Says why a discovered request does not belong to the crawl (one word: offsite, depth ...), or "" when it does.
-Gate = Callable[[Sealed], str]
+
+class Gate(Protocol):
+    """Decides what belongs to the crawl. Pure: the same answer for the same request, without waiting."""
+
+    def excludes(self, request: Sealed) -> str:
+        """Why a discovered request does not belong to it (one word: offsite, depth ...); empty when it does."""
+
+    def opens(self, host: str) -> bool:
+        """Whether the user named this host, so that it may have a private address."""
 
 
 class Delivery(Protocol):
@@ -68,8 +75,8 @@ class Leasing(Protocol):
 class Frontier(Leasing, Protocol):
     """The whole contract, as the master sees it."""
 
-    async def add(self, requests: Sequence[Sealed], *, seeds: int | None = None) -> int:
-        """Admit discovered requests; returns how many were new. Durable when it returns; idempotent by fingerprint.
+    async def add(self, requests: Sequence[Sealed], *, seeds: int | None = None) -> None:
+        """Admit discovered requests. Durable when it returns; idempotent by fingerprint.
 
         ``seeds`` commits, in the same step, how many seeds have been taken from the spider so far.
         Those the gate keeps out are recorded as excluded.

@@ -1,0 +1,288 @@
+"""The embedded engine: decisions in memory, everything durable in one SQLite file.
+
+Leases are never written. A request's row stays in the queue until the transaction of its report moves it to the
+ledger, so that after a crash "everything in the queue is to be fetched" is the whole recovery. All state in memory
+belongs to the event loop; one writer thread owns the file, and its results are taken in the order in which it worked,
+so that memory and file never disagree about a host's window.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import logging
+import secrets
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from acrawl.clock import Clock
+from acrawl.errors import CrawlFailed
+from acrawl.frontier.base import Gate
+from acrawl.frontier.committer import Committer
+from acrawl.frontier.hosts import Host
+from acrawl.frontier.rows import Committed, Group
+from acrawl.frontier.scheduler import Scheduler
+from acrawl.frontier.store import Delivered, Store
+from acrawl.outcome import EXCLUDED, Audit, Outcome, Receipt, Snapshot, Story
+from acrawl.request import Sealed
+from acrawl.settings import Settings
+from acrawl.ticket import Batch
+from acrawl.url import canonical, fingerprint, host_of
+
+log = logging.getLogger(__name__)
+
+#: After a restart no host is asked sooner: what the former life started is not known to the second.
+RESTART_PAUSE = 1.0
+
+
+class SqliteFrontier:
+    """See `acrawl.frontier.base.Frontier`; made by `open`. ``epoch`` and ``secret`` are the job's."""
+
+    def __init__(self, store: Store, settings: Settings, gate: Gate, clock: Clock) -> None:
+        self.epoch = 0
+        self.secret = b""
+        self._settings = settings.frontier
+        self._clock = clock
+        self._store = store
+        self._stir = asyncio.Event()
+        self._failures: list[BaseException] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._seeds = 0
+        self._exhausted = False
+        pace, rows = self._settings.commit_seconds, self._settings.commit_rows
+        self._committer = Committer(store, clock, self._apply, pace=pace, rows=rows)
+        wall = clock.time() - clock.now()
+        self._plan = Scheduler(settings, gate, wall, lambda: self._committer.group, self._on_low, self._on_gone)
+
+    @classmethod
+    async def open(cls, path: str, settings: Settings, gate: Gate, clock: Clock) -> SqliteFrontier:
+        """Open or make the job's database; a new epoch begins. Raises `JobConflict`, `EnvironmentProblem`."""
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            loop = asyncio.get_running_loop()
+            store = await loop.run_in_executor(pool, Store, path, settings.frontier.durable)
+        frontier = cls(store, settings, gate, clock)
+        await frontier._load()
+        frontier._spawn(frontier._sweep())
+        return frontier
+
+    async def _load(self) -> None:
+        run, meta = self._committer.run, self._store.meta
+        self.secret = await run(meta, "secret") or secrets.token_bytes(16)
+        self.epoch = int(await run(meta, "epoch") or 0) + 1
+        self._seeds = await run(meta, "seeds") or 0
+        self._exhausted = bool(await run(meta, "exhausted"))
+        self._plan.tally.load(*await run(self._store.counts))
+        now, hosts = self._clock.now(), self._plan.hosts
+        for name, rules, crawl_delay, at in await run(self._store.load):
+            host = hosts.get(name)
+            age = self._clock.time() - at
+            if rules is not None and 0 <= age < hosts.terms.robots_ttl:
+                hosts.set_rules(host, rules, crawl_delay, now + hosts.terms.robots_ttl - age)
+            host.more = True
+            if self.epoch > 1:
+                host.next_at = now + max(host.delay, RESTART_PAUSE)
+                host.last_start = host.next_at - host.delay
+            self._plan.refill(host)
+        self._committer.group.meta.update(secret=self.secret, epoch=self.epoch)
+        await self._committer.durable()
+
+    # -- what workers ask
+
+    async def lease(self, worker: str, n: int, wait: float) -> Batch:
+        """See `Leasing.lease`."""
+        now = self._clock.now()
+        until = now + wait
+        while True:
+            self._plan.leases.met(worker, now)
+            tickets = self._plan.grant(worker, n, now)
+            if tickets or now >= until:
+                return Batch(self.epoch, self._settings.lease_seconds, tickets)
+            due = self._plan.hosts.next_due()
+            await self._stirred((until if due is None else min(until, due)) - now)
+            now = self._clock.now()
+
+    async def renew(self, worker: str, epoch: int, held: Mapping[int, bool]) -> list[int]:
+        """See `Leasing.renew`."""
+        now = self._clock.now()
+        self._plan.leases.met(worker, now)
+        return list(held) if epoch != self.epoch else self._plan.leases.renew(worker, held, now)
+
+    async def report(self, worker: str, epoch: int, outcomes: Sequence[Outcome]) -> Receipt:
+        """See `Leasing.report`."""
+        if epoch != self.epoch:
+            return Receipt(0, len(outcomes))
+        now = self._clock.now()
+        self._plan.leases.met(worker, now)
+        accepted = self._plan.settle(worker, outcomes, now)
+        self._stir_up()
+        await self._committer.durable()
+        return Receipt(accepted, len(outcomes) - accepted)
+
+    async def release(self, worker: str, epoch: int, tokens: Sequence[int]) -> None:
+        """See `Leasing.release`."""
+        if epoch == self.epoch:
+            self._plan.give_back(worker, tokens, self._clock.now())
+            self._stir_up()
+
+    # -- what the master asks
+
+    async def add(self, requests: Sequence[Sealed], *, seeds: int | None = None) -> None:
+        """See `Frontier.add`."""
+        self._plan.admit(requests, 0)
+        if seeds is not None:
+            self._seeds = self._committer.group.meta["seeds"] = seeds
+        await self._committer.durable()
+
+    async def adopt(self, worker: str, epoch: int, tokens: Sequence[int]) -> list[int]:
+        """See `Frontier.adopt`."""
+        return await self.renew(worker, epoch, dict.fromkeys(tokens, False))
+
+    async def lost(self, worker: str) -> int:
+        """See `Frontier.lost`."""
+        leases = self._plan.leases
+        leases.forget(worker)
+        gone = [held for held in leases.of(worker) if leases.end(worker, held.token)]
+        self._plan.lose(gone, self._clock.now())
+        self._stir_up()
+        return len(gone)
+
+    async def outbox(self, n: int) -> list[Delivered]:
+        """See `Frontier.outbox`."""
+        return await self._committer.run(self._store.outbox, n, self.secret) if self._plan.tally.undelivered else []
+
+    async def done(self, ids: Sequence[int], marks: Mapping[str, int] | None = None) -> None:
+        """See `Frontier.done`."""
+        self._committer.group.delivered += ids
+        self._committer.group.marks.update(marks or {})
+        await self._committer.durable()
+
+    async def marks(self) -> dict[str, int]:
+        """See `Frontier.marks`."""
+        return await self._committer.run(self._store.marks)
+
+    async def seeds(self) -> int | None:
+        """See `Frontier.seeds`."""
+        return None if self._exhausted else self._seeds
+
+    async def seeds_exhausted(self) -> None:
+        """See `Frontier.seeds_exhausted`."""
+        self._committer.group.meta["exhausted"] = 1
+        await self._committer.durable()
+        self._exhausted = True
+
+    async def stop(self, reason: str) -> int:
+        """See `Frontier.stop`."""
+        self._plan.stopped = reason
+        await self._committer.durable()
+        for host in self._plan.hosts.by_name.values():
+            host.window.clear()
+            host.more = False
+        count = await self._committer.run(
+            self._store.sweep, (EXCLUDED, reason), [*self._plan.leased, *self._plan.ending], self._clock.time()
+        )
+        self._plan.tally.swept((EXCLUDED, reason), count)
+        return count
+
+    async def snapshot(self) -> Snapshot:
+        """See `Frontier.snapshot`."""
+        if self._failures:
+            raise CrawlFailed(f"the frontier failed: {self._failures[0]}") from self._failures[0]
+        plan = self._plan
+        finished = self._exhausted and plan.idle and self._committer.idle and not plan.tally.undelivered
+        return plan.tally.snapshot(leased=len(plan.leased), hosts=len(plan.hosts.by_name), finished=finished)
+
+    async def explain(self, url: str) -> Story:
+        """See `Frontier.explain`."""
+        url = canonical(url)
+        story = await self._committer.run(self._store.story, fingerprint(self.secret, host_of(url), url), url)
+        leased = any(held.row is not None and held.row.url == url for held in self._plan.leases)
+        return msgspec.structs.replace(story, state="leased") if leased and story.state == "queued" else story
+
+    async def audit(self) -> Audit:
+        """See `Frontier.audit`."""
+        await self._committer.durable()
+        return await self._committer.run(self._store.audit)
+
+    async def close(self) -> None:
+        """See `Frontier.close`."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._committer.close()
+        self._store.close()
+
+    # -- the engine room
+
+    def _apply(self, group: Group, made: Committed) -> None:
+        """Take over into memory what a transaction has made durable."""
+        plan = self._plan
+        plan.recent.update(made.keys)
+        plan.ending.difference_update(end.id for end in group.ends)
+        plan.tally.committed(group, made)
+        plan.queued(made.rows, self._clock.now())
+        if made.rows:
+            self._stir_up()
+
+    def _on_low(self, host: Host) -> None:
+        self._spawn(self._read_window(host))
+
+    async def _read_window(self, host: Host) -> None:
+        # What was requeued must be on disk at its new place before the file is asked what comes next.
+        await self._committer.durable()
+        size = self._settings.window
+        after = host.window[-1] if host.window else None
+        rows = await self._committer.run(self._store.refill, host.name, after, size)
+        host.refilled(rows, size, self._plan.taken)
+        self._plan.hosts.wake(host, self._clock.now())
+        self._stir_up()
+
+    def _on_gone(self, host: Host, end: tuple[str, str]) -> None:
+        log.warning("giving up %s: %s", host.name, end[1])
+        self._spawn(self._sweep_host(host, end))
+
+    async def _sweep_host(self, host: Host, end: tuple[str, str]) -> None:
+        await self._committer.durable()
+        host.window.clear()
+        host.more = False
+        spare = [*self._plan.leased, *self._plan.ending]
+        count = await self._committer.run(self._store.sweep, end, spare, self._clock.time(), host.name)
+        self._plan.tally.swept(end, count)
+        self._stir_up()
+
+    async def _sweep(self) -> None:
+        """Queue lost leases again; runs for as long as the frontier is open."""
+        while True:
+            await self._clock.sleep(self._settings.lease_seconds / 10)
+            now = self._clock.now()
+            expired = self._plan.leases.expired(now)
+            if expired:
+                log.warning("%d leases were not renewed in time and are queued again", len(expired))
+                self._plan.lose(expired, now)
+                self._committer.nudge()
+                self._stir_up()
+
+    def _stir_up(self) -> None:
+        """Wake everybody who waits for work."""
+        self._stir.set()
+        self._stir = asyncio.Event()
+
+    async def _stirred(self, seconds: float) -> None:
+        stir = asyncio.create_task(self._stir.wait())
+        pause = asyncio.create_task(self._clock.sleep(seconds))
+        try:
+            await asyncio.wait((stir, pause), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stir.cancel()
+            pause.cancel()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (failure := task.exception()) is not None:
+            self._failures.append(failure)  # the next snapshot ends the crawl with it
