@@ -21,7 +21,8 @@ class Request(msgspec.Struct, frozen=True, omit_defaults=True):
     ``url`` is absolute and is brought into the canonical form of `acrawl.url`. ``callback`` and ``errback`` are methods
     of the spider, given as the method or as its name; only the name travels.
     ``meta`` and ``cb_kwargs`` are the user's and must consist of plain values (msgpack); the framework never reads
-    ``meta``. A higher ``priority`` goes first. ``save`` streams the body to the file store instead of memory.
+    ``meta``. A higher ``priority`` goes first. ``save`` streams the body to the file store: True always, a text only
+    where the media type of the bytes begins with it (``"image/"``); what is not saved comes to the callback as usual.
     ``not_before`` is seconds since the epoch. ``dont_filter`` skips the duplicate check, ``allow_offsite`` the scope.
     ``hops`` counts the redirects that led here. Raises `RequestError`, naming the field, where it was made.
     """
@@ -40,7 +41,7 @@ class Request(msgspec.Struct, frozen=True, omit_defaults=True):
     flags: list[str] = []
     cb_kwargs: dict[str, Any] = {}
     depth: int = 0
-    save: bool = False
+    save: bool | str = False
     not_before: float = 0.0
     referrer: str = ""
     allow_offsite: bool = False
@@ -52,7 +53,7 @@ class Request(msgspec.Struct, frozen=True, omit_defaults=True):
             self._put("callback", _method_name("callback", self.callback))
         if self.errback is not None and self.errback.__class__ is not str:
             self._put("errback", _method_name("errback", self.errback))
-        if self.body.__class__ is str:
+        if self.body.__class__ is not bytes:
             self._put("body", str(self.body).encode(self.encoding))
         if self.headers or self.meta or self.cb_kwargs or self.cookies or self.body:
             self._check_travels()
@@ -65,6 +66,12 @@ class Request(msgspec.Struct, frozen=True, omit_defaults=True):
     def host(self) -> str:
         """The politeness key (see `acrawl.url.host_of`)."""
         return host_of(self.url)
+
+    def saves(self, media_type: str) -> bool:
+        """Whether a body of this type goes to the file store."""
+        return self.save is True or (
+            isinstance(self.save, str) and self.save != "" and media_type.startswith(self.save)
+        )
 
     def _put(self, field: str, value: Any) -> None:
         msgspec.structs.force_setattr(self, field, value)

@@ -111,8 +111,8 @@ class Response:
 
         Takes text, a `Link`, or a selected ``a``, ``link`` or attribute. Raises `RequestError` for what is no URL.
         """
-        found = self.urljoin(_reference(url))
-        return Request(found or _reference(url), callback, referrer=self.url, **fields)  # type: ignore[arg-type]
+        found = self.urljoin(_reference(url)) or _reference(url)
+        return Request(found, callback, referrer=self.url, depth=self.request.depth + 1, **fields)  # type: ignore[arg-type]
 
     def follow_all(
         self,
@@ -129,11 +129,11 @@ class Response:
         """
         if urls is None:
             urls = self.css(css) if css else self.xpath(xpath) if xpath else self.links()
-        join = self.document.join
+        join, depth = self.document.join, self.request.depth + 1
         for reference in dict.fromkeys(map(_reference, urls)):
             url = join(reference)
             if url is not None:
-                yield Request(url, callback, referrer=self.url, **fields)  # type: ignore[arg-type]
+                yield Request(url, callback, referrer=self.url, depth=depth, **fields)  # type: ignore[arg-type]
 
     def download(self, url: str | Link | Selector, callback: Callback | str | None = None, **fields: Any) -> Request:
         """Make a request whose body goes to the file store; it yields a file item, and the callback sees its facts."""
@@ -142,6 +142,15 @@ class Response:
     def save(self, path: str | pathlib.Path) -> None:
         """Write the body to a file of your own. Blocks; for small bodies."""
         pathlib.Path(path).write_bytes(self.body)
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """What an errback gets: the request that failed for good, why, and the answer if there was one."""
+
+    request: Request
+    reason: str
+    detail: str = ""
+    response: Response | None = None
 
 
 def _reference(found: str | Link | Selector) -> str:

@@ -6,9 +6,13 @@ Later places win: defaults, a TOML file, the spider's ``custom_settings``, ``ACR
 
 from __future__ import annotations
 
+import ast
 import difflib
+import inspect
+import itertools
 import os
 import pathlib
+import sys
 import tomllib
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
@@ -27,7 +31,7 @@ class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """Base of all sections."""
 
 
-class Politeness(Section):
+class Politeness(Section, frozen=True):
     """What a host may be asked to bear; enforced by the frontier for the whole cluster."""
 
     concurrency: Positive = 8
@@ -48,7 +52,7 @@ class Politeness(Section):
     """After so long without one success a paused host is given up."""
 
 
-class Fetch(Section):
+class Fetch(Section, frozen=True):
     """How one worker fetches."""
 
     concurrency: Positive = 64
@@ -79,7 +83,7 @@ class Fetch(Section):
     """Refuse servers whose certificate does not hold."""
 
 
-class Scope(Section):
+class Scope(Section, frozen=True):
     """Which pages belong to the crawl."""
 
     within: Annotated[str, msgspec.Meta(pattern="^(host|domain|path|any)$")] = "host"
@@ -88,7 +92,7 @@ class Scope(Section):
     """Links followed from a seed."""
 
 
-class Limits(Section):
+class Limits(Section, frozen=True):
     """When to stop early; the rest is recorded as excluded(limit)."""
 
     max_pages: Count = 0
@@ -99,7 +103,7 @@ class Limits(Section):
     """Requests that ended as failed."""
 
 
-class Frontier(Section):
+class Frontier(Section, frozen=True):
     """The durable queue."""
 
     lease_seconds: Annotated[float, msgspec.Meta(ge=1)] = 30.0
@@ -118,7 +122,7 @@ class Frontier(Section):
     """Wait for the disk at each commit (synchronous=FULL): survives power loss, costs about 13 %."""
 
 
-class Queues(Section):
+class Queues(Section, frozen=True):
     """The wire between master and workers."""
 
     poll_seconds: Annotated[float, msgspec.Meta(ge=0.1, le=20)] = 5.0
@@ -133,7 +137,7 @@ class Queues(Section):
     """Bytes of one message."""
 
 
-class Worker(Section):
+class Worker(Section, frozen=True):
     """One worker process."""
 
     recent: Positive = 200_000
@@ -146,7 +150,7 @@ class Worker(Section):
     """How long a stopping worker lets its downloads finish."""
 
 
-class Log(Section):
+class Log(Section, frozen=True):
     """What is written where."""
 
     level: Annotated[str, msgspec.Meta(pattern="^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"
@@ -155,7 +159,7 @@ class Log(Section):
     """A file to append to; empty for standard error."""
 
 
-class Settings(Section):
+class Settings(Section, frozen=True):
     """All sections."""
 
     politeness: Politeness = Politeness()
@@ -195,6 +199,19 @@ def keys() -> dict[str, Any]:
         for section in msgspec.structs.fields(Settings)
         for field in msgspec.structs.fields(section.type)
     }
+
+
+def documentation() -> dict[str, str]:
+    """What each setting means, from the text below it in this file."""
+    tree = ast.parse(inspect.getsource(sys.modules[__name__]))
+    classes = {node.name: node.body for node in tree.body if isinstance(node, ast.ClassDef)}
+    found = {}
+    for section in msgspec.structs.fields(Settings):
+        body = classes[section.type.__name__]
+        for field, text in itertools.pairwise(body):
+            if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(field.target, ast.Name):
+                found[f"{section.name}.{field.target.id}"] = str(ast.literal_eval(text.value))
+    return found
 
 
 def resolve(*layers: tuple[str, Mapping[str, Any]]) -> Settings:

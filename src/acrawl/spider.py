@@ -30,6 +30,8 @@ class Spider:
     start_urls: list[str] | tuple[str, ...] = ()
     allowed_domains: list[str] | tuple[str, ...] = ()
     custom_settings: ClassVar[Mapping[str, Any]] = {}
+    handle_httpstatus_list: list[int] | tuple[int, ...] = ()
+    """Statuses of 400 and above that callbacks want to see; others end as failed."""
     settings: Settings
 
     def __init__(self, **arguments: str) -> None:
@@ -68,6 +70,11 @@ class Source:
         self.cls = _load(spec)
 
     @property
+    def identity(self) -> str:
+        """The spider's class, the same on every machine wherever its file lies."""
+        return self.cls.__qualname__
+
+    @property
     def sha256(self) -> str:
         """The SHA-256 of the source file, in hexadecimal: master and workers compare it."""
         try:
@@ -97,19 +104,15 @@ def load_spider(spec: str) -> type[Spider]:
     return _load(spec)
 
 
+def spiders_in(place: str) -> dict[str, type[Spider]]:
+    """The spider classes that a file or a module defines, by name. Raises `SpiderError`."""
+    module = _module(place)
+    return {cls.__name__: cls for cls in vars(module).values() if _is_own_spider(cls, module.__name__)}
+
+
 def _load(spec: str) -> type[Spider]:
     place, _, name = spec.partition(":")
-    try:
-        module = _from_file(pathlib.Path(place)) if place.endswith(".py") else importlib.import_module(place)
-    except SyntaxError as error:
-        raise SpiderError(f"{error.filename}:{error.lineno}: {error.msg}") from None
-    except ModuleNotFoundError as error:
-        raise SpiderError(f"{spec}: no module named {error.name!r}; give a file.py or an importable module") from None
-    except SpiderError:
-        raise
-    except Exception as error:  # the user's module level code: nothing has begun, nothing is lost
-        raise SpiderError(f"{spec}: importing it failed: {type(error).__name__}: {error}") from error
-    classes = {cls.__name__: cls for cls in vars(module).values() if _is_own_spider(cls, module.__name__)}
+    classes = spiders_in(place)
     if name:
         if name not in classes:
             raise SpiderError(f"{spec}: there is no Spider subclass {name!r}; found: {_listed(classes)}")
@@ -118,6 +121,19 @@ def _load(spec: str) -> type[Spider]:
         found = _listed(classes)
         raise SpiderError(f"{spec}: expected one Spider subclass, found {found}; name one as {place}:Class")
     return next(iter(classes.values()))
+
+
+def _module(place: str) -> Any:
+    try:
+        return _from_file(pathlib.Path(place)) if place.endswith(".py") else importlib.import_module(place)
+    except SyntaxError as error:
+        raise SpiderError(f"{error.filename}:{error.lineno}: {error.msg}") from None
+    except ModuleNotFoundError as error:
+        raise SpiderError(f"{place}: no module named {error.name!r}; give a file.py or an importable module") from None
+    except SpiderError:
+        raise
+    except Exception as error:  # the user's module level code: nothing has begun, nothing is lost
+        raise SpiderError(f"{place}: importing it failed: {type(error).__name__}: {error}") from error
 
 
 def _listed(classes: Mapping[str, Any]) -> str:

@@ -88,7 +88,7 @@ class Frontier(Leasing, Protocol):
     async def lost(self, worker: str) -> int:
         """A worker is gone for good: queue its leases again; returns how many."""
 
-    async def outbox(self, n: int) -> list[Delivery]:
+    async def outbox(self, n: int) -> Sequence[Delivery]:
         """The next ``n`` undelivered items, oldest first; empty means none now. Does not remove them; idempotent."""
 
     async def done(self, ids: Sequence[int], marks: Mapping[str, int] | None = None) -> None:

@@ -24,13 +24,13 @@ HORIZON = 10.0
 class Host:
     """One host: its window of queued requests, its terms, and who holds how much of it.
 
-    ``window`` is the sorted head of its queue; with ``more``, the rest is on disk. ``errand`` is True while its
+    ``window`` is the sorted head of its queue; with ``more``, all behind ``high`` is on disk only. ``errand`` is True while its
     robots.txt is being fetched; ``rules_until`` is when its rules grow stale (0: never fetched). ``gone`` is how its
     requests end once it has been given up.
     """
 
     __slots__ = (
-        "delay", "errand", "errands", "failing_since", "gone", "held", "is_ready", "last_start", "late", "limit",
+        "delay", "errand", "errands", "failing_since", "gone", "held", "high", "is_ready", "last_start", "late", "limit",
         "more", "name", "next_at", "paused_until", "pauses", "refilling", "rules", "rules_until", "shares", "wake_at",
         "window",
     )  # fmt: skip
@@ -41,6 +41,7 @@ class Host:
         self.delay = delay
         self.window: list[Row] = []
         self.more = False
+        self.high: Row | None = None
         self.refilling = False
         self.late: list[Row] = []
         self.shares: dict[str, int] = {}
@@ -122,7 +123,7 @@ class Host:
         if self.refilling:
             self.late.append(row)
             return
-        if self.more and (not window or row > window[-1]):
+        if self.more and (self.high is None or row > self.high):
             return
         if window and row < window[-1]:
             insort(window, row)
@@ -130,13 +131,14 @@ class Host:
             window.append(row)
         if len(window) > size + size // 2:
             del window[size:]
-            self.more = True
+            self.high, self.more = window[-1], True
 
     def refilled(self, rows: list[Row], size: int, gone: Callable[[int], bool]) -> None:
         """Take what was read from disk behind the window; ``gone`` tells ids that are leased or done by now."""
         late, self.late = {row.id: row for row in self.late}, []
         self.refilling = False
         self.more = len(rows) >= size
+        self.high = rows[-1] if rows else self.high
         self.window += [row for row in rows if row.id not in late and not gone(row.id)]
         inside = {row.id for row in self.window}
         for number, row in late.items():

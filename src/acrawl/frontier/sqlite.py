@@ -232,9 +232,9 @@ class SqliteFrontier:
         # What was requeued must be on disk at its new place before the file is asked what comes next.
         await self._committer.durable()
         size = self._settings.window
-        after = host.window[-1] if host.window else None
-        rows = await self._committer.run(self._store.refill, host.name, after, size)
+        rows = await self._committer.run(self._store.refill, host.name, host.high, size)
         host.refilled(rows, size, self._plan.taken)
+        self._plan.refill(host)  # what was read may all be leased already
         self._plan.hosts.wake(host, self._clock.now())
         self._stir_up()
 

@@ -1,0 +1,101 @@
+"""The verbs that crawl: ``images`` and ``run``."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from typing import Any
+
+import click
+
+from acrawl.cli.launch import crawl
+from acrawl.cli.options import address_of, arguments_of, cores, resolved, shared
+from acrawl.errors import UsageError
+from acrawl.master.plan import Plan
+from acrawl.queues.join import load_authkey
+from acrawl.spider import Source
+from acrawl.url import canonical
+
+IMAGES = "acrawl.spiders.images:Images"
+
+
+@click.command()
+@click.argument("urls", nargs=-1, required=True, metavar="URL...")
+@click.option(
+    "-o", "--files", type=click.Path(path_type=pathlib.Path), required=True, help="The folder for the images."
+)
+@click.option(
+    "--hosts", type=click.Choice(["any", "same"]), default="any", help="Where images may live [default: any]."
+)
+@click.option("--scope", type=click.Choice(["host", "domain", "path"]), help="Which pages are read [default: host].")
+@shared
+def images(urls: tuple[str, ...], files: pathlib.Path, hosts: str, scope: str | None, **options: Any) -> int:
+    """Save every image of a web site.
+
+    Reads the pages of the given sites, and saves every image that they or their stylesheets name into a folder, each
+    distinct image once, with images.jsonl (where each one came from) and a gallery (index.html).
+    """
+    seeds = [canonical(url if "://" in url else f"https://{url}") for url in urls]
+    if scope is not None:
+        options["pairs"] = (f"scope.within={scope}", *options["pairs"])
+    arguments = {"urls": " ".join(seeds), "hosts": hosts}
+    return crawl(_plan(IMAGES, arguments, files=files, gallery=True, **options))
+
+
+@click.command()
+@click.argument("spider", metavar="SPIDER")
+@click.option("-o", "--output", "feeds", multiple=True, metavar="PATH[:FORMAT]", help="Where items go; - for stdout.")
+@click.option("-a", "arguments", multiple=True, metavar="NAME=VALUE", help="An argument of the spider.")
+@click.option("--files", type=click.Path(path_type=pathlib.Path), help="Where saved files go.")
+@click.option("--scope", type=click.Choice(["host", "domain", "path", "any"]), help="Which pages belong to the crawl.")
+@shared
+def run(
+    spider: str, feeds: tuple[str, ...], arguments: tuple[str, ...], files: pathlib.Path | None, scope: str | None,
+    **options: Any,
+) -> int:  # fmt: skip
+    """Run a spider: file.py, file.py:Class, module or module:Class."""
+    if scope is not None:
+        options["pairs"] = (f"scope.within={scope}", *options["pairs"])
+    return crawl(_plan(spider, arguments_of(arguments), files=files, feeds=feeds, **options))
+
+
+def _plan(  # noqa: PLR0913 - the command line's options, each named once
+    spec: str,
+    arguments: dict[str, str],
+    *,
+    files: pathlib.Path | None,
+    workers: int | None,
+    pairs: tuple[str, ...],
+    config: pathlib.Path | None,
+    job: pathlib.Path | None,
+    resume: bool,
+    fresh: bool,
+    listen: str | None,
+    authkey_file: pathlib.Path | None,
+    quiet: bool,
+    gallery: bool = False,
+    feeds: tuple[str, ...] = (),
+) -> Plan:
+    if resume and fresh:
+        raise UsageError("--resume and --fresh exclude each other")
+    source = Source(spec)
+    address = address_of(listen)
+    if workers == 0 and address is None:
+        raise UsageError("--workers 0 needs --listen: nobody would crawl")
+    name = source.cls.name or source.cls.__name__.lower()
+    return Plan(
+        source=source,
+        spec=spec,
+        arguments=arguments,
+        settings=resolved(config, dict(source.cls.custom_settings), pairs),
+        job=job or (files / ".acrawl" if files is not None else pathlib.Path(".acrawl", name)),
+        workers=workers if workers is not None else 0 if address else cores(),
+        listen=address,
+        authkey=load_authkey(authkey_file, os.environ.get("ACRAWL_AUTHKEY")),
+        files=files,
+        gallery=gallery,
+        feeds=feeds,
+        resume=resume,
+        fresh=fresh,
+        quiet=quiet,
+    )

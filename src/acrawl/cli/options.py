@@ -1,0 +1,78 @@
+"""What several commands have in common: options, and how settings come together."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from acrawl import settings as layers
+from acrawl.errors import UsageError
+from acrawl.settings import Settings
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_SHARED = [
+    click.option(
+        "--workers", type=click.IntRange(0, 256), default=None, help="Local worker processes [default: cores]."
+    ),
+    click.option("-s", "--set", "pairs", multiple=True, metavar="SECTION.KEY=VALUE", help="Change a setting."),
+    click.option("--config", type=click.Path(path_type=pathlib.Path), help="A TOML file of settings."),
+    click.option(
+        "--job", type=click.Path(path_type=pathlib.Path, file_okay=False), help="Where the crawl keeps its state."
+    ),
+    click.option("--resume", is_flag=True, help="Go on with the crawl in the job folder, even if it differs."),
+    click.option("--fresh", is_flag=True, help="Forget what is in the job folder."),
+    click.option("--listen", metavar="HOST:PORT", help="Let workers of other machines join (port 8001 by default)."),
+    click.option("--authkey-file", type=click.Path(path_type=pathlib.Path), help="A key of your own for --listen."),
+    click.option("-q", "--quiet", is_flag=True, help="Show warnings and errors only."),
+]
+
+
+def shared(command: F) -> F:
+    """Add the options that every crawl has."""
+    for option in reversed(_SHARED):
+        command = option(command)
+    return command
+
+
+def resolved(config: pathlib.Path | None, spider: dict[str, Any], pairs: tuple[str, ...]) -> Settings:
+    """Settings from all places: the file, the spider, the environment, the command line."""
+    places: list[tuple[str, dict[str, Any]]] = []
+    if config is not None:
+        places.append((str(config), layers.from_file(config)))
+    places.append(("custom_settings", layers.flatten(spider, "custom_settings")))
+    places.append(("environment", layers.from_environment(os.environ)))
+    places.append(("-s", layers.from_pairs(pairs)))
+    return layers.resolve(*places)
+
+
+def arguments_of(pairs: tuple[str, ...]) -> dict[str, str]:
+    """Read ``-a name=value`` options."""
+    arguments = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name.isidentifier():
+            raise UsageError(f"-a {pair}: write -a name=value")
+        arguments[name] = value
+    return arguments
+
+
+def address_of(listen: str | None) -> tuple[str, int] | None:
+    """Read ``--listen``: HOST, HOST:PORT, [IPv6]:PORT or :PORT; port 8001 by default."""
+    if listen is None:
+        return None
+    host, colon, port = listen.rpartition(":")
+    if not colon or listen.endswith("]"):
+        host, port = listen, "8001"
+    if not port.isdecimal() or not 0 <= int(port) <= 65535:
+        raise UsageError(f"--listen {listen}: write HOST:PORT, as in 0.0.0.0:8001")
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
+def cores() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,31 @@
+"""The verb of a worker process."""
+
+from __future__ import annotations
+
+import click
+
+from acrawl import logs
+from acrawl.cli.launch import run_loop
+from acrawl.queues import join as joining
+from acrawl.settings import Log
+from acrawl.spider import Source
+from acrawl.worker.session import work as work_for
+
+
+@click.command()
+@click.argument("spider", metavar="SPIDER")
+@click.option(
+    "--join", "source", envvar="ACRAWL_JOIN", required=True, metavar="FILE",
+    help="The master's join file; - reads it from standard input. Also ACRAWL_JOIN.",
+)  # fmt: skip
+@click.option("--keep-here", metavar="DIR", default="", help="Keep saved files in a folder of this machine.")
+@click.option("--send-files", is_flag=True, help="Send saved files over the connection, even if the disk looks shared.")
+@click.option("-q", "--quiet", is_flag=True, help="Show warnings and errors only.")
+def work(spider: str, source: str, keep_here: str, send_files: bool, quiet: bool) -> int:
+    """Work for a master: fetch what it hands out, until its crawl ends.
+
+    The master (`acrawl run ... --listen HOST:PORT`) writes a join file; copy it here safely, it holds the key.
+    SPIDER must be the same spider that the master runs.
+    """
+    logs.configure(Log(), quiet=quiet)
+    return run_loop(work_for(joining.read(source), Source(spider), keep_here, send_files=send_files))

@@ -1,0 +1,67 @@
+"""What belongs to the crawl: scope and depth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from acrawl.request import Sealed
+from acrawl.settings import Scope
+from acrawl.url import folded, host_of, name_of, registrable_domain
+
+
+class ScopeGate:
+    """The gate of a spider: its ``allowed_domains`` where it has any, else the scope setting around its seeds.
+
+    Seeds themselves always belong. Verdicts by host are kept, so that a link costs one look-up.
+    """
+
+    def __init__(self, scope: Scope, allowed_domains: Sequence[str] = ()) -> None:
+        self._within = scope.within
+        self._max_depth = scope.max_depth
+        self._domains = tuple(domain.lower().strip(".") for domain in allowed_domains)
+        self._hosts: set[str] = set()
+        self._sites: set[str] = set()
+        self._paths: set[str] = set()
+        self._verdicts: dict[str, bool] = {}
+
+    def add_seed(self, url: str) -> None:
+        """Widen the scope by a seed; call it before the seed is added to the frontier. Idempotent."""
+        host = host_of(url)
+        self._hosts.add(host)
+        site = registrable_domain(name_of(host)) if self._within == "domain" else folded(host)
+        if site not in self._sites:
+            self._sites.add(site)
+            self._verdicts.clear()
+        path = url[len(host) :].partition("?")[0]
+        self._paths.add(folded(host) + path[: path.rfind("/") + 1])
+
+    def excludes(self, request: Sealed) -> str:
+        """See `acrawl.frontier.base.Gate.excludes`."""
+        if self._max_depth and request.depth > self._max_depth:
+            return "depth"
+        if request.allow_offsite or self._belongs(request):
+            return ""
+        return "offsite"
+
+    def opens(self, host: str) -> bool:
+        """See `acrawl.frontier.base.Gate.opens`."""
+        return host in self._hosts
+
+    def _belongs(self, request: Sealed) -> bool:
+        verdict = self._verdicts.get(request.host)
+        if verdict is None:
+            if len(self._verdicts) > 100_000:
+                self._verdicts.clear()
+            verdict = self._verdicts[request.host] = self._includes(request.host)
+        if verdict and self._within == "path" and not self._domains:
+            tail = folded(request.host) + request.url[len(request.host) :]
+            return any(tail.startswith(path) for path in self._paths)
+        return verdict
+
+    def _includes(self, host: str) -> bool:
+        name = name_of(host)
+        if self._domains:
+            return any(name == domain or name.endswith("." + domain) for domain in self._domains)
+        if self._within == "any":
+            return True
+        return (registrable_domain(name) if self._within == "domain" else folded(host)) in self._sites

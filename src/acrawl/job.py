@@ -1,0 +1,151 @@
+"""The job folder: what lies where, who may work on it, and whether a crawl is the one that began there.
+
+::
+
+    JOB/job.db        the frontier          JOB/results.db   files and sightings
+    JOB/job.json      the crawl's identity  JOB/lock         the master that works here
+    JOB/join.json     how workers join      JOB/nonce        proof that a worker sees this disk
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import pathlib
+import secrets
+import shutil
+
+import msgspec
+
+from acrawl.errors import FolderProblem, JobConflict, JobLocked
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """What makes two crawls the same: spider, arguments and scope. ``state`` is ``begun`` or ``finished``."""
+
+    spider: str
+    sha256: str
+    arguments: dict[str, str]
+    scope: str
+    state: str = "begun"
+
+    def differences(self, other: Identity) -> list[str]:
+        """In words, how another crawl differs from this one."""
+        found = [
+            f"{name}: {getattr(self, name)!r} then, {getattr(other, name)!r} now"
+            for name in ("spider", "arguments", "scope")
+            if getattr(self, name) != getattr(other, name)
+        ]
+        if not found and self.sha256 != other.sha256:
+            found.append("the spider's source has changed")
+        return found
+
+
+class Job:
+    """A job folder, locked for this process. Use as a context manager."""
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = pathlib.Path(folder)
+        self._lock: int | None = None
+
+    @property
+    def database(self) -> str:
+        """The frontier's file."""
+        return str(self.folder / "job.db")
+
+    @property
+    def join_file(self) -> pathlib.Path:
+        """How workers join; only this user may read it."""
+        return self.folder / "join.json"
+
+    def __enter__(self) -> Job:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise FolderProblem(f"{self.folder}: cannot be used as the job's folder: {error.strerror}") from None
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            owner = os.pread(self._lock, 20, 0).decode(errors="replace").strip()
+            os.close(self._lock)
+            raise JobLocked(
+                f"{self.folder}: process {owner or '?'} is crawling here; wait for it, or give another --job"
+            ) from None
+        os.ftruncate(self._lock, 0)
+        os.pwrite(self._lock, b"%d\n" % os.getpid(), 0)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._lock is not None:
+            os.close(self._lock)  # the kernel lets go of the lock with it, also when we are killed
+            self._lock = None
+
+    def begin(self, crawl: Identity, *, resume: bool = False, fresh: bool = False) -> bool:
+        """Begin the crawl here, or go on with it; returns whether it goes on.
+
+        A finished crawl and one that differs are refused with `JobConflict`, unless told ``resume`` (go on all the
+        same) or ``fresh`` (forget what is here).
+        """
+        if fresh:
+            self._clear()
+        before = self._read()
+        if before is None:
+            self._write(crawl)
+            return False
+        if not resume:
+            differences = before.differences(crawl)
+            if differences:
+                raise JobConflict(
+                    f"{self.folder} holds another crawl ({'; '.join(differences)}); "
+                    "go on with it by --resume, begin anew by --fresh, or give another --job"
+                )
+            if before.state == "finished":
+                raise JobConflict(
+                    f"{self.folder}: this crawl has finished; begin anew by --fresh, or look for more by --resume"
+                )
+        self._write(msgspec.structs.replace(crawl, state="begun"))
+        return True
+
+    def finish(self) -> None:
+        """Record that the crawl has finished. Idempotent."""
+        before = self._read()
+        if before is not None:
+            self._write(msgspec.structs.replace(before, state="finished"))
+
+    def nonce(self) -> tuple[str, str]:
+        """Write a fresh secret into the folder: the file's path, and what a worker must find in it."""
+        path, value = self.folder / "nonce", secrets.token_hex(16)
+        self._replace(path, value.encode())
+        return str(path.resolve()), value
+
+    def _read(self) -> Identity | None:
+        path = self.folder / "job.json"
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=Identity)
+        except FileNotFoundError:
+            return None
+        except (OSError, msgspec.DecodeError) as error:
+            raise JobConflict(f"{path} cannot be read ({error}); begin anew by --fresh") from None
+
+    def _write(self, crawl: Identity) -> None:
+        self._replace(self.folder / "job.json", msgspec.json.format(msgspec.json.encode(crawl), indent=1))
+
+    def _replace(self, path: pathlib.Path, data: bytes) -> None:
+        temporary = path.with_name(path.name + ".new")
+        try:
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with open(descriptor, "wb") as file:
+                file.write(data)
+            temporary.replace(path)
+        except OSError as error:
+            raise FolderProblem(f"{path}: cannot be written: {error.strerror}") from None
+
+    def _clear(self) -> None:
+        """Remove what this class and its users made; what else lies in the folder is left alone."""
+        for pattern in ("job.db*", "results.db*", "job.json*", "join.json*", "nonce*"):
+            for path in self.folder.glob(pattern):
+                with contextlib.suppress(FileNotFoundError):
+                    path.unlink()
+        shutil.rmtree(self.folder / "uploads", ignore_errors=True)

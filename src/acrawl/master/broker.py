@@ -1,0 +1,176 @@
+"""What the master offers to its workers; every method runs in the master's loop (`acrawl.queues.messages.Broker`)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
+from acrawl.errors import UsageError, VersionMismatch
+from acrawl.frontier.base import Frontier
+from acrawl.outcome import Outcome, Receipt, Snapshot, Story
+from acrawl.queues.messages import Hello, Welcome
+from acrawl.ticket import Batch
+
+log = logging.getLogger(__name__)
+
+#: What `command` takes, and the state it leads to.
+COMMANDS = {"pause": "pause", "resume": "run", "drain": "drain", "stop": "stop"}
+
+
+class Uploads(Protocol):
+    """Where the files of workers without shared disk arrive."""
+
+    async def put(self, upload: str, offset: int, data: bytes, sha256: str) -> bool:
+        """See `acrawl.queues.messages.Broker.chunk`."""
+
+
+class CrawlBroker:
+    """Lets workers in, hands them work while the crawl's ``state`` is ``run``, and returns what lost workers held.
+
+    ``expected`` is what a worker must be: its ``version``, ``spider`` and ``spider_sha256`` are compared.
+    """
+
+    def __init__(
+        self, frontier: Frontier, expected: Hello, welcome: Welcome, grace: float, uploads: Uploads | None = None
+    ) -> None:
+        self.state = "run"
+        self.workers: set[str] = set()
+        self.commands: list[str] = []
+        self._frontier = frontier
+        self._expected = expected
+        self._welcome = welcome
+        self._grace = grace
+        self._uploads = uploads
+        self._changed = asyncio.Event()
+        self._missing: dict[str, asyncio.TimerHandle] = {}
+        self._returns: set[asyncio.Task[int]] = set()
+
+    def set_state(self, state: str) -> None:
+        """Tell all workers that the crawl is now in another state."""
+        if state != self.state:
+            self.state = state
+            self._changed.set()
+            self._changed = asyncio.Event()
+
+    async def empty(self, seconds: float) -> bool:
+        """Wait until every worker has left; returns whether they did in time."""
+        end = asyncio.get_running_loop().time() + seconds
+        while self.workers and (left := end - asyncio.get_running_loop().time()) > 0:
+            await self._change_or(left)
+        return not self.workers
+
+    # -- what workers call
+
+    async def hello(self, hello: Hello) -> Welcome:
+        """See `Broker.hello`."""
+        for field, what in (("version", "acrawl"), ("spider", "spider"), ("spider_sha256", "source of the spider")):
+            mine, theirs = getattr(self._expected, field), getattr(hello, field)
+            if mine != theirs:
+                raise VersionMismatch(f"the master's {what} is {mine}, this worker's is {theirs}; make them the same")
+        self._heard(hello.worker)
+        self.workers.add(hello.worker)
+        dropped = await self._frontier.adopt(hello.worker, hello.epoch, hello.held)
+        return msgspec.structs.replace(self._welcome, dropped=dropped)
+
+    async def lease(self, worker: str, n: int, wait: float) -> Batch:
+        """See `Leasing.lease`; while the crawl does not run, an empty batch that says so."""
+        self._heard(worker)
+        if self.state == "run":
+            granted = asyncio.create_task(self._frontier.lease(worker, n, wait))
+            changed = asyncio.create_task(self._changed.wait())
+            try:
+                await asyncio.wait((granted, changed), return_when=asyncio.FIRST_COMPLETED)
+                if granted.done():
+                    return granted.result()
+            finally:
+                granted.cancel()
+                changed.cancel()
+        elif self.state == "pause":
+            await self._change_or(wait)
+        return Batch(self._welcome.epoch, 0.0, state=self.state)
+
+    async def renew(self, worker: str, epoch: int, held: dict[int, bool]) -> list[int]:
+        """See `Leasing.renew`."""
+        return await self._frontier.renew(worker, epoch, held)
+
+    async def report(self, worker: str, epoch: int, outcomes: Sequence[Outcome]) -> Receipt:
+        """See `Leasing.report`."""
+        return await self._frontier.report(worker, epoch, outcomes)
+
+    async def release(self, worker: str, epoch: int, tokens: Sequence[int]) -> None:
+        """See `Leasing.release`."""
+        await self._frontier.release(worker, epoch, tokens)
+
+    async def listen(self, worker: str, known: str, wait: float) -> str:
+        """See `Broker.listen`."""
+        if self.state == known:
+            await self._change_or(wait)
+        return self.state
+
+    async def chunk(self, worker: str, upload: str, offset: int, data: bytes, sha256: str) -> bool:
+        """See `Broker.chunk`."""
+        if self._uploads is None:
+            raise UsageError("this crawl saves no files")
+        return await self._uploads.put(upload, offset, data, sha256)
+
+    async def bye(self, worker: str) -> None:
+        """See `Broker.bye`."""
+        await self._forget(worker)
+
+    async def gone(self, worker: str) -> None:
+        """See `Broker.gone`: the worker has a while to come back before its leases go to others."""
+        if worker in self.workers and worker not in self._missing:
+            log.info("the connection to %s closed; waiting %.0f s for it", worker, self._grace)
+            self._missing[worker] = asyncio.get_running_loop().call_later(self._grace, self._missed, worker)
+
+    # -- what people call
+
+    async def command(self, name: str) -> None:
+        """See `Broker.command`; the master's own loop acts on drain and stop."""
+        if name not in COMMANDS:
+            raise UsageError(f"there is no command {name!r}; there are {', '.join(COMMANDS)}")
+        if name in {"pause", "resume"}:
+            self.set_state(COMMANDS[name])
+        else:
+            self.commands.append(name)
+
+    async def snapshot(self) -> Snapshot:
+        """See `Frontier.snapshot`."""
+        return await self._frontier.snapshot()
+
+    async def explain(self, url: str) -> Story:
+        """See `Frontier.explain`."""
+        return await self._frontier.explain(url)
+
+    # -- inside
+
+    def _missed(self, worker: str) -> None:
+        log.warning("worker %s did not come back; what it held is queued again", worker)
+        task = asyncio.create_task(self._forget(worker))
+        self._returns.add(task)
+        task.add_done_callback(self._returns.discard)
+
+    def _heard(self, worker: str) -> None:
+        """The worker is there: nobody has to wait for it."""
+        timer = self._missing.pop(worker, None)
+        if timer is not None:
+            timer.cancel()
+
+    async def _forget(self, worker: str) -> int:
+        self._heard(worker)
+        self.workers.discard(worker)
+        if not self.workers:
+            self._changed.set()
+            self._changed = asyncio.Event()
+        return await self._frontier.lost(worker)
+
+    async def _change_or(self, seconds: float) -> None:
+        changed = self._changed.wait()
+        try:
+            await asyncio.wait_for(changed, seconds)
+        except TimeoutError:  # nothing changed: the caller looks at the state anyhow
+            return

@@ -1,0 +1,229 @@
+"""A crawl from its plan to its end: frontier, queues, local workers, results and monitor, and when all of it ends.
+
+It ends in one of these ways: *finished* (nothing is left anywhere), a *limit* was hit (the rest is recorded as
+excluded), *interrupted* (what is under way is finished, the rest is kept for the next start), or a part it cannot do
+without has failed. In each, workers leave before the queues close, and the queues close before the frontier does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+
+import msgspec
+
+from acrawl import version
+from acrawl.clock import SystemClock
+from acrawl.cluster import Cluster
+from acrawl.errors import (
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_LIMIT,
+    EXIT_OK,
+    AcrawlError,
+    CrawlFailed,
+)
+from acrawl.frontier.gate import ScopeGate
+from acrawl.frontier.sqlite import SqliteFrontier
+from acrawl.job import Identity, Job
+from acrawl.master.broker import CrawlBroker
+from acrawl.master.output import Output
+from acrawl.master.plan import Plan
+from acrawl.master.seeds import plant
+from acrawl.master.serving import serve
+from acrawl.monitor.progress import Progress
+from acrawl.outcome import Snapshot
+from acrawl.queues.messages import Hello, Welcome
+from acrawl.queues.server import QueueManager
+from acrawl.spider import Spider
+from acrawl.url import canonical
+
+log = logging.getLogger(__name__)
+
+#: How often the master looks whether the crawl has ended.
+TICK = 0.1
+#: How long workers have to say goodbye once there is nothing left to do.
+GOODBYE = 5.0
+
+
+class Master:
+    """One life of a crawl. `run` returns the exit code."""
+
+    def __init__(self, plan: Plan, progress: Progress) -> None:
+        self._plan = plan
+        self._progress = progress
+        self._interrupted = asyncio.Event()
+        self._reason = ""
+        self._spider: Spider
+        self._frontier: SqliteFrontier
+        self._broker: CrawlBroker
+        self._cluster: Cluster
+        self._output: Output
+
+    async def run(self) -> int:
+        """Crawl. Raises `AcrawlError` for what stands in the way of a beginning or broke it off."""
+        plan = self._plan
+        with Job(plan.job) as job:
+            spider = self._spider = plan.source.make(plan.arguments, plan.settings)
+            scope = f"{plan.settings.scope.within} {' '.join(spider.allowed_domains)}".strip()
+            arguments = {key: str(value) for key, value in plan.arguments.items()}
+            identity = Identity(plan.source.identity, plan.source.sha256, arguments, scope)
+            going_on = job.begin(identity, resume=plan.resume, fresh=plan.fresh)
+            gate = ScopeGate(plan.settings.scope, spider.allowed_domains)
+            for url in spider.start_urls:  # a resumed crawl must know its scope before its seeds are taken again
+                gate.add_seed(canonical(url))
+            self._frontier = await SqliteFrontier.open(job.database, plan.settings, gate, SystemClock())
+            try:
+                if going_on:
+                    log.info("going on with the crawl in %s", plan.job)
+                code = await self._crawl(job, gate)
+            finally:
+                await self._frontier.close()
+            if code == EXIT_OK:
+                job.finish()
+            return code
+
+    async def _crawl(self, job: Job, gate: ScopeGate) -> int:
+        plan, frontier, spider = self._plan, self._frontier, self._spider
+        async with Output.open(plan, job, frontier, spider) as self._output:
+            nonce_file, nonce = job.nonce()
+            welcome = Welcome(
+                frontier.epoch,
+                msgspec.to_builtins(plan.settings),
+                {key: str(value) for key, value in plan.arguments.items()},
+                frontier.secret,
+                files=str(self._output.folder.resolve()),
+                nonce_file=nonce_file,
+                nonce=nonce,
+            )
+            expected = Hello("", version.VERSION, plan.source.identity, plan.source.sha256)
+            grace = plan.settings.queues.grace_seconds
+            self._broker = CrawlBroker(frontier, expected, welcome, grace, self._output.uploads)
+            async with serve(plan, job, self._broker) as queues, self._signals(), self._workers(job):
+                code = await self._until_the_end(gate)
+                await self._farewell(queues, code)
+            end = await frontier.snapshot()
+            await self._output.publish()
+        with contextlib.suppress(Exception):  # the user's code after the end: everything is safe by now
+            spider.closed(self._reason)
+        self._progress.summary(end, self._reason)
+        return code
+
+    # -- how it ends
+
+    async def _until_the_end(self, gate: ScopeGate) -> int:
+        """Wait for the end and say which; what is still under way then is the workers' to finish."""
+        parts = {
+            asyncio.create_task(plant(self._spider, self._frontier, gate, self._frontier.secret)): "seeds",
+            asyncio.create_task(self._output.deliver()): "results",
+            asyncio.create_task(self._look()): "look",
+            asyncio.create_task(self._interrupted.wait()): "signal",
+        }
+        if self._plan.workers:
+            parts[asyncio.create_task(self._cluster.failed())] = "workers"
+        pending = set(parts)
+        try:
+            while True:
+                done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+                for part in done:
+                    code = self._part_ended(parts[part], part)
+                    if code is not None:
+                        return code
+        finally:
+            for part in parts:
+                part.cancel()
+            await asyncio.gather(*parts, return_exceptions=True)
+
+    def _part_ended(self, name: str, part: asyncio.Task[object]) -> int | None:
+        error = part.exception()
+        if isinstance(error, AcrawlError):
+            raise error
+        if error is not None:  # a defect of ours: the crawl ends, its state is whole on disk and can be resumed
+            raise CrawlFailed(f"{name} died: {type(error).__name__}: {error}") from error
+        if name == "signal":
+            self._reason = "stopped"
+            return EXIT_INTERRUPTED
+        if name == "workers":
+            if self._plan.listen is None:
+                raise CrawlFailed("all local workers have died; their messages stand above")
+            return None
+        if name == "look":
+            code = part.result()
+            return code if isinstance(code, int) else EXIT_FAILED
+        return None
+
+    async def _look(self) -> int:
+        """Watch the crawl; returns its exit code when it ends by itself, by a limit or by a command."""
+        clock = asyncio.get_running_loop().time
+        began, limited = clock(), False
+        while True:
+            now = await self._frontier.snapshot()
+            self._progress.show(now, len(self._broker.workers), self._broker.state)
+            if now.finished:
+                self._reason = self._reason or "finished"
+                return EXIT_LIMIT if limited else EXIT_OK
+            limit = "" if limited else self._limit_hit(now, clock() - began)
+            if limit:
+                limited, self._reason = True, limit
+                log.info("%s was hit; the rest is recorded as excluded(limit)", limit)
+                await self._frontier.seeds_exhausted()
+                await self._frontier.stop("limit")
+            if self._broker.commands:
+                self._reason = "stopped"
+                return EXIT_INTERRUPTED
+            await asyncio.sleep(TICK)
+
+    def _limit_hit(self, now: Snapshot, seconds: float) -> str:
+        limits = self._plan.settings.limits
+        hit = {
+            "max_pages": 0 < limits.max_pages <= now.fetched,
+            "max_seconds": 0 < limits.max_seconds <= seconds,
+            "max_errors": 0 < limits.max_errors <= now.failed,
+        }
+        return next((f"limits.{name}" for name, is_hit in hit.items() if is_hit), "")
+
+    async def _farewell(self, queues: QueueManager, code: int) -> None:
+        """Let the workers leave, then close the queues; at an interruption they first finish what is under way."""
+        drain = code == EXIT_INTERRUPTED
+        self._broker.set_state("drain" if drain else "stop")
+        seconds = self._plan.settings.worker.shutdown_seconds + GOODBYE if drain else GOODBYE
+        await self._broker.empty(seconds)
+        await self._cluster.wait(GOODBYE)
+        await queues.stop()
+        await self._output.drain()
+
+    # -- around it
+
+    @contextlib.asynccontextmanager
+    async def _workers(self, job: Job) -> AsyncIterator[None]:
+        command = [sys.executable, "-m", "acrawl", "work", "--join", str(job.join_file), "--quiet", self._plan.spec]
+        self._cluster = Cluster(command, self._plan.workers)
+        self._cluster.start()
+        try:
+            yield
+        finally:
+            await self._cluster.stop(GOODBYE)
+
+    @contextlib.asynccontextmanager
+    async def _signals(self) -> AsyncIterator[None]:
+        """The first Ctrl-C or SIGTERM ends the crawl in good order, the second at once."""
+        loop = asyncio.get_running_loop()
+
+        def hit() -> None:
+            if self._interrupted.is_set():
+                os._exit(EXIT_INTERRUPTED)
+            log.warning("stopping: finishing what is under way; once more to stop at once")
+            self._interrupted.set()
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, hit)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)

@@ -1,0 +1,83 @@
+"""Where a crawl's results go: wires the outbox to the file store, the catalog, pipelines and feeds."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import pathlib
+from collections.abc import AsyncIterator
+
+from acrawl.frontier.base import Frontier
+from acrawl.job import Job
+from acrawl.master.plan import Plan
+from acrawl.results.catalog import Catalog
+from acrawl.results.feeds import open_feeds
+from acrawl.results.files import FolderStore, Uploads
+from acrawl.results.gallery import write_gallery
+from acrawl.results.images import write_images
+from acrawl.results.outbox import Drain
+from acrawl.results.pipelines import Pipelines
+from acrawl.spider import Spider
+
+
+class Output:
+    """The results of one crawl. ``folder`` is where saved files go, ``uploads`` takes those sent by workers."""
+
+    def __init__(self, plan: Plan, job: Job, frontier: Frontier, spider: Spider) -> None:
+        self.folder: pathlib.Path = (plan.files or job.folder / "files").resolve()
+        self.uploads: Uploads | None = None
+        self._plan = plan
+        self._job = job
+        self._frontier = frontier
+        self._spider = spider
+        self._drain: Drain
+        self._catalog: Catalog
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def open(cls, plan: Plan, job: Job, frontier: Frontier, spider: Spider) -> AsyncIterator[Output]:
+        """Open everything, before the crawl begins; raises what stands in the way of writing any of it."""
+        output = cls(plan, job, frontier, spider)
+        await output._open()
+        try:
+            yield output
+        finally:
+            await output._drain.close()
+            if output.uploads is not None:
+                await asyncio.to_thread(output.uploads.close)
+
+    async def _open(self) -> None:
+        if self._plan.files is not None:
+            await asyncio.to_thread(self._prepare)
+        self.uploads = Uploads(self.folder, self._plan.settings.fetch.max_file)
+        feeds = await asyncio.to_thread(open_feeds, self._plan.feeds, await self._frontier.marks())
+        self._catalog = await asyncio.to_thread(Catalog, self._job.folder / "results.db", self.folder)
+        pipelines = Pipelines.of(self._spider)
+        self._drain = Drain(self._frontier, feeds, self._catalog, pipelines, files_to_feeds=not self._plan.gallery)
+        await self._drain.open()
+
+    def _prepare(self) -> None:
+        store = FolderStore(self.folder)
+        try:
+            store.prepare()
+            store.sweep()
+        finally:
+            store.close()
+
+    async def deliver(self) -> None:
+        """Deliver until cancelled. Raises `CrawlFailed` when something cannot be written."""
+        await self._drain.run()
+
+    async def drain(self) -> None:
+        """Deliver all that is there now."""
+        await self._drain.drain()
+
+    async def publish(self) -> None:
+        """Render what is made of the whole: ``images.jsonl`` and the gallery."""
+        if self._plan.gallery:
+            await self._drain.in_thread(write_images, self._catalog)
+            await self._drain.in_thread(write_gallery, self._catalog, self._title())
+
+    def _title(self) -> str:
+        urls = self._spider.start_urls
+        return f"Images of {urls[0]}" + (f" and {len(urls) - 1} more" if len(urls) > 1 else "") if urls else "Images"

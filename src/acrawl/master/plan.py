@@ -1,0 +1,33 @@
+"""What the user asked for, resolved: everything a master needs to begin."""
+
+from __future__ import annotations
+
+import pathlib
+
+import msgspec
+
+from acrawl.settings import Settings
+from acrawl.spider import Source
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """One crawl. ``workers`` are local processes; ``listen`` opens the queues to other machines.
+
+    ``files`` is where saved files go and ``gallery`` asks for ``images.jsonl`` and ``index.html`` in it; ``feeds`` are
+    ``PATH[:format]``. ``spec`` is what the local workers are told to load.
+    """
+
+    source: Source
+    spec: str
+    settings: Settings
+    job: pathlib.Path
+    arguments: dict[str, str] = {}
+    workers: int = 1
+    listen: tuple[str, int] | None = None
+    authkey: bytes | None = None
+    files: pathlib.Path | None = None
+    gallery: bool = False
+    feeds: tuple[str, ...] = ()
+    resume: bool = False
+    fresh: bool = False
+    quiet: bool = False

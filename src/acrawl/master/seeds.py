@@ -1,0 +1,70 @@
+"""Taking the seeds from the spider, at the pace of the crawl, so that a restart goes on where it was."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+from acrawl.errors import AcrawlError, CrawlFailed
+from acrawl.frontier.base import Frontier
+from acrawl.frontier.gate import ScopeGate
+from acrawl.request import Request, Sealed, seal
+from acrawl.spider import Spider
+
+#: Seeds that are committed together at most.
+BATCH = 200
+#: While so many requests are queued, no more seeds are taken: a spider may have a billion.
+ENOUGH = 20_000
+
+
+async def plant(spider: Spider, frontier: Frontier, gate: ScopeGate, secret: bytes) -> None:
+    """Bring every seed of ``spider.start()`` into the frontier, skipping those a former life has taken.
+
+    Returns when they are exhausted. Raises `CrawlFailed` when ``start()`` raises: it can be mended and resumed.
+    """
+    taken = await frontier.seeds()
+    skip = -1 if taken is None else taken
+    ordinal, batch = 0, []
+    async for request in _started(spider):
+        ordinal += 1
+        gate.add_seed(request.url)
+        if 0 <= skip < ordinal:
+            batch.append(_sealed(request, secret))
+        if len(batch) >= BATCH:
+            await frontier.add(batch, seeds=ordinal)
+            batch = []
+            while (await frontier.snapshot()).queued > ENOUGH:  # noqa: ASYNC110 - the frontier tells nobody
+                await asyncio.sleep(0.2)
+    if batch:
+        await frontier.add(batch, seeds=ordinal)
+    if skip >= 0:
+        await frontier.seeds_exhausted()
+
+
+def _sealed(request: Request, secret: bytes) -> Sealed:
+    # A seed was asked for by name: no scope keeps it out.
+    return seal(request if request.allow_offsite else request.replace(allow_offsite=True), secret)
+
+
+async def _started(spider: Spider) -> AsyncIterator[Request]:
+    try:
+        made: Any = spider.start()
+        if hasattr(made, "__aiter__"):
+            async for request in made:
+                yield _checked(request)
+        else:
+            for request in made:
+                yield _checked(request)
+    except AcrawlError:  # a wrong URL names itself
+        raise
+    except Exception as error:  # the user's code: nothing is lost, the crawl ends and can be resumed
+        raise CrawlFailed(f"{type(spider).__name__}.start() failed: {type(error).__name__}: {error}") from error
+
+
+def _checked(request: object) -> Request:
+    if isinstance(request, str):
+        return Request(request)
+    if not isinstance(request, Request):
+        raise CrawlFailed(f"start() gave {type(request).__name__} {str(request)[:80]!r}; it must give requests")
+    return request

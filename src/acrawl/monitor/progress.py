@@ -1,0 +1,120 @@
+"""The crawl's progress for people: a live line on a terminal, plain lines elsewhere, a table at the end."""
+
+from __future__ import annotations
+
+import collections
+import sys
+import time
+from collections.abc import Callable
+from typing import TextIO
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from acrawl.outcome import Snapshot
+
+#: Seconds between plain lines, and over which rates are taken.
+PLAIN_SECONDS = 5.0
+RATE_SECONDS = 10.0
+
+
+class Progress:
+    """Shows snapshots. Use as a context manager; `show` may be called as often as one likes."""
+
+    def __init__(
+        self, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic, *, quiet: bool = False
+    ) -> None:
+        self._console = Console(file=stream or sys.stderr, highlight=False, quiet=quiet)
+        self._clock = clock
+        live = self._console.is_terminal and not quiet
+        self._live = Live(console=self._console, refresh_per_second=4) if live else None
+        self._began = clock()
+        self._last = -PLAIN_SECONDS
+        self._past: collections.deque[tuple[float, int, int]] = collections.deque()
+
+    @property
+    def live(self) -> bool:
+        """Whether a live line is shown, which log lines would disturb."""
+        return self._live is not None
+
+    def __enter__(self) -> Progress:
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._live is not None:
+            self._live.update(Text())
+            self._live.stop()
+
+    def show(self, now: Snapshot, workers: int, state: str) -> None:
+        """Show where the crawl stands."""
+        line = self._line(now, workers, state)
+        if self._live is not None:
+            self._live.update(Text(line))
+        elif self._clock() - self._last >= PLAIN_SECONDS:
+            self._last = self._clock()
+            self._console.print(line, soft_wrap=True)
+
+    def summary(self, end: Snapshot, reason: str) -> None:
+        """Show what came of it."""
+        seconds = max(self._clock() - self._began, 1e-9)
+        table = Table(title=f"crawl {reason}", title_justify="left", show_header=False, box=None, padding=(0, 2, 0, 0))
+        rows: list[tuple[str, str]] = [
+            ("discovered", f"{end.discovered:,} ({end.duplicates:,} duplicates met)"),
+            ("fetched", f"{end.fetched:,} ({_size(end.bytes)})"),
+            ("failed", _counted(end, "failed")),
+            ("excluded", _counted(end, "excluded")),
+        ]
+        if end.quarantined:
+            rows.append(("quarantined", f"{end.quarantined:,}"))
+        if end.queued or end.leased:
+            rows.append(("still queued", f"{end.queued + end.leased:,}"))
+        rows += [("items delivered", f"{end.delivered:,}"), ("hosts", f"{end.hosts:,}")]
+        rows.append(("time", f"{_duration(seconds)} ({end.fetched / seconds:,.1f} requests/s)"))
+        for name, value in rows:
+            table.add_row(name, value)
+        self._console.print(table)
+
+    def _line(self, now: Snapshot, workers: int, state: str) -> str:
+        done = now.fetched + now.failed + now.excluded + now.quarantined
+        rate, speed = self._rates(done, now.bytes)
+        waiting = now.queued + now.leased
+        eta = f", about {_duration(waiting / rate)} left" if rate > 0.5 and waiting else ""
+        return (
+            f"{state}: {done:,} done, {waiting:,} queued, {now.failed:,} failed, "
+            f"{rate:,.0f} pages/s, {_size(speed)}/s, {workers} workers{eta}"
+        )
+
+    def _rates(self, done: int, size: int) -> tuple[float, float]:
+        now = self._clock()
+        self._past.append((now, done, size))
+        while self._past[0][0] < now - RATE_SECONDS:
+            self._past.popleft()
+        then, done_then, size_then = self._past[0]
+        passed = now - then
+        return ((done - done_then) / passed, (size - size_then) / passed) if passed > 0 else (0.0, 0.0)
+
+
+def _counted(end: Snapshot, status: str) -> str:
+    total = getattr(end, status)
+    parts = [f"{key[len(status) + 1 : -1]} {count:,}" for key, count in end.reasons.items() if key.startswith(status)]
+    return f"{total:,}" + (f" ({', '.join(parts)})" if parts and total else "")
+
+
+def _size(size: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:,.0f} {unit}" if unit == "B" else f"{size:,.1f} {unit}"
+        size /= 1000
+    return f"{size:,.1f} TB"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"

@@ -1,0 +1,149 @@
+"""Markup that would blow up an HTML parser is cut before the parser sees it.
+
+By the HTML standard, a few kilobytes can ask for gigabytes: an unclosed ``<font>`` is opened again in every following
+paragraph, so N of them make N² elements; each ``<li>`` looks through all open elements; each attribute is compared with
+all before it. Browsers cut such pages off as well. What stands before the cut is parsed as usual.
+"""
+
+from __future__ import annotations
+
+import re
+
+#: Open elements below each other; browsers stop at 512.
+MAX_DEPTH = 1000
+#: Attributes of one tag.
+MAX_ATTRIBUTES = 2000
+#: Formatting elements that paragraphs open again, over the whole page.
+MAX_REOPENED = 200_000
+_SIMPLE_TAGS = 1500
+_SIMPLE_SIZE = 256 * 1024
+_SIMPLE_RUN = 30_000
+_FLAT_TAGS = 8000
+
+_FORMATTING = frozenset(b"b big code em font i nobr s small strike strong tt u".split())
+#: Elements that never stay open, or whose end tag may be left out and who close each other.
+_FLEETING = frozenset(
+    b"area base br col embed hr img input link meta param source track wbr basefont bgsound frame keygen image "
+    b"p li dt dd td th tr tbody thead tfoot colgroup caption option optgroup html head body".split()
+)
+_CELLS = frozenset(b"td th caption".split())
+_RAW = frozenset(b"script style textarea title xmp iframe noembed noframes".split())
+_FENCES = frozenset(b"table object marquee applet template svg math foreignobject select button".split())
+_BLOCKS = _FENCES | frozenset(
+    b"address article aside blockquote center details dialog dir div dl fieldset figcaption figure footer form h1 h2 "
+    b"h3 h4 h5 h6 header hgroup listing main menu nav ol pre section summary ul".split()
+)
+_FORMATTED = re.compile(rb"<(?:b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)[\s/]", re.IGNORECASE)
+_LONG_RUN = re.compile(rb"<[a-zA-Z][^<>]{%d}" % _SIMPLE_RUN)
+#: A comment, an end tag, or a start tag with its attributes; quoted values may hold anything.
+_TOKEN = re.compile(
+    rb"<(?:(?P<comment>!--(?:-?>|.*?--!?>|.*))|/(?P<end>[a-zA-Z][^\s/>]*+)[^>]*+>?"
+    rb"|(?P<start>[a-zA-Z][^\s/>]*+)(?P<attributes>(?:[^>\"']++|\"[^\"]*+\"?|'[^']*+'?)*+)>?)",
+    re.DOTALL,
+)
+_VALUE = re.compile(rb"\"[^\"]*+\"?|'[^']*+'?")
+_BETWEEN = re.compile(rb"[\s/]+")
+_NEAR = 16
+
+
+def bounded(markup: bytes) -> bytes:
+    """Return the markup, or the part of it before it becomes too deep. Most pages cost one count of ``<``."""
+    tags = markup.count(b"<")
+    size = len(markup)
+    if tags <= _FLAT_TAGS and size <= _SIMPLE_SIZE and (size <= _SIMPLE_RUN or not _LONG_RUN.search(markup)):
+        if tags <= _SIMPLE_TAGS:
+            return markup
+        if tags * sum(1 for _ in _FORMATTED.finditer(markup)) <= MAX_REOPENED * 5:
+            return markup
+    cut = _Walk().cut(markup)
+    return markup if cut is None else markup[:cut]
+
+
+class _Walk:
+    """Follows tags as a parser would, roughly, and rather counts an element too many than one too few."""
+
+    def __init__(self) -> None:
+        self.open: list[bytes] = []
+        self.foreign = 0
+        self.formatting: dict[bytes, int] = {}
+        self.unclosed = 0
+        self.reopened = 0
+
+    def cut(self, markup: bytes) -> int | None:
+        """Return where the markup becomes too much, or None."""
+        position = 0
+        search = _TOKEN.search
+        while (token := search(markup, position)) is not None:
+            position = token.end()
+            if token["start"]:
+                name = token["start"].lower()
+                attributes = token["attributes"]
+                if len(attributes) > MAX_ATTRIBUTES and _count(attributes) > MAX_ATTRIBUTES:
+                    return token.start()
+                if self._start(name, attributes):
+                    return token.start()
+                if name in _RAW and not self.foreign:
+                    position = _end_of_raw(markup, position, name)
+            elif token["end"]:
+                self._end(token["end"].lower())
+        return None
+
+    def _start(self, name: bytes, attributes: bytes) -> bool:
+        """Note a start tag; True when it is the one too many."""
+        if name in _FORMATTING:
+            count = self.formatting.get(name, 0)
+            if count < 3 or attributes.strip(b" \t\r\n\f/"):  # of equal ones three are reopened
+                self.formatting[name] = count + 1
+                self.unclosed += 1
+            return False
+        if name in _CELLS and self._in_table():
+            self.formatting.clear()
+            self.unclosed = 0
+        self.reopened += self.unclosed
+        if self.reopened > MAX_REOPENED:
+            return True
+        if name in _FLEETING or name in _RAW or name == b"a":
+            return False
+        if name in (b"svg", b"math"):
+            self.foreign += 1
+        if attributes.endswith(b"/") and self.foreign:
+            return False
+        self.open.append(name)
+        return len(self.open) > MAX_DEPTH
+
+    def _in_table(self) -> bool:
+        """Whether a cell begins a cell here: what was open in the one before is closed then."""
+        for name in reversed(self.open):
+            if name in _FENCES:
+                return name == b"table"
+        return False
+
+    def _end(self, name: bytes) -> None:
+        if self.formatting.get(name):
+            self.formatting[name] -= 1
+            self.unclosed -= 1
+        stack = self.open
+        if stack and stack[-1] == name:
+            stack.pop()
+        else:
+            for index in range(len(stack) - 1, max(-1, len(stack) - _NEAR), -1):
+                if stack[index] == name:
+                    fenced = any(inner in _FENCES for inner in stack[index + 1 :])
+                    if name in _BLOCKS and not fenced:
+                        del stack[index:]
+                    else:
+                        del stack[index]
+                    break
+            else:
+                return
+        if name in (b"svg", b"math"):
+            self.foreign = sum(1 for inner in stack if inner in (b"svg", b"math"))
+
+
+def _count(attributes: bytes) -> int:
+    return len(_BETWEEN.findall(_VALUE.sub(b" ", attributes)))
+
+
+def _end_of_raw(markup: bytes, position: int, name: bytes) -> int:
+    end = re.compile(rb"</" + name + rb"[\s/>]", re.IGNORECASE).search(markup, position)
+    return end.start() if end else len(markup)

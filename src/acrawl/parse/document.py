@@ -1,0 +1,68 @@
+"""One document: bytes and where they came from; everything else is made at first use and kept."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from selectolax.lexbor import LexborHTMLParser
+
+from acrawl.parse import encoding as encodings
+from acrawl.parse.bounds import bounded
+from acrawl.parse.selectors import Page, Selector
+from acrawl.url import Joiner
+
+#: Encodings in which a byte below 0x80 is always the ASCII character.
+_STATEFUL = frozenset(("utf-16-le", "utf-16-be", "iso2022-jp"))
+
+
+class Document:
+    """A page. ``content_type`` is the whole Content-Type header, which may name the encoding. Nothing here raises."""
+
+    def __init__(self, body: bytes, url: str, content_type: str = "") -> None:
+        self.body = body
+        self.url = url
+        self.content_type = content_type
+
+    @cached_property
+    def encoding(self) -> str:
+        """The Python codec that decodes the body (see `acrawl.parse.encoding`)."""
+        return encodings.sniff(self.body, self.content_type)
+
+    @cached_property
+    def text(self) -> str:
+        """The body as text, without a byte order mark; bytes that do not decode become U+FFFD."""
+        encoding = self.encoding
+        return self.body[encodings.bom_length(self.body, encoding) :].decode(encoding, "replace")
+
+    @cached_property
+    def root(self) -> LexborHTMLParser:
+        """The tree, as browsers without scripts build it: the content of ``noscript`` is markup."""
+        body, encoding = self.body, self.encoding
+        if encoding == "utf-8":
+            markup = body[3:] if body.startswith(b"\xef\xbb\xbf") else body
+        elif encoding not in _STATEFUL and body.isascii():
+            markup = body
+        else:
+            markup = self.text.encode("utf-8", "replace")
+        return LexborHTMLParser(bounded(markup))
+
+    @cached_property
+    def base(self) -> str:
+        """The URL that references are relative to: the first ``<base href>`` that is one, else the document's own."""
+        node = self.root.css_first("base[href]")
+        return self.url if node is None else Joiner(self.url)(node.attributes.get("href") or "") or self.url
+
+    @cached_property
+    def joiner(self) -> Joiner:
+        """What `join` calls; for loops over many references."""
+        return Joiner(self.base)
+
+    def join(self, href: str) -> str | None:
+        """Resolve a reference of this document; None for what must not be requested."""
+        return self.joiner(href)
+
+    @cached_property
+    def selector(self) -> Selector:
+        """The root element, to select from."""
+        tree = self.root
+        return Selector(Page(tree), tree.root)

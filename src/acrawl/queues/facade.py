@@ -1,0 +1,196 @@
+"""The three managed objects: thin fronts that decode in the server's thread and hop into the master's loop."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import threading
+from collections import Counter
+from collections.abc import Coroutine
+from hmac import compare_digest
+from typing import Any, TypeVar
+
+import msgspec
+
+from acrawl.errors import KeyProblem, UsageError
+from acrawl.outcome import Outcome
+from acrawl.queues.messages import Broker, Hello
+
+T = TypeVar("T")
+
+#: Seconds a call may take in the loop beyond what it asked to wait; only a loop that hangs takes longer.
+SAFETY = 60.0
+#: A call from a connection whose worker is not (or, after a restart of the master, no longer) let in.
+HELLO_FIRST = "say hello first"
+
+_encode = msgspec.msgpack.Encoder().encode
+_hello = msgspec.msgpack.Decoder(Hello).decode
+_outcomes = msgspec.msgpack.Decoder(list[Outcome]).decode
+
+
+class Peer(threading.local):
+    """Who is at the other end of the connection that this thread serves."""
+
+    worker = ""
+    leases = False
+
+
+class Doorkeeper:
+    """Knows which workers have been let in, and binds each connection to one of them."""
+
+    def __init__(self, broker: Broker, loop: asyncio.AbstractEventLoop) -> None:
+        self.broker = broker
+        self.loop = loop
+        self.peer = Peer()
+        self._known: set[str] = set()
+        self._leasing: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def run(self, coroutine: Coroutine[Any, Any, T], wait: float = 0.0) -> T:
+        """Run a coroutine in the master's loop and wait for it, from a server thread."""
+        try:
+            future = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+        except RuntimeError:  # the loop has closed: the caller's connection is about to, too
+            coroutine.close()
+            raise ConnectionAbortedError("the master is shutting down") from None
+        try:
+            return future.result(wait + SAFETY)
+        except concurrent.futures.TimeoutError:
+            future.cancel()
+            raise
+
+    def let_in(self, worker: str) -> None:
+        """The master has accepted this worker's hello."""
+        self._known.add(worker)
+        self.peer.worker = worker
+
+    def check(self, worker: Any) -> str:
+        """The caller's worker name; refuses names that said no hello, and a second name on one connection."""
+        if not isinstance(worker, str) or worker not in self._known or self.peer.worker not in {"", worker}:
+            raise KeyProblem(HELLO_FIRST)
+        self.peer.worker = worker
+        return worker
+
+    def left(self, worker: str) -> None:
+        """The worker has said goodbye."""
+        self._known.discard(worker)
+
+    def leases(self) -> None:
+        """Note that the calling thread serves a connection that fetches leases."""
+        if not self.peer.leases:
+            self.peer.leases = True
+            with self._lock:
+                self._leasing[self.peer.worker] += 1
+
+    def disconnected(self) -> None:
+        """The connection of this thread has closed; the last one that fetched leases means that its worker is gone."""
+        if not self.peer.leases:
+            return
+        with self._lock:
+            self._leasing[self.peer.worker] -= 1
+            left = self._leasing[self.peer.worker]
+            if not left:
+                del self._leasing[self.peer.worker]
+        if not left and self.peer.worker in self._known and not self.loop.is_closed():
+            gone = self.broker.gone(self.peer.worker)
+            try:
+                asyncio.run_coroutine_threadsafe(gone, self.loop)
+            except RuntimeError:  # the loop closed in this moment: the frontier forgets all leases with it
+                gone.close()
+
+
+class TaskQueue:
+    """The managed object ``task_queue``."""
+
+    exposed = ("hello", "get", "renew", "release", "listen", "bye")
+
+    def __init__(self, door: Doorkeeper) -> None:
+        self._door = door
+
+    def hello(self, blob: bytes) -> bytes:
+        """Let a worker in: msgpack of `Hello`, answered by msgpack of `Welcome`."""
+        hello = _hello(blob)
+        welcome = self._door.run(self._door.broker.hello(hello))
+        self._door.let_in(hello.worker)
+        return _encode(welcome)
+
+    def get(self, worker: str, n: int, wait: float) -> bytes:
+        """Lease at most ``n`` requests: msgpack of `Batch`. Parked for at most ``wait`` seconds."""
+        worker = self._door.check(worker)
+        if not isinstance(n, int) or not 0 < n <= 1000 or not isinstance(wait, (int, float)) or not 0 <= wait <= 20:
+            raise UsageError(f"get(n={n!r}, wait={wait!r}): n is 1 to 1000, wait 0 to 20 seconds")
+        self._door.leases()
+        return _encode(self._door.run(self._door.broker.lease(worker, n, wait), wait))
+
+    def renew(self, worker: str, epoch: int, held: dict[int, bool]) -> list[int]:
+        """Prolong leases ``{token: started}``; answers the tokens that are lost."""
+        worker = self._door.check(worker)
+        tokens = {int(token): bool(started) for token, started in dict(held).items()}
+        return self._door.run(self._door.broker.renew(worker, int(epoch), tokens))
+
+    def release(self, worker: str, epoch: int, tokens: list[int]) -> None:
+        """Give leases back."""
+        worker = self._door.check(worker)
+        self._door.run(self._door.broker.release(worker, int(epoch), [int(token) for token in tokens]))
+
+    def listen(self, worker: str, known: str, wait: float) -> str:
+        """Parked until the crawl's state is no longer ``known``; answers the state."""
+        worker = self._door.check(worker)
+        wait = min(max(float(wait), 0.0), 20.0)
+        return self._door.run(self._door.broker.listen(worker, str(known), wait), wait)
+
+    def bye(self, worker: str) -> None:
+        """The worker leaves."""
+        worker = self._door.check(worker)
+        self._door.left(worker)
+        self._door.run(self._door.broker.bye(worker))
+
+
+class ResultQueue:
+    """The managed object ``result_queue``."""
+
+    exposed = ("put", "chunk")
+
+    def __init__(self, door: Doorkeeper) -> None:
+        self._door = door
+
+    def put(self, worker: str, epoch: int, blob: bytes) -> list[int]:
+        """Report outcomes (msgpack of a list of `Outcome`); answers how many were accepted and how many were stale."""
+        worker = self._door.check(worker)
+        receipt = self._door.run(self._door.broker.report(worker, int(epoch), _outcomes(blob)))
+        return [receipt.accepted, receipt.stale]
+
+    def chunk(self, worker: str, upload: str, offset: int, data: bytes, sha256: str) -> bool:
+        """A piece of a saved file; see `Broker.chunk`."""
+        worker = self._door.check(worker)
+        put = self._door.broker.chunk(worker, str(upload), int(offset), bytes(data), str(sha256))
+        return self._door.run(put)
+
+
+class Control:
+    """The managed object ``control``; each call carries the control token."""
+
+    exposed = ("command", "snapshot", "explain")
+
+    def __init__(self, door: Doorkeeper, token: str) -> None:
+        self._door = door
+        self._token = token
+
+    def command(self, token: str, name: str) -> None:
+        """Steer the crawl; see `Broker.command`."""
+        self._check(token)
+        self._door.run(self._door.broker.command(str(name)))
+
+    def snapshot(self, token: str) -> bytes:
+        """Msgpack of `Snapshot`."""
+        self._check(token)
+        return _encode(self._door.run(self._door.broker.snapshot()))
+
+    def explain(self, token: str, url: str) -> bytes:
+        """Msgpack of `Story`."""
+        self._check(token)
+        return _encode(self._door.run(self._door.broker.explain(str(url))))
+
+    def _check(self, token: Any) -> None:
+        if not isinstance(token, str) or not compare_digest(token.encode(), self._token.encode()):
+            raise KeyProblem("the control token is wrong; it stands in the crawl's join file")

@@ -1,0 +1,300 @@
+"""The catalog: which bytes a crawl saved, from which URLs, under which name, and where images were seen.
+
+One SQLite file of its own, ``results.db`` in the job's folder, whatever engine the frontier has. A drained batch is ONE
+transaction, and every write is idempotent: a batch that arrives again after a crash changes nothing.
+
+    objects      n, sha256, path, folded, size, type, width, height       one row a digest; path below ROOT, or NULL
+    files        url, sha256, at, place                                    one row a URL; place: a worker's, or empty
+    sightings    url, page, alt, source                                    one row for an image on a page
+    failed_items item_id, url, kind, reason, detail, body, at              what a pipeline or a feed could not take
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+import sqlite3
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from acrawl.clock import Clock, SystemClock
+from acrawl.errors import CrawlFailed, FolderProblem, VersionMismatch
+from acrawl.outcome import FileFact, Sightings
+from acrawl.results.names import distinct, folded, name_for, split_extension
+from acrawl.results.placing import Tree
+
+VERSION = 1
+#: Folders known to be folders; kept to spare a look-up for each file.
+_MAX_KNOWN = 50_000
+_SCHEMA = """
+CREATE TABLE objects(
+    n INTEGER PRIMARY KEY, sha256 TEXT NOT NULL UNIQUE, path TEXT, folded TEXT UNIQUE,
+    size INTEGER NOT NULL, type TEXT NOT NULL, width INTEGER NOT NULL, height INTEGER NOT NULL);
+CREATE TABLE files(
+    url TEXT PRIMARY KEY, sha256 TEXT NOT NULL, at REAL NOT NULL, place TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX files_of_object ON files(sha256);
+CREATE TABLE sightings(
+    n INTEGER PRIMARY KEY, url TEXT NOT NULL, page TEXT NOT NULL, alt TEXT NOT NULL, source TEXT NOT NULL,
+    UNIQUE(url, page));
+CREATE TABLE failed_items(
+    item_id TEXT PRIMARY KEY, url TEXT NOT NULL, kind TEXT NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL,
+    body BLOB NOT NULL, at REAL NOT NULL) WITHOUT ROWID;
+"""
+_DISPLAYED = "o.type LIKE 'image/%'"
+
+
+class FailedItem(msgspec.Struct, frozen=True):
+    """An item that a pipeline, a feed or the file store could not take; ``body`` is what travelled (msgpack)."""
+
+    item_id: str
+    url: str
+    kind: str
+    reason: str
+    detail: str
+    body: bytes
+
+
+class ImageFile(msgspec.Struct, frozen=True):
+    """One image URL and what its bytes are. ``path`` is below ROOT; None when a worker (``place``) kept them."""
+
+    url: str
+    path: str | None
+    sha256: str
+    size: int
+    type: str
+    width: int
+    height: int
+    place: str
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """An image on a page."""
+
+    page: str
+    alt: str
+    source: str
+
+
+class Picture(msgspec.Struct, frozen=True):
+    """One distinct image, with one of its URLs and, where known, the first page and the first text for it."""
+
+    n: int
+    path: str
+    size: int
+    type: str
+    width: int
+    height: int
+    url: str
+    page: str
+    alt: str
+
+
+class Totals(msgspec.Struct, frozen=True):
+    """What the catalog holds; ``elsewhere`` counts distinct images whose bytes only a worker has."""
+
+    files: int
+    objects: int
+    images: int
+    image_bytes: int
+    elsewhere: int
+    failed_items: int
+
+
+class Catalog:
+    """See the module. Blocking; may be made in one thread and used in another, one at a time.
+
+    ``root`` is the folder of the files. Raises `FolderProblem` when the database cannot be opened, `VersionMismatch`
+    when another acrawl made it. A failure while it works is `CrawlFailed`.
+    """
+
+    def __init__(
+        self, database: str | os.PathLike[str], root: str | os.PathLike[str], clock: Clock | None = None
+    ) -> None:
+        self.root = pathlib.Path(root)
+        self._clock = clock or SystemClock()
+        self._tree = Tree(root)
+        self._known_folders: set[str] = set()
+        try:
+            pathlib.Path(database).parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(database, isolation_level=None, check_same_thread=False, timeout=30)
+            self._open(os.fspath(database))
+        except VersionMismatch:
+            self._db.close()
+            raise
+        except (OSError, sqlite3.Error) as error:  # nothing has begun: the user is told
+            raise FolderProblem(f"cannot open the catalog {os.fspath(database)}: {error}") from None
+
+    def _open(self, name: str) -> None:
+        # FULL: the frontier forgets an item once this has committed, so the commit must outlive a power cut.
+        self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY;")
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        if version == 0:
+            self._db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version={VERSION}; COMMIT;")
+        elif version != VERSION:
+            raise VersionMismatch(f"{name} is of catalog version {version}, this acrawl reads {VERSION}")
+
+    @contextlib.contextmanager
+    def batch(self) -> Iterator[None]:
+        """Everything inside is one transaction, durable when it ends; nothing of it is kept after an exception."""
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._tree.settle()
+                self._db.execute("COMMIT")
+            except BaseException:  # links may stay behind; the same batch finds and accepts them when it comes again
+                self._known_folders.clear()
+                with contextlib.suppress(sqlite3.Error):  # the first error is the one to tell
+                    self._db.execute("ROLLBACK")
+                raise
+        except (sqlite3.Error, OSError) as error:  # nothing is lost: the batch is still in the outbox
+            raise CrawlFailed(f"the catalog of files cannot go on: {error}; make room and resume") from error
+
+    def add_file(self, fact: FileFact) -> str | None:
+        """Record a saved file; returns its name below ROOT, None when the bytes are on a worker only.
+
+        The first URL of a digest names it. Idempotent. Raises FileNotFoundError when the bytes are not where the worker
+        said it put them, and ValueError for a fact that cannot be.
+        """
+        row = self._db.execute("SELECT path FROM objects WHERE sha256 = ?", (fact.sha256,)).fetchone()
+        path: str | None = row[0] if row else None
+        if path is None:
+            path = None if fact.where else self._place(fact)
+            self._db.execute(
+                "INSERT INTO objects(sha256, path, folded, size, type, width, height) VALUES(?, ?, ?, ?, ?, ?, ?)"
+                " ON CONFLICT(sha256) DO UPDATE SET path = excluded.path, folded = excluded.folded",
+                (fact.sha256, path, path and folded(path), fact.size, fact.type, fact.width, fact.height),
+            )
+        self._db.execute(
+            "INSERT INTO files(url, sha256, at, place) VALUES(?, ?, ?, ?) ON CONFLICT(url) DO UPDATE SET"
+            " at = CASE sha256 WHEN excluded.sha256 THEN at ELSE excluded.at END,"
+            " sha256 = excluded.sha256, place = excluded.place",
+            (fact.url, fact.sha256, self._clock.time(), fact.where),
+        )
+        return path
+
+    def add_sightings(self, seen: Sightings) -> None:
+        """Record where a page names images; the first text for an image on a page stays. Idempotent."""
+        self._db.executemany(
+            "INSERT OR IGNORE INTO sightings(url, page, alt, source) VALUES(?, ?, ?, ?)",
+            [(image.url, seen.page, image.alt, image.source) for image in seen.images],
+        )
+
+    def add_failed(self, items: Iterable[FailedItem]) -> None:
+        """Record items that could not be taken. Idempotent by item id; the first reason stays."""
+        at = self._clock.time()
+        self._db.executemany(
+            "INSERT OR IGNORE INTO failed_items VALUES(?, ?, ?, ?, ?, ?, ?)",
+            [(*msgspec.structs.astuple(item), at) for item in items],
+        )
+
+    def images(self) -> Iterator[ImageFile]:
+        """Every saved image URL, in the order of URLs."""
+        rows = self._db.execute(
+            "SELECT f.url, o.path, o.sha256, o.size, o.type, o.width, o.height, f.place"
+            f" FROM files f JOIN objects o USING(sha256) WHERE {_DISPLAYED} ORDER BY f.url"
+        )
+        return (ImageFile(*row) for row in rows)
+
+    def pages_of(self, url: str, limit: int) -> tuple[list[Seen], int]:
+        """The first ``limit`` pages that name an image, and how many there are."""
+        rows = self._db.execute(
+            "SELECT page, alt, source FROM sightings WHERE url = ? ORDER BY n LIMIT ?", (url, limit)
+        ).fetchall()
+        count = len(rows)
+        if count == limit:
+            (count,) = self._db.execute("SELECT count(*) FROM sightings WHERE url = ?", (url,)).fetchone()
+        return [Seen(*row) for row in rows], count
+
+    def pictures(self, after: int, limit: int) -> list[Picture]:
+        """The next distinct images that are here, in the order of their arrival; ``after`` is the last ``n``."""
+        rows = self._db.execute(
+            "SELECT n, path, size, type, width, height, sha256 FROM objects o"
+            f" WHERE n > ? AND path IS NOT NULL AND {_DISPLAYED} ORDER BY n LIMIT ?",
+            (after, limit),
+        ).fetchall()
+        return [
+            Picture(n, path, size, kind, width, height, *self._origin(sha256))
+            for n, path, size, kind, width, height, sha256 in rows
+        ]
+
+    def failed(self) -> Iterator[FailedItem]:
+        """Every item that could not be taken."""
+        rows = self._db.execute(
+            "SELECT item_id, url, kind, reason, detail, body FROM failed_items ORDER BY at, item_id"
+        )
+        return (FailedItem(*row) for row in rows)
+
+    def totals(self) -> Totals:
+        """Count what is there."""
+        row = self._db.execute(
+            "SELECT (SELECT count(*) FROM files), count(*),"
+            f" count(*) FILTER (WHERE {_DISPLAYED} AND path IS NOT NULL),"
+            f" coalesce(sum(size) FILTER (WHERE {_DISPLAYED} AND path IS NOT NULL), 0),"
+            f" count(*) FILTER (WHERE {_DISPLAYED} AND path IS NULL),"
+            " (SELECT count(*) FROM failed_items) FROM objects o"
+        ).fetchone()
+        return Totals(*row)
+
+    def close(self) -> None:
+        """Let go of the database. Idempotent."""
+        self._tree.close()
+        self._db.close()
+
+    def _origin(self, sha256: str) -> tuple[str, str, str]:
+        """One URL of an object, with the first page that names it and the first text, if any."""
+        row = self._db.execute(
+            "SELECT f.url, coalesce(s.page, ''), coalesce(s.alt, '')"
+            " FROM files f LEFT JOIN sightings s ON s.url = f.url WHERE f.sha256 = ?"
+            " ORDER BY coalesce(s.alt, '') = '', s.n IS NULL, s.n, f.url LIMIT 1",
+            (sha256,),
+        ).fetchone()
+        return row or ("", "", "")
+
+    def _place(self, fact: FileFact) -> str:
+        for name in _candidates(name_for(fact.url, fact.type, fact.name), fact.sha256):
+            path = self._clear_of_files(name)
+            if not self._taken(folded(path)) and self._tree.place(fact.sha256, path):
+                return path
+        raise CrawlFailed(f"no name can be found for {fact.url} in {self.root}")
+
+    def _taken(self, key: str) -> bool:
+        """Say whether the name is another object's, or a folder of other objects."""
+        (taken,) = self._db.execute(
+            "SELECT EXISTS(SELECT 1 FROM objects WHERE folded = ?)"
+            " OR EXISTS(SELECT 1 FROM objects WHERE folded > ? AND folded < ?)",
+            (key, f"{key}/", f"{key}0"),  # "0" comes after "/": all names below a folder of this name
+        ).fetchone()
+        return bool(taken)
+
+    def _clear_of_files(self, name: str) -> str:
+        """Move a name out of folders that are files already: after ``/a``, ``/a/b.png`` lies in ``a-2``."""
+        parts = name.split("/")
+        for part in range(len(parts) - 1):
+            wanted, n = parts[part], 1
+            while self._is_file("/".join(parts[: part + 1])):
+                n += 1
+                parts[part] = distinct(wanted, n)
+        return "/".join(parts)
+
+    def _is_file(self, folder: str) -> bool:
+        if folder in self._known_folders:
+            return False
+        query = "SELECT 1 FROM objects WHERE folded = ?"
+        if self._db.execute(query, (folded(folder),)).fetchone() or self._tree.blocks(folder):
+            return True
+        if len(self._known_folders) >= _MAX_KNOWN:
+            self._known_folders.clear()
+        self._known_folders.add(folder)
+        return False
+
+
+def _candidates(name: str, sha256: str) -> Iterator[str]:
+    """Names to try: the wanted one, a few numbered ones, then ones that no other content can want."""
+    yield name
+    yield from (distinct(name, n) for n in range(2, 9))
+    yield from (distinct(name, sha256[:digits]) for digits in (12, 64))
+    host, _, rest = name.partition("/")
+    yield f"{host}/{sha256[:16]}{split_extension(rest)[1]}"

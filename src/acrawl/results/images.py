@@ -1,0 +1,61 @@
+"""``images.jsonl``: one line for each saved image URL, rendered from the catalog."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+from collections.abc import Iterator
+from typing import IO
+
+import msgspec
+
+from acrawl.errors import CrawlFailed
+from acrawl.results.catalog import Catalog, Seen
+
+#: Pages listed for one image; ``page_count`` says how many there are, and ``results.db`` has all of them.
+MAX_PAGES = 1000
+
+
+class ImageLine(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One line of ``images.jsonl``. ``path`` is below the folder; null when worker ``where`` kept the bytes."""
+
+    url: str
+    path: str | None
+    sha256: str
+    bytes: int
+    type: str
+    width: int
+    height: int
+    page_count: int
+    pages: list[Seen]
+    where: str = ""
+
+
+def write_images(catalog: Catalog) -> pathlib.Path:
+    """Write ``ROOT/images.jsonl`` whole or not at all; returns its path. Blocks. Raises `CrawlFailed`."""
+    path = catalog.root / "images.jsonl"
+    encode = msgspec.json.Encoder().encode
+    with replacing(path) as file:
+        for image in catalog.images():
+            pages, count = catalog.pages_of(image.url, MAX_PAGES)
+            facts = (image.url, image.path, image.sha256, image.size, image.type, image.width, image.height)
+            file.write(encode(ImageLine(*facts, count, pages, image.place)) + b"\n")
+    return path
+
+
+@contextlib.contextmanager
+def replacing(path: pathlib.Path) -> Iterator[IO[bytes]]:
+    """Open a file that takes another's place when it is whole and durable, and leaves it alone after an exception."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(temporary, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:  # the crawl's state is whole; rendering can be repeated
+        raise CrawlFailed(f"{path} cannot be written: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,268 @@
+"""The outbox's way out: deliver what the frontier holds, durably, and only then let it forget.
+
+The order of one batch is what makes delivery exactly once. Everything is written and made durable first: the catalog's
+writes are idempotent, and a feed can be cut back to its mark. Then ``done(ids, marks)`` removes the batch and records
+the new marks in one step. A crash before that step repeats the batch from the old marks; a crash after it repeats
+nothing. Were the batch forgotten first, a crash would lose it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import msgspec
+
+from acrawl.errors import AcrawlError, CrawlFailed
+from acrawl.outcome import FileFact, Sightings
+from acrawl.results.base import Delivery, Feed, Outbox
+from acrawl.results.catalog import Catalog, FailedItem
+from acrawl.results.pipelines import Passage, Pipelines
+
+log = logging.getLogger(__name__)
+
+#: Entries of the outbox that are delivered in one transaction.
+BATCH = 500
+_DECODERS: dict[str, Callable[[bytes], Any]] = {
+    "item": msgspec.msgpack.Decoder().decode,
+    "file": msgspec.msgpack.Decoder(FileFact).decode,
+    "sightings": msgspec.msgpack.Decoder(Sightings).decode,
+}
+_T = TypeVar("_T")
+
+
+class Tally(msgspec.Struct):
+    """What this drain has delivered since it was made, by kind."""
+
+    delivered: int = 0
+    items: int = 0
+    files: int = 0
+    sightings: int = 0
+    dropped: int = 0
+    failed: int = 0
+
+
+class _Entry:
+    """One delivery while it is worked on: its value, and for an item what the pipelines made of it."""
+
+    __slots__ = ("delivery", "failure", "passage", "value")
+
+    def __init__(self, delivery: Delivery) -> None:
+        self.delivery = delivery
+        self.passage: Passage | None = None
+        self.value: Any = None
+        self.failure: FailedItem | None = None
+        decode = _DECODERS.get(delivery.item.kind)
+        if decode is None:
+            self.fail(f"unknown kind of item {delivery.item.kind!r}")
+            return
+        try:
+            self.value = decode(delivery.item.body)
+        except (
+            msgspec.MsgspecError,
+            UnicodeDecodeError,
+            RecursionError,
+        ) as error:  # recorded as failed; no retry helps
+            self.fail(f"its bytes cannot be read: {error}")
+
+    def fail(self, reason: str, detail: str = "") -> None:
+        """Take the entry out of the way; it is recorded with what travelled."""
+        delivery = self.delivery
+        log.error("item %s of %s failed: %s%s", delivery.item_id, delivery.url, reason, f"\n{detail}" if detail else "")
+        item = delivery.item
+        self.failure = FailedItem(delivery.item_id, delivery.url, item.kind, reason, detail, item.body)
+
+    def is_kind(self, kind: str) -> bool:
+        return self.failure is None and self.delivery.item.kind == kind
+
+
+class Drain:
+    """Delivers the outbox of a frontier. Belongs to one event loop; its files and its database to one thread.
+
+    With ``files_to_feeds`` every saved file is an item of the feeds too. It owns feeds, catalog and pipelines from
+    `open` to `close`. Anything that cannot be written ends it with `CrawlFailed`, and it delivers no more: how far its
+    feeds got is known only to the marks, so they must be opened again.
+    """
+
+    def __init__(
+        self,
+        frontier: Outbox,
+        feeds: Sequence[Feed],
+        catalog: Catalog,
+        pipelines: Pipelines,
+        *,
+        files_to_feeds: bool = True,
+        poll: float = 0.2,
+    ) -> None:
+        self._frontier = frontier
+        self._feeds = feeds
+        self._catalog = catalog
+        self._pipelines = pipelines
+        self._files_to_feeds = files_to_feeds
+        self._poll = poll
+        self._thread = ThreadPoolExecutor(1, "acrawl-results")
+        self._turn = asyncio.Lock()
+        self._more = asyncio.Event()
+        self._broken = ""
+        self._closed = False
+        self.tally = Tally()
+
+    async def open(self) -> None:
+        """Open the pipelines and record where the feeds begin. Raises `SpiderError`. Call it before `run`.
+
+        The first mark matters: a feed that is appended to and dies before its first commit is cut back to it.
+        """
+        await self._pipelines.open()
+        await self._frontier.done([], self._marks(await self.in_thread(_commit_all, self._feeds)))
+
+    async def run(self) -> None:
+        """Deliver until cancelled or closed. A batch under way is finished first. Raises `CrawlFailed`."""
+        while not self._closed:
+            self._more.clear()
+            if not await self._step():
+                with contextlib.suppress(TimeoutError):  # nothing to deliver and nobody called: look again
+                    async with asyncio.timeout(self._poll):
+                        await self._more.wait()
+
+    def wake(self) -> None:
+        """Say that there may be something in the outbox: `run` looks at once instead of at its next turn."""
+        self._more.set()
+
+    async def drain(self) -> Tally:
+        """Deliver everything that is there now; returns what was delivered so far. Raises `CrawlFailed`."""
+        while await self._step():
+            pass
+        return msgspec.structs.replace(self.tally)
+
+    async def in_thread(self, function: Callable[..., _T], *arguments: Any) -> _T:
+        """Run a blocking function on the thread of the catalog: nothing is delivered while it runs."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
+
+    async def close(self) -> None:
+        """Close pipelines, feeds and catalog. Raises `CrawlFailed` when a pipeline could not be closed. Idempotent."""
+        self._closed = True
+        self._more.set()
+        try:
+            async with self._turn:
+                await self._pipelines.close()
+        finally:
+            with contextlib.suppress(RuntimeError):  # closed before: the thread takes nothing any more
+                await self.in_thread(self._close_all)
+            self._thread.shutdown()
+
+    # -- one batch
+
+    async def _step(self) -> int:
+        """Deliver one batch, whole even when the caller is cancelled meanwhile; returns how many entries it had."""
+        step = asyncio.ensure_future(self._deliver_next())
+        try:
+            return await asyncio.shield(step)
+        except asyncio.CancelledError:  # half a batch in a feed would be of no use: finish it, then go
+            if not step.done():
+                await asyncio.wait([step])
+            if not step.cancelled():
+                step.exception()
+            raise
+
+    async def _deliver_next(self) -> int:
+        async with self._turn:
+            if self._broken:
+                raise CrawlFailed(f"nothing more can be delivered: {self._broken}")
+            deliveries = await self._frontier.outbox(BATCH)
+            if not deliveries:
+                return 0
+            self._broken = "a delivery was broken off"
+            try:
+                await self._deliver([_Entry(delivery) for delivery in deliveries])
+            except AcrawlError as error:  # all of the batch stays in the outbox
+                self._broken = str(error)
+                raise
+            except Exception as error:  # a defect, ours or of a feed; as above
+                self._broken = f"{type(error).__name__}: {error}"
+                raise CrawlFailed(f"delivering the results failed: {self._broken}") from error
+            self._broken = ""
+            return len(deliveries)
+
+    async def _deliver(self, entries: list[_Entry]) -> None:
+        # 1. Pipelines, on the loop or in their own threads.
+        items = [entry for entry in entries if entry.is_kind("item")]
+        passages = await self._pipelines.process([entry.value for entry in items])
+        for entry, passage in zip(items, passages, strict=True):
+            entry.passage = passage
+            if passage.failed:
+                entry.fail(passage.failed, passage.detail)
+            elif passage.dropped is not None:
+                log.debug("item %s of %s dropped: %s", entry.delivery.item_id, entry.delivery.url, passage.dropped)
+        # 2. Catalog and feeds, made durable in the thread.
+        lengths = await self.in_thread(self._write, entries)
+        # 3. Only now may the frontier forget.
+        await self._frontier.done([entry.delivery.id for entry in entries], self._marks(lengths))
+        self._count(entries)
+
+    def _write(self, entries: list[_Entry]) -> list[int]:
+        """Blocking: all of a batch into the catalog and the feeds; returns the committed length of each feed."""
+        with self._catalog.batch():
+            rows: list[tuple[_Entry, Any]] = []
+            for entry in entries:
+                if entry.is_kind("item") and entry.passage is not None and entry.passage.going:
+                    rows.append((entry, entry.passage.item))
+                elif entry.is_kind("sightings"):
+                    self._catalog.add_sightings(entry.value)
+                elif entry.is_kind("file"):
+                    self._add_file(entry, rows)
+            for feed in self._feeds:
+                for place, reason in feed.write([row for _, row in rows]) if rows else ():
+                    rows[place][0].fail(reason)
+            lengths = _commit_all(self._feeds)
+            self._catalog.add_failed(entry.failure for entry in entries if entry.failure is not None)
+        return lengths
+
+    def _add_file(self, entry: _Entry, rows: list[tuple[_Entry, Any]]) -> None:
+        fact: FileFact = entry.value
+        try:
+            path = self._catalog.add_file(fact)
+        except (FileNotFoundError, ValueError) as error:  # the bytes are gone, or the fact is none: recorded as failed
+            entry.fail(f"the saved file cannot be listed: {error}")
+            return
+        if self._files_to_feeds:
+            rows.append((entry, _as_item(fact, path)))
+
+    def _marks(self, lengths: Sequence[int]) -> dict[str, int]:
+        return {feed.name: length for feed, length in zip(self._feeds, lengths, strict=True) if feed.exact}
+
+    def _count(self, entries: list[_Entry]) -> None:
+        tally = self.tally
+        tally.delivered += len(entries)
+        for entry in entries:
+            if entry.failure is not None:
+                tally.failed += 1
+            elif entry.passage is not None:
+                tally.items += entry.passage.going
+                tally.dropped += not entry.passage.going
+            elif entry.is_kind("file"):
+                tally.files += 1
+            else:
+                tally.sightings += 1
+
+    def _close_all(self) -> None:
+        for feed in self._feeds:
+            feed.close()
+        self._catalog.close()
+
+
+def _commit_all(feeds: Sequence[Feed]) -> list[int]:
+    return [feed.commit() for feed in feeds]
+
+
+def _as_item(fact: FileFact, path: str | None) -> dict[str, Any]:
+    """A saved file as feeds show it; ``path`` is below the folder of files."""
+    item = {"url": fact.url, "path": path, "sha256": fact.sha256, "size": fact.size, "type": fact.type}
+    if fact.width:
+        item |= {"width": fact.width, "height": fact.height}
+    if fact.where:
+        item["where"] = fact.where
+    return item

@@ -1,0 +1,117 @@
+"""Put an object into the tree of readable names: a hard link beside, never over, what is there."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import pathlib
+import shutil
+import stat
+
+from acrawl.results.objects import Objects, object_path
+
+#: How a filesystem says that it makes no hard links, or no more of them, or none across a border.
+_NO_LINKS = frozenset({errno.EXDEV, errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
+#: How a filesystem says that it cannot have a file of this name.
+_BAD_NAME = frozenset({errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL, errno.ENOTDIR, errno.EISDIR})
+
+
+class Tree:
+    """The readable side of ``ROOT``. Blocking; one thread at a time. OSErrors other than those named are raised."""
+
+    def __init__(self, root: str | os.PathLike[str]) -> None:
+        self.root = pathlib.Path(root)
+        self._objects = Objects(root)
+        self._touched: set[pathlib.Path] = set()
+
+    def place(self, sha256: str, name: str) -> bool:
+        """Make ``ROOT/<name>`` the object; True as well when a run that died had done so already.
+
+        False means that the name is somebody else's or impossible here: try another. Raises FileNotFoundError when
+        there is no such object.
+        """
+        source = object_path(self.root, sha256)
+        target = self.root / name
+        try:
+            self._link(source, target)
+        except FileExistsError:  # left by a run that died before its commit, or a file of the user's
+            if not _same(source, target, sha256):
+                return False
+        except OSError as error:  # a name this filesystem cannot have: the caller tries another; the rest is raised
+            if error.errno in _BAD_NAME:
+                return False
+            raise
+        self._touched |= {source.parent, *self._folders(target)}
+        return True
+
+    def blocks(self, folder: str) -> bool:
+        """Say whether something that is no folder stands where this folder should be."""
+        try:
+            return not stat.S_ISDIR((self.root / folder).stat().st_mode)
+        except FileNotFoundError:
+            return (self.root / folder).is_symlink()
+        except OSError as error:  # a name this filesystem cannot have counts as taken; the rest is raised
+            if error.errno in _BAD_NAME:
+                return True
+            raise
+
+    def settle(self) -> None:
+        """Make all names since the last call durable; called before the transaction that records them commits."""
+        if os.name != "nt":  # Windows opens no directories
+            for folder in self._touched:
+                descriptor = os.open(folder, os.O_RDONLY)
+                try:
+                    os.fsync(descriptor)
+                finally:
+                    os.close(descriptor)
+        self._touched.clear()
+
+    def close(self) -> None:
+        """Remove what copies left. Idempotent."""
+        self._objects.close()
+
+    def _folders(self, target: pathlib.Path) -> list[pathlib.Path]:
+        """Return the folders whose entries may be new: all from the file's up to the root."""
+        parents = list(target.parents)
+        return parents[: parents.index(self.root) + 1]
+
+    def _link(self, source: pathlib.Path, target: pathlib.Path) -> None:
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.link(source, target)
+        except FileExistsError:
+            raise
+        except OSError as error:  # no links here: a copy serves as well; anything else goes to the caller
+            if error.errno not in _NO_LINKS:
+                raise
+            self._copy(source, target)
+
+    def _copy(self, source: pathlib.Path, target: pathlib.Path) -> None:
+        """Copy beside and rename: a torn copy never stands under a readable name."""
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
+        temporary = self._objects.temporary()
+        try:
+            with open(source, "rb") as old, open(temporary, "xb") as new:
+                shutil.copyfileobj(old, new, 1 << 20)
+                new.flush()
+                os.fsync(new.fileno())
+            os.replace(temporary, target)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def _same(source: pathlib.Path, target: pathlib.Path, sha256: str) -> bool:
+    """Say whether the file that stands there is the object: the same inode, or the same bytes. Follows no symlink."""
+    try:
+        found = target.lstat()
+    except (FileNotFoundError, NotADirectoryError):  # it is one of its folders that is taken
+        return False
+    wanted = source.stat()
+    if (found.st_dev, found.st_ino) == (wanted.st_dev, wanted.st_ino):
+        return True
+    if not stat.S_ISREG(found.st_mode) or found.st_size != wanted.st_size:
+        return False
+    with open(target, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == sha256

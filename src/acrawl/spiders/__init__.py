@@ -1,0 +1,1 @@
+"""Ready-made spiders: crawls that need no code of the user's."""

@@ -1,0 +1,145 @@
+"""Every image of a web site: ``acrawl images URL... -o DIR``."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+from acrawl.outcome import Sighting, Sightings
+from acrawl.parse.css import references
+from acrawl.parse.media import stylesheets
+from acrawl.request import Request
+from acrawl.response import Response
+from acrawl.spider import Spider
+from acrawl.url import host_of
+
+#: Links that end so are neither pages nor images.
+NOT_PAGES = (
+    ".7z",
+    ".aac",
+    ".apk",
+    ".avi",
+    ".bin",
+    ".bz2",
+    ".csv",
+    ".deb",
+    ".dmg",
+    ".doc",
+    ".docx",
+    ".eot",
+    ".epub",
+    ".exe",
+    ".flac",
+    ".gz",
+    ".iso",
+    ".jar",
+    ".js",
+    ".json",
+    ".m4a",
+    ".m4v",
+    ".mid",
+    ".mkv",
+    ".mov",
+    ".mp3",
+    ".mp4",
+    ".mpeg",
+    ".mpg",
+    ".msi",
+    ".odp",
+    ".ods",
+    ".odt",
+    ".ogg",
+    ".ogv",
+    ".opus",
+    ".otf",
+    ".pdf",
+    ".ppt",
+    ".pptx",
+    ".ps",
+    ".rar",
+    ".rpm",
+    ".tar",
+    ".tgz",
+    ".torrent",
+    ".ttf",
+    ".txt",
+    ".wasm",
+    ".wav",
+    ".webm",
+    ".wma",
+    ".wmv",
+    ".woff",
+    ".woff2",
+    ".xls",
+    ".xlsx",
+    ".xml",
+    ".xz",
+    ".zip",
+    ".zst",
+)
+HTML = ("", "text/html", "application/xhtml+xml", "application/xml", "text/xml", "text/plain")
+
+
+class Images(Spider):
+    """Follows the pages in scope and saves every image they or their stylesheets name.
+
+    Arguments: ``urls``, separated by blanks; ``hosts``, where images may live: ``any`` (default) or ``same``.
+    What is an image is decided by the bytes: whatever any request brings, an image is saved and a page is read.
+    """
+
+    name = "images"
+
+    def __init__(self, urls: str = "", hosts: str = "any") -> None:
+        super().__init__()
+        self.start_urls = urls.split()
+        self.anywhere = hosts == "any"
+
+    async def start(self) -> AsyncIterator[Request]:
+        """See `Spider.start`."""
+        for url in self.start_urls:
+            yield Request(url, save="image/")
+
+    def parse(self, response: Response) -> Iterator[Request | Sightings]:
+        """Read a page: its images, its stylesheets, its links."""
+        if response.content_type == "text/css":
+            yield from self.parse_css(response)
+            return
+        if response.content_type not in HTML or self._strayed(response):
+            return
+        images = response.images()
+        if images:
+            found = [Sighting(image.url, image.alt, image.source) for image in images]
+            yield Sightings(response.url, found)
+        for image in images:
+            yield self._image(image.url, response)
+        for url in stylesheets(response.document):
+            yield self._stylesheet(url, response)
+        named = {image.url for image in images}
+        for link in response.links():
+            path = link.url.partition("?")[0].lower()
+            if link.url not in named and not path.endswith(NOT_PAGES):
+                yield response.follow(link, save="image/")
+
+    def parse_css(self, response: Response) -> Iterator[Request | Sightings]:
+        """Read a stylesheet: its images and the sheets it imports."""
+        images, imports = references(response.text)
+        joined = [url for url in map(response.urljoin, images) if url is not None]
+        if joined:
+            yield Sightings(response.url, [Sighting(url, "", "css") for url in joined])
+        for url in joined:
+            yield self._image(url, response)
+        for sheet in map(response.urljoin, imports):
+            if sheet is not None:
+                yield self._stylesheet(sheet, response)
+
+    def _image(self, url: str, response: Response) -> Request:
+        depth = response.request.depth + 1
+        return Request(url, save="image/", allow_offsite=self.anywhere, referrer=response.url, depth=depth)
+
+    def _stylesheet(self, url: str, response: Response) -> Request:
+        depth = response.request.depth + 1
+        return Request(url, "parse_css", allow_offsite=self.anywhere, referrer=response.url, depth=depth)
+
+    def _strayed(self, response: Response) -> bool:
+        """Whether a page of another host was named where an image was expected: it is not ours to read."""
+        request = response.request
+        return request.allow_offsite and request.depth > 0 and host_of(request.url) != host_of(request.referrer)

@@ -1,0 +1,1 @@
+"""Lease, fetch, call back, report: one worker process, one asyncio loop."""

@@ -1,0 +1,192 @@
+"""One lease's way from request to outcome: fetch, judge, call back, collect."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import traceback
+from typing import Any
+
+import msgspec
+
+from acrawl.clock import Clock
+from acrawl.errors import FetchError, IgnoreRequest, RequestError
+from acrawl.fetch import Fetcher, redirect, retry
+from acrawl.fetch.base import FileStore
+from acrawl.outcome import EXCLUDED, FAILED, FETCHED, RETRY, HostFacts, Item, Outcome
+from acrawl.parse.robots import encode
+from acrawl.request import Request, Sealed, seal, unseal
+from acrawl.response import Failure, Response
+from acrawl.spider import Spider
+from acrawl.worker.callbacks import as_item, find, produced
+from acrawl.worker.lanes import Work
+from acrawl.worker.recent import RecentLinks
+
+log = logging.getLogger(__name__)
+_encode = msgspec.msgpack.Encoder().encode
+
+#: A robots.txt that cannot be had is asked for again after so many seconds, doubled with each try by the frontier.
+ROBOTS_RETRY = 2.0
+
+
+class Harvest:
+    """What the callbacks of one response have made so far."""
+
+    __slots__ = ("duplicates", "items", "requests", "urls")
+
+    def __init__(self) -> None:
+        self.items: list[Item] = []
+        self.requests: list[Sealed] = []
+        self.urls: list[str] = []
+        self.duplicates = 0
+
+
+class Handler:
+    """Turns leases into outcomes. Holds no state of its own but the recently reported links."""
+
+    def __init__(
+        self, spider: Spider, fetcher: Fetcher, files: FileStore, secret: bytes, clock: Clock, recent: RecentLinks
+    ) -> None:
+        self.recent = recent
+        self._spider = spider
+        self._settings = spider.settings.fetch
+        self._fetcher = fetcher
+        self._files = files
+        self._secret = secret
+        self._clock = clock
+        self._wanted = frozenset(spider.handle_httpstatus_list)
+
+    async def handle(self, work: Work) -> tuple[Outcome, list[str]]:
+        """Work on one lease; returns its outcome and the links in it, to be remembered once it is acknowledged.
+
+        Never raises but for cancellation: whatever goes wrong is the outcome.
+        """
+        try:
+            return await self._handle(work)
+        except Exception:  # noqa: BLE001 - a defect of ours: the request ends as failed, the worker goes on
+            text = traceback.format_exc()
+            log.error("a request could not be handled\n%s", text)
+            return Outcome(work.lease.token, FAILED, "defect", text), []
+
+    async def _handle(self, work: Work) -> tuple[Outcome, list[str]]:
+        try:
+            request = unseal(work.lease.body)
+        except (msgspec.DecodeError, RequestError) as error:  # ends as failed: no worker can read it
+            return Outcome(work.lease.token, FAILED, "malformed-request", str(error)), []
+        harvest = Harvest()
+        if work.lease.robots:
+            facts = await self._robots(work, request)
+        elif not work.lane.rules.allowed(request.url):
+            return Outcome(work.lease.token, EXCLUDED, "robots"), []
+        else:
+            facts = await self._page(work, request, harvest)
+        seconds = self._clock.now() - work.started_at
+        outcome = Outcome(
+            work.lease.token,
+            requests=harvest.requests,
+            items=harvest.items,
+            duplicates=harvest.duplicates,
+            seconds=seconds,
+            ago=seconds,
+            **facts,
+        )
+        return outcome, harvest.urls
+
+    async def _robots(self, work: Work, request: Request) -> dict[str, Any]:
+        answer = await self._fetcher.fetch_robots(request.url, opened=work.lane.open)
+        if answer.rules is None:
+            status = FAILED if answer.reason in {"dns", "refused", "tls", "blocked"} else RETRY
+            return {
+                "status": status,
+                "reason": answer.reason,
+                "detail": answer.detail,
+                "http_status": answer.http_status,
+                "delay": max(answer.pause, ROBOTS_RETRY),
+            }
+        rules = answer.rules
+        facts = HostFacts(rules=encode(rules), crawl_delay=rules.crawl_delay, sitemaps=rules.sitemaps)
+        return {"status": FETCHED, "http_status": answer.http_status, "host": facts}
+
+    async def _page(self, work: Work, request: Request, harvest: Harvest) -> dict[str, Any]:
+        sink = self._files.sink() if request.save else None
+        response: Response | None = None
+        try:
+            response = await self._fetcher.fetch(request, opened=work.lane.open, sink=sink)
+            following = redirect.target(request, response, self._settings.max_redirects)
+            if following is not None:
+                harvest.requests.append(seal(following, self._secret, continuation=True))
+                return self._facts(FETCHED, "redirect", response)
+            verdict = retry.decide(self._settings, work.lease.attempt, response, self._clock.time())
+            detail = ""
+        except IgnoreRequest as error:  # a stage does not want it: it ends as excluded
+            return {"status": EXCLUDED, "reason": "filter", "detail": str(error)}
+        except FetchError as error:  # retried or ended as failed, as the retry table says
+            verdict = retry.decide(self._settings, work.lease.attempt, error, self._clock.time())
+            detail = error.detail
+        finally:
+            if sink is not None:
+                await sink.discard()  # harmless after a whole file
+        if verdict.kind == retry.RETRY:
+            return self._facts(RETRY, verdict.reason, response, detail, delay=verdict.delay)
+        if verdict.kind == retry.PAUSE:
+            return self._facts(RETRY, verdict.reason, response, detail, host=HostFacts(pause=max(verdict.delay, 0.1)))
+        if response is None or (verdict.kind == retry.FAIL and response.status not in self._wanted):
+            failure = Failure(request, verdict.reason, detail, response)
+            return await self._failed(request, failure, harvest)
+        return await self._answered(request, response, harvest)
+
+    async def _answered(self, request: Request, response: Response, harvest: Harvest) -> dict[str, Any]:
+        if response.file is not None:
+            harvest.items.append(Item("file", _encode(response.file)))
+            if request.callback is None:
+                return self._facts(FETCHED, "", response)
+        trouble = await self._call(request.callback, request, response, harvest)
+        return self._facts(FAILED if trouble else FETCHED, "callback" if trouble else "", response, trouble)
+
+    async def _failed(self, request: Request, failure: Failure, harvest: Harvest) -> dict[str, Any]:
+        detail = failure.detail
+        if request.errback is not None:
+            detail += await self._call(request.errback, request, failure, harvest)
+        return self._facts(FAILED, failure.reason, failure.response, detail)
+
+    async def _call(self, name: str | None, request: Request, argument: Any, harvest: Harvest) -> str:
+        """Run a callback; what it made before it raised is kept. Returns the traceback, empty when all went well."""
+        try:
+            made = find(self._spider, name)(argument, **request.cb_kwargs)
+            if inspect.isgenerator(made):
+                for one in made:
+                    self._collect(one, request, harvest)
+            else:
+                async for one in produced(made):
+                    self._collect(one, request, harvest)
+        except IgnoreRequest:  # the callback says "not this one": what it made is kept
+            return ""
+        except Exception:  # noqa: BLE001 - the user's code: its request ends as failed(callback), the crawl goes on
+            text = traceback.format_exc()
+            log.error("%s failed on %s\n%s", name or "parse", request.url, text)
+            return text
+        return ""
+
+    def _collect(self, one: Any, request: Request, harvest: Harvest) -> None:
+        if not isinstance(one, Request):
+            if one is not None:
+                harvest.items.append(as_item(one))
+            return
+        plain = one.method == "GET" and not one.body and not one.dont_filter
+        if plain and one.url in self.recent:
+            harvest.duplicates += 1
+            return
+        if one.depth == 0:
+            one = one.replace(depth=request.depth + 1)
+        harvest.requests.append(seal(one, self._secret))
+        if plain:
+            harvest.urls.append(one.url)
+
+    def _facts(
+        self, status: str, reason: str, response: Response | None, detail: str = "", **more: Any
+    ) -> dict[str, Any]:
+        facts: dict[str, Any] = {"status": status, "reason": reason, "detail": detail, **more}
+        if response is not None:
+            size = response.file.size if response.file is not None else len(response.body)
+            facts |= {"http_status": response.status, "size": size}
+        return facts

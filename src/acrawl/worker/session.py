@@ -1,0 +1,109 @@
+"""A worker process from its join file to its end: connect, be let in, work, leave."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import pathlib
+import secrets
+import signal
+import socket
+
+import msgspec
+
+from acrawl import version
+from acrawl.clock import SystemClock
+from acrawl.cluster import parent_gone
+from acrawl.errors import EXIT_OK
+from acrawl.fetch import Fetcher
+from acrawl.fetch.base import FileStore
+from acrawl.queues.client import QueueClient
+from acrawl.queues.join import Join
+from acrawl.queues.messages import Hello, Welcome
+from acrawl.queues.tls import client_tls
+from acrawl.results.files import FolderStore
+from acrawl.settings import Settings
+from acrawl.spider import Source
+from acrawl.worker.handler import Handler
+from acrawl.worker.recent import RecentLinks
+from acrawl.worker.upload import UploadStore
+from acrawl.worker.worker import Worker
+
+log = logging.getLogger(__name__)
+
+
+def name_worker() -> str:
+    """A name no other worker has: host, process and chance."""
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+
+
+async def work(join: Join, source: Source, files: str, *, send_files: bool = False) -> int:
+    """Work for a master until its crawl ends; returns the exit code.
+
+    ``files`` is a folder of this worker's own to keep saved files in (empty: they go to the master's folder, directly
+    where this worker can see it, else over the connection; ``send_files`` makes it the connection in any case).
+    Raises `MasterUnreachable`, `KeyProblem`, `VersionMismatch`, `SpiderError`.
+    """
+    tls = client_tls(join.certificate, join.pin) if join.certificate else None
+    name, clock, settings = name_worker(), SystemClock(), Settings()
+    client = QueueClient((join.host, join.port), join.authkey, tls=tls, settings=settings.queues)
+    hello = Hello(name, version.VERSION, source.identity, source.sha256)
+    try:
+        welcome = await client.hello(hello)
+        settings = msgspec.convert(welcome.settings, Settings)
+        spider = source.make(welcome.arguments, settings)
+        store = _store(welcome, files, client, name, send=send_files)
+        async with Fetcher(settings, getattr(spider, "stages", ())) as fetcher:
+            recent = RecentLinks(settings.worker.recent)
+            handler = Handler(spider, fetcher, store, welcome.secret, clock, recent)
+            worker = Worker(name, client, handler, settings, welcome.epoch, clock)
+
+            async def again() -> None:
+                answer = await client.hello(msgspec.structs.replace(hello, epoch=worker.epoch, held=worker.held))
+                worker.attached(answer.epoch, answer.dropped)
+
+            client.on_reconnect = again
+            _stop_on_signals(worker)
+            orphaned = asyncio.create_task(_stop_with_parent(worker))
+            try:
+                await worker.run()
+            finally:
+                orphaned.cancel()
+                await asyncio.gather(orphaned, return_exceptions=True)
+        log.info("worker %s ends after %d requests", name, worker.done)
+    finally:
+        await client.close()
+    return EXIT_OK
+
+
+def _store(welcome: Welcome, files: str, client: QueueClient, name: str, *, send: bool) -> FileStore:
+    """Where this worker puts saved files (DESIGN 12.11)."""
+    if files:
+        return FolderStore(files, where=name)
+    with contextlib.suppress(OSError):  # not a disk we share: the bytes go over the connection
+        if not send and pathlib.Path(welcome.nonce_file).read_text() == welcome.nonce != "":
+            return FolderStore(welcome.files)
+    return UploadStore(client, name)
+
+
+def _stop_on_signals(worker: Worker) -> None:
+    """The first signal ends the worker in good order, the second at once."""
+    loop, hits = asyncio.get_running_loop(), []
+
+    def hit() -> None:
+        hits.append(1)
+        if len(hits) > 1:
+            os._exit(130)
+        worker.stop()
+
+    loop.add_signal_handler(signal.SIGTERM, hit)
+    # A Ctrl-C reaches the whole process group; a local worker leaves the end of the crawl to its master.
+    loop.add_signal_handler(signal.SIGINT, (lambda: None) if "ACRAWL_PARENT" in os.environ else hit)
+
+
+async def _stop_with_parent(worker: Worker) -> None:
+    await parent_gone()
+    log.info("the master's process has ended")
+    os._exit(EXIT_OK)

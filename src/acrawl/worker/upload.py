@@ -1,0 +1,84 @@
+"""Saved files of a worker that does not share the master's disk: kept until they are whole, then sent in pieces."""
+
+from __future__ import annotations
+
+import asyncio
+import pathlib
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from typing import Protocol
+
+from acrawl.errors import FetchError, WireError
+from acrawl.fetch.base import Sink
+from acrawl.outcome import FileFact
+from acrawl.results.files import FolderStore, object_path
+
+PIECE = 1 << 20
+
+
+class Courier(Protocol):
+    """What carries the pieces: `acrawl.queues.client.QueueClient`."""
+
+    async def chunk(self, worker: str, upload: str, offset: int, data: bytes, sha256: str) -> bool:
+        """See `acrawl.queues.messages.Broker.chunk`."""
+
+
+class UploadStore:
+    """Satisfies `acrawl.fetch.base.FileStore`; `close` removes its temporary folder."""
+
+    def __init__(self, courier: Courier, worker: str) -> None:
+        self._courier = courier
+        self._worker = worker
+        self._folder = tempfile.mkdtemp(prefix="acrawl-")
+        self._local = FolderStore(self._folder)
+
+    def sink(self) -> Sink:
+        """A new, empty file."""
+        return _UploadSink(self, self._local.sink())
+
+    def close(self) -> None:
+        """Forget what is here. Blocks; idempotent."""
+        self._local.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    async def send(self, fact: FileFact) -> None:
+        """Send a whole file and forget it here. Raises `FetchError` ("disk") when it did not arrive as it was sent."""
+        path = object_path(self._folder, fact.sha256)
+        upload, offset = secrets.token_hex(8), 0
+        pieces = _pieces(path)
+        try:
+            while piece := await asyncio.to_thread(next, pieces, b""):
+                await self._courier.chunk(self._worker, upload, offset, piece, "")
+                offset += len(piece)
+            if not await self._courier.chunk(self._worker, upload, offset, b"", fact.sha256):
+                raise FetchError("disk", "the file did not reach the master as it was sent")
+        except WireError as error:  # the master could not write it
+            raise FetchError("disk", str(error)) from error
+        except OSError as error:  # another download of the same bytes has sent and removed them: try again later
+            raise FetchError("disk", str(error)) from error
+        await asyncio.to_thread(path.unlink, missing_ok=True)
+
+
+class _UploadSink:
+    def __init__(self, store: UploadStore, sink: Sink) -> None:
+        self._store = store
+        self._sink = sink
+
+    async def write(self, chunk: bytes) -> None:
+        await self._sink.write(chunk)
+
+    async def finish(self, url: str, name: str, content_type: str) -> FileFact:
+        fact = await self._sink.finish(url, name, content_type)
+        await self._store.send(fact)
+        return fact
+
+    async def discard(self) -> None:
+        await self._sink.discard()
+
+
+def _pieces(path: pathlib.Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while piece := file.read(PIECE):
+            yield piece

@@ -1,0 +1,272 @@
+"""The worker's loop: pull leases, keep the downloads going, report, renew, and go in good order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Coroutine
+from typing import Any, Protocol
+
+from acrawl.clock import Clock
+from acrawl.frontier.base import Leasing
+from acrawl.outcome import Outcome
+from acrawl.settings import Settings
+from acrawl.worker.handler import Handler
+from acrawl.worker.lanes import Lanes, Work
+
+log = logging.getLogger(__name__)
+
+
+class Master(Leasing, Protocol):
+    """What a worker needs of its master: `acrawl.queues.client.QueueClient`."""
+
+    async def listen(self, worker: str, known: str, wait: float) -> str:
+        """Wait until the crawl's state differs from ``known``, then return it."""
+
+    async def bye(self, worker: str) -> None:
+        """The worker has given everything back and ends."""
+
+
+class Worker:
+    """One worker. `run` returns when the crawl has ended, or after `stop`, with nothing left in hand."""
+
+    def __init__(
+        self, name: str, master: Master, handler: Handler, settings: Settings, epoch: int, clock: Clock
+    ) -> None:
+        self.name = name
+        self.epoch = epoch
+        self.done = 0
+        self._master = master
+        self._handler = handler
+        self._settings = settings
+        self._clock = clock
+        self._seconds = settings.frontier.lease_seconds
+        self._lanes = Lanes(min(5.0, self._seconds / 6))
+        self._state = "run"
+        self._idle: deque[asyncio.Future[Work]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+        self._outcomes: list[tuple[Outcome, list[str]]] = []
+        self._room = asyncio.Event()
+        self._news = asyncio.Event()
+        self._full = asyncio.Event()
+        self._leaving = asyncio.Event()
+
+    @property
+    def held(self) -> list[int]:
+        """The tokens of the leases in hand, for `Hello.held`."""
+        return list(self._lanes.held)
+
+    def stop(self) -> None:
+        """Finish what is under way, give the rest back, and return from `run`. Idempotent."""
+        self._leaving.set()
+
+    def attached(self, epoch: int, dropped: list[int]) -> None:
+        """The master has let us in again: drop what it says; under a new epoch also forget what was reported."""
+        if epoch != self.epoch:
+            self.epoch = epoch
+            self._handler.recent.clear()
+            dropped = self.held
+        self._abandon(dropped)
+
+    async def run(self) -> None:
+        """Work until the crawl ends. Raises what its master's connection raises when that cannot be mended."""
+        slots = [asyncio.create_task(self._slot()) for _ in range(self._settings.fetch.concurrency)]
+        report = asyncio.create_task(self._report())
+        chores = [asyncio.create_task(chore) for chore in (self._pull(), self._renew(), self._listen(), self._watch())]
+        leaving = asyncio.create_task(self._leaving.wait())
+        try:
+            done, _ = await asyncio.wait([leaving, report, *chores, *slots], return_when=asyncio.FIRST_COMPLETED)
+            for task in done - {leaving}:
+                task.result()  # a chore never returns: this raises what ended it
+            await self._leave(chores)
+        finally:
+            for task in (leaving, report, *chores, *slots):
+                task.cancel()
+            await asyncio.gather(leaving, report, *chores, *slots, return_exceptions=True)
+            if self._timer is not None:
+                self._timer.cancel()
+
+    async def _leave(self, chores: list[asyncio.Task[None]]) -> None:
+        """Downloads under way may finish, what has not begun goes back, and the last outcomes are reported."""
+        pull, renew, listen, watch = chores
+        pull.cancel()
+        listen.cancel()
+        waiting = self._lanes.waiting()
+        self._lanes.drop(waiting)
+        if waiting:
+            await self._master.release(self.name, self.epoch, waiting)
+        end = self._clock.now() + self._settings.worker.shutdown_seconds
+        while self._lanes.active and self._clock.now() < end:
+            self._room.clear()
+            await _first(self._room.wait(), self._clock.sleep(end - self._clock.now()))
+        self._abandon([token for token, work in self._lanes.held.items() if work.slot is not None])
+        while self._outcomes:
+            await self._send(self._outcomes)
+        renew.cancel()
+        watch.cancel()
+        await self._master.bye(self.name)
+
+    # -- getting work
+
+    async def _pull(self) -> None:
+        batch, poll = self._settings.queues.batch, self._settings.queues.poll_seconds
+        target = self._settings.fetch.concurrency + batch
+        while True:
+            room = target - self._lanes.unfinished
+            if self._state != "run" or room < min(batch // 2, target // 2):
+                self._room.clear()
+                await self._room.wait()
+                continue
+            sent = self._clock.now()
+            got = await self._master.lease(self.name, min(batch, room), poll)
+            now = self._clock.now()
+            if got.epoch != self.epoch and got.tickets:
+                continue  # granted by a former life: it knows nothing of them any more
+            self._set_state(got.state)
+            for ticket in got.tickets:
+                self._lanes.add(ticket, now, sent + got.seconds)
+            self._offer()
+
+    def _offer(self) -> None:
+        """Give what may start to the idle slots."""
+        while self._idle:
+            work = self._next()
+            if work is None:
+                return
+            slot = self._idle.popleft()
+            if slot.done():
+                self._lanes.over(work)
+            else:
+                slot.set_result(work)
+
+    def _next(self) -> Work | None:
+        if self._state == "pause":
+            return None
+        work, soonest = self._lanes.take(self._clock.now())
+        if work is None and soonest is not None and (self._timer is None or self._timer.cancelled()):
+            self._timer = asyncio.get_running_loop().call_later(soonest - self._clock.now(), self._on_timer)
+        return work
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        self._offer()
+
+    async def _slot(self) -> None:
+        """One of the fixed number of downloads that may be under way at once."""
+        loop = asyncio.get_running_loop()
+        me = asyncio.current_task()
+        assert me is not None
+        while True:
+            work = self._next()
+            if work is None:
+                waiter: asyncio.Future[Work] = loop.create_future()
+                self._idle.append(waiter)
+                work = await waiter
+            if work.lease.token not in self._lanes.held:  # lost between the offer and now
+                self._lanes.over(work)
+                continue
+            work.slot = me
+            try:
+                outcome, urls = await self._handler.handle(work)
+            except asyncio.CancelledError:
+                if work.lease.token in self._lanes.held:
+                    raise  # the worker ends
+                me.uncancel()  # the lease was lost under us: somebody else has it now
+                continue
+            finally:
+                work.slot = None
+                self._lanes.over(work)
+                self._room.set()
+                self._offer()
+            if outcome.ago < 0:
+                self._lanes.spare(work)
+            if work.lease.token in self._lanes.held:
+                self._outcomes.append((outcome, urls))
+                self._news.set()
+                if len(self._outcomes) >= self._settings.worker.report_count:
+                    self._full.set()
+
+    # -- reporting
+
+    async def _report(self) -> None:
+        while True:
+            await self._news.wait()
+            if not self._full.is_set():
+                await _first(self._full.wait(), self._clock.sleep(self._settings.worker.report_seconds))
+            await self._send(self._outcomes[: 4 * self._settings.worker.report_count])
+
+    async def _send(self, outcomes: list[tuple[Outcome, list[str]]]) -> None:
+        """Report; what is acknowledged is forgotten here and remembered as reported."""
+        outcomes = list(outcomes)
+        del self._outcomes[: len(outcomes)]
+        if not self._outcomes:
+            self._news.clear()
+            self._full.clear()
+        epoch = self.epoch
+        receipt = await self._master.report(self.name, epoch, [outcome for outcome, _ in outcomes])
+        if receipt.stale or epoch != self.epoch:
+            self._handler.recent.clear()
+        else:
+            for _, urls in outcomes:
+                self._handler.recent.update(urls)
+        self.done += receipt.accepted
+        for outcome, _ in outcomes:
+            self._lanes.held.pop(outcome.token, None)
+
+    # -- keeping leases
+
+    async def _renew(self) -> None:
+        while True:
+            await self._clock.sleep(self._seconds / 3)
+            held = {token: work.started for token, work in self._lanes.held.items()}
+            sent = self._clock.now()
+            strange = await self._master.renew(self.name, self.epoch, held)
+            self._abandon(strange)
+            for token in held:
+                work = self._lanes.held.get(token)
+                if work is not None:
+                    work.deadline = sent + self._seconds
+
+    async def _watch(self) -> None:
+        """Stop what a renewal did not cover in time: another worker may be at it already."""
+        while True:
+            await self._clock.sleep(1.0)
+            overdue = self._lanes.overdue(self._clock.now())
+            if overdue:
+                log.warning("%d leases could not be renewed in time and are dropped", len(overdue))
+                self._abandon(overdue)
+
+    def _abandon(self, tokens: list[int]) -> None:
+        gone = set(tokens)
+        self._outcomes = [pair for pair in self._outcomes if pair[0].token not in gone]
+        for work in self._lanes.drop(tokens):
+            if work.slot is not None:
+                work.slot.cancel()
+        self._room.set()
+
+    # -- the master's word
+
+    async def _listen(self) -> None:
+        while True:
+            self._set_state(await self._master.listen(self.name, self._state, self._settings.queues.poll_seconds))
+
+    def _set_state(self, state: str) -> None:
+        if state == self._state:
+            return
+        self._state = state
+        log.debug("state: %s", state)
+        if state in {"stop", "drain"}:
+            self._leaving.set()
+        self._room.set()
+        self._offer()
+
+
+async def _first(*waits: Coroutine[Any, Any, Any]) -> None:
+    """Return when the first of them is done; the others are cancelled."""
+    tasks = [asyncio.create_task(wait) for wait in waits]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()

@@ -1,0 +1,97 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from acrawl.parse.robots import ALLOW_ALL, DISALLOW_ALL, MAX_BYTES, Rules, decode, encode, parse
+
+
+def rules(text, product="acrawl"):
+    return parse(text.encode(), product)
+
+
+def test_rules_travel():
+    made = rules("User-agent: *\nDisallow: /a*b$\nAllow: /é\nCrawl-delay: 2.5\nSitemap: https://h.test/s.xml")
+    back = decode(encode(made))
+    assert back == made
+    assert back.crawl_delay == 2.5
+    assert back.sitemaps == ["https://h.test/s.xml"]
+    assert not back.allowed("https://h.test/axxb")
+
+
+def test_asking_does_not_change_what_travels():
+    made = rules("User-agent: *\nDisallow: /a")
+    before = encode(made)
+    made.allowed("https://h.test/a")
+    assert encode(made) == before
+    assert decode(before) is decode(before)
+
+
+def test_all_or_nothing():
+    assert ALLOW_ALL.allowed("https://h.test/x")
+    assert not DISALLOW_ALL.allowed("https://h.test/")
+    assert not decode(encode(DISALLOW_ALL)).allowed("https://h.test/x?y")
+    assert DISALLOW_ALL.allowed("https://h.test/robots.txt")
+    assert rules("") == ALLOW_ALL
+
+
+@pytest.mark.parametrize(
+    ("delay", "seconds"),
+    [("5", 5.0), ("0.5", 0.5), ("-1", None), ("nan", None), ("inf", None), ("soon", None), ("", None)],
+)
+def test_a_delay_is_a_finite_number_of_seconds(delay, seconds):
+    assert rules(f"User-agent: *\nCrawl-delay: {delay}").crawl_delay == seconds
+
+
+def test_the_delay_belongs_to_the_group():
+    text = "User-agent: other\nCrawl-delay: 9\nDisallow: /\n\nUser-agent: acrawl\nCrawl-delay: 1\nDisallow: /x"
+    assert rules(text).crawl_delay == 1
+    assert rules(text, "other").crawl_delay == 9
+    assert rules(text, "third") == Rules()
+
+
+def test_sitemaps_belong_to_no_group_and_are_absolute():
+    text = "Sitemap: https://h.test/1.xml\nUser-agent: x\nSitemap: /relative.xml\nSITEMAP: http://h.test/2.xml"
+    assert rules(text).sitemaps == ["https://h.test/1.xml", "http://h.test/2.xml"]
+
+
+def test_what_stands_after_the_limit_is_not_read():
+    body = b"#" + b"x" * MAX_BYTES + b"\nUser-agent: *\nDisallow: /"
+    assert parse(body, "acrawl") == ALLOW_ALL
+
+
+def test_many_plain_rules_are_all_kept():
+    text = "User-agent: *\nDisallow: /\n" + "\n".join(f"Allow: /page{n}/" for n in range(5000))
+    many = rules(text)
+    assert many.allowed("https://h.test/page4321/x")
+    assert not many.allowed("https://h.test/pageX/x")
+
+
+@pytest.mark.timeout(10)
+def test_wildcards_of_a_hostile_host_take_linear_time():
+    hostile = rules("User-agent: *\n" + "".join(f"Disallow: /{'*a' * 500}*b{n}\n" for n in range(50)))
+    assert hostile.allowed("https://h.test/" + "a" * 8000)
+    assert not hostile.allowed("https://h.test/" + "a" * 8000 + "b7")
+
+
+def slow_match(pattern, path):
+    """Wildcard matching by definition."""
+    if not pattern:
+        return True
+    if pattern == "$":
+        return not path
+    if pattern[0] == "*":
+        return any(slow_match(pattern[1:], path[at:]) for at in range(len(path) + 1))
+    return path[:1] == pattern[0] and slow_match(pattern[1:], path[1:])
+
+
+@given(st.text("ab*", max_size=7), st.booleans(), st.text("ab", max_size=8))
+def test_a_pattern_matches_as_defined(pattern, anchored, path):
+    pattern, path = f"/{pattern}{'$' * anchored}", f"/{path}"
+    assert Rules([(pattern, False)]).allowed(f"https://h.test{path}") is not slow_match(pattern, path)
+
+
+@given(st.binary(max_size=400), st.text(max_size=30))
+def test_no_bytes_raise(body, tail):
+    made = parse(b"User-agent: *\nDisallow: " + body, "acrawl")
+    made.allowed("https://h.test/" + tail)
+    assert decode(encode(made)) == made
