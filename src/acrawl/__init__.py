@@ -1,1 +1,46 @@
-"""acrawl: an asyncio distributed crawler framework."""
+"""acrawl: an asyncio distributed crawler framework.
+
+The life of a request::
+
+    Spider.start() / response.follow()                       worker; first seeds: master
+       -> discovered -> excluded(reason)                     duplicate, offsite, robots, depth, limit, filter
+       -> queued, durably, per host, by priority             frontier
+       -> leased: token, epoch, when to start                frontier -> task queue -> worker
+       -> fetched -> callback -> items, new requests, files  worker
+       -> reported in ONE step: the lease ends, the outcome is recorded, new requests are queued, items are in the
+          outbox, the host's clock moves                     worker -> result queue -> frontier
+       -> done: fetched | failed(reason) | excluded(reason) | quarantined
+    outbox -> pipelines -> feeds, files, gallery             master
+
+A request is in exactly one state; a stale token changes nothing; a lost lease is queued again. "Finished" means: seeds
+exhausted, nothing queued, nothing leased, outbox empty.
+
+The rooms, each of which imports only rooms above it::
+
+    errors clock version settings url logs job cluster   the ground floor
+    parse                                          bytes in, values out, no I/O
+    request ticket outcome response                the nouns that travel
+    spider frontier fetch results monitor          each blind to the others
+    queues                                         the manager-served queues
+    worker master                                  lease -> fetch -> call back -> report; and who serves it
+    spiders testing demo cli                       ready-made crawls, tools, the command line
+"""
+
+from acrawl.errors import DropItem, FetchError, IgnoreRequest
+from acrawl.request import Request
+from acrawl.response import Failure, Response
+from acrawl.settings import Settings
+from acrawl.spider import Spider
+from acrawl.version import VERSION as __version__
+
+__all__ = [
+    "DropItem",
+    "Failure",
+    "FetchError",
+    "IgnoreRequest",
+    "Request",
+    "Response",
+    "Settings",
+    "Spider",
+    "__version__",
+]

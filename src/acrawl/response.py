@@ -111,7 +111,7 @@ class Response:
 
         Takes text, a `Link`, or a selected ``a``, ``link`` or attribute. Raises `RequestError` for what is no URL.
         """
-        found = self.urljoin(_reference(url)) or _reference(url)
+        found = url.url if isinstance(url, Link) else self.urljoin(_reference(url)) or _reference(url)
         return Request(found, callback, referrer=self.url, depth=self.request.depth + 1, **fields)  # type: ignore[arg-type]
 
     def follow_all(

@@ -15,7 +15,8 @@ from acrawl.parse.srcset import candidates
 PIECES = r"""
 <a href=| <a href="x">| </a>| <img src=| <img data-src="{| srcset='a 1x, b| <style>| </style>| </script>| <script type=
 application/ld+json>| {"image":[[| {"@graph":| <base href=| <meta http-equiv=refresh content="| <link rel=icon href=|
-<svg><image xlink:href=| <template>| </template>| <table background=| <noscript>| url(| '| "| >| <| &#0;| &#xD800;|
+<svg><image xlink:href=| <svg><a xlink:href=|
+<template>| </template>| <table background=| <noscript>| url(| '| "| >| <| &#0;| &#xD800;|
 @import| <!--| -->| <plaintext>| <select>| <math>| <frameset>| style="background:url(| http://[| //| #| ?| data:,|
 javascript:| <meta charset=utf-16>| <meta charset=iso-2022-jp>"""
 pieces = [piece.strip().replace("\n", " ").encode() for piece in PIECES.split("|")] + [

@@ -63,6 +63,8 @@ def test_a_link_is_found(markup, link):
         "<!-- <a href=x>c</a> -->",
         "<script>'<a href=x>'</script>",
         "<img src=x.png>",
+        "<svg><a xlink:href=x>s</a></svg>",
+        "<a href>nothing</a>",
     ],
 )
 def test_what_is_no_link_is_not_found(markup):

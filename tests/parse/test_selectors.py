@@ -47,6 +47,11 @@ def test_an_attribute_without_value_is_empty_and_a_missing_one_is_left_out(page)
     assert page.css("h1").attrib == {}
 
 
+def test_an_attribute_of_another_name_space_is_not_meant():
+    selector = Document(b"<svg><a xlink:href=x>s</a></svg><a href=y>", "http://h.test/").selector
+    assert selector.css("a::attr(href)").getall() == ["y"]
+
+
 def test_selection_goes_on_from_what_was_selected(page):
     card = page.css("div.card")
     assert card.css("a").css("b::text").get() == "bold"

@@ -109,9 +109,8 @@ class JournalFrontier:
 class Spider:
     """As much of a spider as results look at."""
 
-    custom_settings: Mapping[str, Any] = {}
-
     def __init__(self, *pipelines: type) -> None:
+        self.custom_settings: Mapping[str, Any] = {}
         self.pipelines = list(pipelines)
 
 

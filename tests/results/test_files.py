@@ -71,7 +71,9 @@ async def test_the_type_is_that_of_the_bytes_and_else_what_the_server_says(store
 
 @pytest.mark.asyncio
 async def test_the_same_bytes_are_stored_once(store, tmp_path):
-    facts = await asyncio.gather(*(save(store, f"https://e.org/{i}", data) for i in range(20) for data in (png(1), BIG)))
+    facts = await asyncio.gather(
+        *(save(store, f"https://e.org/{i}", data) for i in range(20) for data in (png(1), BIG))
+    )
     assert objects(tmp_path) == sorted({fact.sha256 for fact in facts})
     assert len(objects(tmp_path)) == 2
     assert temporaries(tmp_path) == []

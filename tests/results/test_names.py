@@ -13,7 +13,9 @@ from acrawl.results.names import EXTENSIONS, distinct, folded, name_for, split_e
 WINDOWS = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)\s*(\..*)?", re.IGNORECASE)
 SEGMENTS = st.one_of(
     st.text(max_size=30),
-    st.sampled_from(["..", ".", "", "%2e%2e", "%2F", "%00", "CON", "aux.png", "a.", "a ", "%5c..", "x" * 300, "é" * 200]),
+    st.sampled_from(
+        ["..", ".", "", "%2e%2e", "%2F", "%00", "CON", "aux.png", "a.", "a ", "%5c..", "x" * 300, "é" * 200]
+    ),
     st.binary(max_size=20).map(lambda data: "".join(f"%{byte:02X}" for byte in data)),
 )
 URLS = st.builds(
@@ -103,7 +105,3 @@ def test_long_names_differ_where_their_cut_ends_differ():
 
 def test_case_does_not_make_a_name_distinct():
     assert folded("e.org/Stra\u00dfe.PNG") == folded("e.org/STRASSE.png")
-
-
-def test_a_folder_can_be_moved_aside():
-    assert distinct("e.org/a.d/b.png", 2, part=1) == "e.org/a.d-2/b.png"

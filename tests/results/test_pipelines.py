@@ -116,10 +116,9 @@ async def test_a_pipeline_with_any_async_lives_on_the_loop():
 
 @pytest.mark.asyncio
 async def test_scrapys_dict_gives_the_order():
-    class Scrapys(Spider):
-        custom_settings = {"ITEM_PIPELINES": {f"{__name__}.AddingLater": 300, Doubling: 100, "not.there": None}}
-
-    pipelines = Pipelines.of(Scrapys())
+    spider = Spider()
+    spider.custom_settings = {"ITEM_PIPELINES": {f"{__name__}.AddingLater": 300, Doubling: 100, "not.there": None}}
+    pipelines = Pipelines.of(spider)
     await pipelines.open()
     (passage,) = await pipelines.process([{"n": 5}])
     assert passage.item == {"n": 11}

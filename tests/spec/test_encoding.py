@@ -113,3 +113,10 @@ def test_prescan(body, encoding):
 )
 def test_an_undeclared_encoding_is_found_by_its_bytes(body, encoding):
     assert sniff(body) == encoding
+
+
+@pytest.mark.parametrize(
+    "label", ["ibm866", "iso-8859-16", "macintosh", "x-mac-ukrainian", "dos-874", "gbk", "big5", "uhc"]
+)
+def test_every_codec_reads_every_byte(label):
+    assert bytes(range(256)).decode(lookup(label), "replace").startswith("\0\1")

@@ -29,6 +29,8 @@ from typing import Any, NamedTuple
 SHOWN = 10
 #: The crawler's own records, which are no part of the result.
 RECORDS = ".acrawl"
+#: What a line of images.jsonl must have.
+FIELDS = {"url": str, "path": str, "sha256": str, "bytes": int, "type": str, "pages": list}
 #: Names that mean the same type.
 TYPES = {"image/vnd.microsoft.icon": "image/x-icon", "image/jpg": "image/jpeg", "image/x-ms-bmp": "image/bmp"}
 
@@ -76,18 +78,19 @@ def prove(
 
 
 def _listing(root: pathlib.Path) -> tuple[dict[str, dict[str, Any]], Check]:
-    """Read images.jsonl by URL."""
+    """Read images.jsonl, by URL."""
     lines: dict[str, dict[str, Any]] = {}
     wrong: list[str] = []
     try:
         text = (root / "images.jsonl").read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:  # told as a difference; nothing is found then
         return {}, Check("images.jsonl can be read", 1, 0, [str(error)])
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.removesuffix("\n").split("\n"), 1):  # other line breaks may stand in texts
         try:
             entry = json.loads(line)
             url = entry["url"]
-            entry["path"], entry["sha256"], entry["bytes"], entry["type"]
+            if not all(isinstance(entry[key], kind) for key, kind in FIELDS.items()):
+                raise TypeError("a field of another type")
         except (ValueError, KeyError, TypeError) as error:  # told as a difference; the other lines are still read
             wrong.append(f"line {number}: {error!r}")
             continue
@@ -130,7 +133,7 @@ def _asked(log: pathlib.Path) -> tuple[Counter[str], dict[str, Counter[int]], li
     answers: dict[str, Counter[int]] = {}
     wrong: list[str] = []
     try:
-        lines = log.read_text(encoding="utf-8").splitlines()
+        lines = log.read_text(encoding="utf-8").removesuffix("\n").split("\n")
     except (OSError, UnicodeDecodeError) as error:  # told as a difference; nothing was asked then
         return asked, answers, [str(error)]
     for number, line in enumerate(lines, 1):
@@ -188,12 +191,12 @@ def _facts(expected: dict[str, Any], lines: dict[str, dict[str, Any]]) -> Iterat
         size = entry.get("width"), entry.get("height")
         if size != (facts["width"], facts["height"]):
             sizes.append(f"{url}: {size}, not {(facts['width'], facts['height'])}")
-        seen = {page["url"] for page in entry.get("pages", ())}
+        seen = {page.get("url") or page.get("page") for page in entry.get("pages", ())}
         named = set(facts["pages"])
-        total = entry.get("page_count", len(seen))  # a listing may be cut short if it says so
-        if not seen <= named | set(facts["also"]) or (named - seen and total < len(named)):
-            only, not_seen = sorted(seen - named), sorted(named - seen)
-            places.append(f"{url}: reported {only[:2]}, not reported {not_seen[:2]}")
+        false, unreported = seen - named - set(facts["also"]), named - seen
+        total = entry.get("page_count", 0)  # a listing may be cut short if it says so
+        if false or (unreported and not len(seen) < total >= len(named)):
+            places.append(f"{url}: wrongly {sorted(false)[:2]}, not reported {sorted(unreported)[:2]}")
     count = len(expected["images"])
     yield Check("types right", count, len(images) - len(types), types)
     yield Check("dimensions right", count, len(images) - len(sizes), sizes)

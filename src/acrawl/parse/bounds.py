@@ -27,6 +27,9 @@ _FLEETING = frozenset(
     b"p li dt dd td th tr tbody thead tfoot colgroup caption option optgroup html head body".split()
 )
 _CELLS = frozenset(b"td th caption".split())
+#: What neither nests nor changes what is open.
+_PASSIVE = (_FLEETING - _CELLS) | {b"a"}
+_FOREIGN = frozenset((b"svg", b"math"))
 _RAW = frozenset(b"script style textarea title xmp iframe noembed noframes".split())
 _FENCES = frozenset(b"table object marquee applet template svg math foreignobject select button".split())
 _BLOCKS = _FENCES | frozenset(
@@ -37,8 +40,8 @@ _FORMATTED = re.compile(rb"<(?:b|big|code|em|font|i|nobr|s|small|strike|strong|t
 _LONG_RUN = re.compile(rb"<[a-zA-Z][^<>]{%d}" % _SIMPLE_RUN)
 #: A comment, an end tag, or a start tag with its attributes; quoted values may hold anything.
 _TOKEN = re.compile(
-    rb"<(?:(?P<comment>!--(?:-?>|.*?--!?>|.*))|/(?P<end>[a-zA-Z][^\s/>]*+)[^>]*+>?"
-    rb"|(?P<start>[a-zA-Z][^\s/>]*+)(?P<attributes>(?:[^>\"']++|\"[^\"]*+\"?|'[^']*+'?)*+)>?)",
+    rb"<(?:(?:!--(?:-?>|.*?--!?>|.*))|/([a-zA-Z][^\s/>]*+)[^>]*+>?"
+    rb"|([a-zA-Z][^\s/>]*+)((?:[^>\"']++|\"[^\"]*+\"?|'[^']*+'?)*+)>?)",
     re.DOTALL,
 )
 _VALUE = re.compile(rb"\"[^\"]*+\"?|'[^']*+'?")
@@ -72,20 +75,25 @@ class _Walk:
     def cut(self, markup: bytes) -> int | None:
         """Return where the markup becomes too much, or None."""
         position = 0
-        search = _TOKEN.search
+        search, stack = _TOKEN.search, self.open
         while (token := search(markup, position)) is not None:
             position = token.end()
-            if token["start"]:
-                name = token["start"].lower()
-                attributes = token["attributes"]
+            end, start, attributes = token.groups()
+            if start is not None:
                 if len(attributes) > MAX_ATTRIBUTES and _count(attributes) > MAX_ATTRIBUTES:
                     return token.start()
+                if start in _PASSIVE and not self.unclosed:
+                    continue
+                name = start.lower()
                 if self._start(name, attributes):
                     return token.start()
                 if name in _RAW and not self.foreign:
                     position = _end_of_raw(markup, position, name)
-            elif token["end"]:
-                self._end(token["end"].lower())
+            elif end is not None and end not in _PASSIVE:
+                if stack and stack[-1] == end and end not in _FOREIGN:
+                    stack.pop()
+                else:
+                    self._end(end.lower())
         return None
 
     def _start(self, name: bytes, attributes: bytes) -> bool:
@@ -102,9 +110,9 @@ class _Walk:
         self.reopened += self.unclosed
         if self.reopened > MAX_REOPENED:
             return True
-        if name in _FLEETING or name in _RAW or name == b"a":
+        if name in _PASSIVE or name in _RAW or name in _CELLS:
             return False
-        if name in (b"svg", b"math"):
+        if name in _FOREIGN:
             self.foreign += 1
         if attributes.endswith(b"/") and self.foreign:
             return False
@@ -136,8 +144,8 @@ class _Walk:
                     break
             else:
                 return
-        if name in (b"svg", b"math"):
-            self.foreign = sum(1 for inner in stack if inner in (b"svg", b"math"))
+        if name in _FOREIGN:
+            self.foreign = sum(1 for inner in stack if inner in _FOREIGN)
 
 
 def _count(attributes: bytes) -> int:

@@ -7,6 +7,7 @@ import msgspec
 from acrawl.parse import refresh
 from acrawl.parse.document import Document
 
+#: In SVG, lexbor's ``[href]`` selects ``xlink:href`` too, which `links` passes over.
 _QUERY = "a[href],area[href],link[href],iframe[src],frame[src],meta[http-equiv]"
 _HYPERLINKS = frozenset(("a", "area"))
 _PAGES = frozenset(("next", "prev", "canonical"))
@@ -35,7 +36,7 @@ def links(document: Document) -> list[Link]:
     for node in document.root.css(_QUERY):
         attributes = node.attributes
         tag = node.tag or ""
-        attr, reference = ("href", attributes["href"]) if tag in _HYPERLINKS else _other(tag, attributes)
+        attr, reference = ("href", attributes.get("href")) if tag in _HYPERLINKS else _other(tag, attributes)
         if reference is None or reference in seen:
             continue
         seen.add(reference)

@@ -26,6 +26,7 @@ _LINE = re.compile(
 )
 _TOKEN = re.compile(r"[a-zA-Z_-]*")
 _ESCAPE = re.compile(r"%([0-9a-fA-F]{2})")
+_AFTER_HOST = re.compile(r"[/?;#]")
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _INDEX = "/index.html"
 
@@ -201,10 +202,11 @@ class _Matcher:
                     best, verdict = length, found
                     break
         for rule in self._wild:
-            if rule.length < best or (rule.length == best and (verdict or not rule.allow)):
+            length, allow, first, _, _ = rule
+            if length < best or (length == best and (verdict or not allow)):
                 break
-            if _matches(rule, path):
-                return rule.allow
+            if path.startswith(first) and _matches(rule, path):
+                return allow
         return verdict
 
 
@@ -218,8 +220,7 @@ def _wild(pattern: str, allow: bool) -> _Wild:
 
 
 def _matches(rule: _Wild, path: str) -> bool:
-    if not path.startswith(rule.first):
-        return False
+    """Whether a path that begins with the rule's first piece has the others in order."""
     position = len(rule.first)
     for piece in rule.middle:
         position = path.find(piece, position)
@@ -238,8 +239,8 @@ def _path(url: str) -> str:
     """Return path and query of an absolute URL, percent-encoded in one way; ``/`` when it has none."""
     start = url.find("://")
     start = start + 3 if start >= 0 else (2 if url.startswith("//") else 0)
-    cut = next((at for at in range(start, len(url)) if url[at] in "/?;#"), -1)
-    path = url[cut:].partition("#")[0] if cut >= 0 else "/"
+    cut = _AFTER_HOST.search(url, start)
+    path = url[cut.start() :].partition("#")[0] if cut else "/"
     return _normal(path if path.startswith("/") else "/" + path)
 
 

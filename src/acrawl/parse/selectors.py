@@ -169,9 +169,9 @@ class Selector(msgspec.Struct, eq=False):
         try:
             if plan.kind == _ATTRIBUTE:
                 name = plan.attribute
-                return SelectorList(
-                    [Selector(page, None, each.attributes.get(name) or "") for each in _found(node, plan.css)]
-                )
+                held = [each.attributes for each in _found(node, plan.css)]
+                # lexbor's [href] selects xlink:href as well: not every element has the attribute.
+                return SelectorList([Selector(page, None, each[name] or "") for each in held if name in each])
             found = [node] if plan.kind == _DEEP_TEXT and not plan.css else _found(node, plan.css)
         except (SelectolaxError, UnicodeEncodeError):
             return self._on_parsel("css", query, {})  # lexbor does not know it: parsel selects, or says what is wrong

@@ -276,7 +276,7 @@ class Catalog:
             wanted, n = parts[part], 1
             while self._is_file("/".join(parts[: part + 1])):
                 n += 1
-                parts[part] = distinct(wanted, n)
+                parts[part] = f"{wanted}-{n}"
         return "/".join(parts)
 
     def _is_file(self, folder: str) -> bool:

@@ -81,12 +81,11 @@ def name_for(url: str, content_type: str = "", server_name: str = "") -> str:
     return "/".join([_host(host), *folders, _fit(_typed(last, content_type))])
 
 
-def distinct(name: str, mark: int | str, part: int = -1) -> str:
-    """Return a name beside a taken one: ``mark`` goes before the extension of its last part, or after another part."""
-    parts = name.split("/")
-    stem, extension = split_extension(parts[part]) if part in (-1, len(parts) - 1) else (parts[part], "")
-    parts[part] = f"{stem}-{mark}{extension}"
-    return "/".join(parts)
+def distinct(name: str, mark: int | str) -> str:
+    """Return a name beside a taken one: ``mark`` goes before its extension."""
+    folder, slash, last = name.rpartition("/")
+    stem, extension = split_extension(last)
+    return f"{folder}{slash}{stem}-{mark}{extension}"
 
 
 def folded(name: str) -> str:
