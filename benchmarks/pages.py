@@ -20,9 +20,9 @@ class Pages(Spider):
         if response.content_type != "text/html":
             return
         yield {"url": response.url, "title": response.css("title::text").get()}
-        for link in response.links():
-            if PAGE(link.url):
-                yield response.follow(link)
+        for request in response.follow_all():
+            if PAGE(request.url):
+                yield request
         if self.job == "B":
             for image in response.images():
                 if IMAGE(image.url):

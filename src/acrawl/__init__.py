@@ -17,7 +17,7 @@ exhausted, nothing queued, nothing leased, outbox empty.
 
 The rooms, each of which imports only rooms above it::
 
-    errors clock version settings url logs job cluster   the ground floor
+    errors clock version settings url job cluster logs   the ground floor
     parse                                          bytes in, values out, no I/O
     request ticket outcome response                the nouns that travel
     spider frontier fetch results monitor          each blind to the others
@@ -31,7 +31,7 @@ from acrawl.request import Request
 from acrawl.response import Failure, Response
 from acrawl.settings import Settings
 from acrawl.spider import Spider
-from acrawl.version import VERSION as __version__
+from acrawl.version import VERSION as __version__  # noqa: N811 - the name that tools look for
 
 __all__ = [
     "DropItem",

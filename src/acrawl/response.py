@@ -13,6 +13,7 @@ from multidict import CIMultiDict
 from acrawl.outcome import FileFact
 from acrawl.parse.document import Document
 from acrawl.parse.links import Link, links
+from acrawl.parse.links import urls as link_urls
 from acrawl.parse.media import Image, images
 from acrawl.parse.selectors import Selector, SelectorList
 from acrawl.request import Callback, Request
@@ -128,7 +129,7 @@ class Response:
         References that cannot be requested (``mailto:``, malformed) are passed over.
         """
         if urls is None:
-            urls = self.css(css) if css else self.xpath(xpath) if xpath else self.links()
+            urls = self.css(css) if css else self.xpath(xpath) if xpath else link_urls(self.document)
         join, depth = self.document.join, self.request.depth + 1
         for reference in dict.fromkeys(map(_reference, urls)):
             url = join(reference)

@@ -7,6 +7,7 @@ path and query percent-encoded as browsers send them.
 from __future__ import annotations
 
 import functools
+import re
 from hashlib import blake2b
 
 import ada_url
@@ -48,18 +49,28 @@ def join(base: str, href: str) -> str | None:
         return None
 
 
+#: References that need no parsing: a path without dots that lead anywhere, of characters that stay as they are.
+_PLAIN = re.compile(
+    r"(/?(?:[A-Za-z0-9_~-][A-Za-z0-9._~-]*/)*(?:[A-Za-z0-9_~-][A-Za-z0-9._~-]*)?)"
+    r"(?:\?[A-Za-z0-9._~/=&+-]*)?(?:#.*)?\Z"
+).match
+
+
 class Joiner:
     """Resolves the references of one document; remembers them for the next document of the same folder.
 
-    A reference that is empty or begins with ``?`` or ``#`` depends on the whole base and is never remembered.
+    ``base`` is canonical. A reference that is empty or begins with ``?`` or ``#`` depends on the whole base and is
+    never remembered.
     """
 
-    __slots__ = ("_base", "_folder")
+    __slots__ = ("_base", "_folder", "_origin", "_path")
 
     def __init__(self, base: str) -> None:
         path = base.partition("?")[0]
         folder = path[: path.rfind("/") + 1]
         self._base = base
+        self._path = folder
+        self._origin = base[: base.find("/", 8)]
         known = _memo.get(folder)
         if known is None:
             known = _memo[folder] = {}
@@ -71,7 +82,12 @@ class Joiner:
             return self._folder[href]
         except KeyError:
             pass
-        url = join(self._base, href)
+        plain = _PLAIN(href)
+        if plain is not None and plain[1]:
+            joined = (self._origin if href[0] == "/" else self._path) + href
+            url = _remembered(joined.partition("#")[0])
+        else:
+            url = join(self._base, href)
         stripped = href.lstrip()
         if stripped and stripped[0] not in "?#" and len(href) < 500:
             self._remember(href, url)
@@ -143,7 +159,10 @@ def _host_prefix(key: bytes, host: str) -> bytes:
 def _http(href: str) -> str | None:
     if not href.startswith(("http://", "https://")):
         return None
-    url = href.partition("#")[0]
+    return _remembered(href.partition("#")[0])
+
+
+def _remembered(url: str) -> str | None:
     if len(url) > MAX_LENGTH:
         return None
     if len(_known) >= _MEMO_LIMIT:

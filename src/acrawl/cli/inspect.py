@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import pathlib
 import platform
 from typing import Any
@@ -9,11 +10,11 @@ from typing import Any
 import click
 import msgspec
 
-from acrawl import settings as layers
-from acrawl import version as versions
+import acrawl.settings as layers
 from acrawl.cli.options import resolved
 from acrawl.errors import SpiderError
 from acrawl.spider import spiders_in
+from acrawl.version import VERSION
 
 READY_MADE = {"images": "every image of a web site: acrawl images URL... -o DIR"}
 
@@ -70,7 +71,6 @@ def _toml(value: Any) -> str:
 @click.command()
 def version() -> int:
     """Show the versions of acrawl and of what it stands on."""
-    import aiohttp
-
-    click.echo(f"acrawl {versions.VERSION} (Python {platform.python_version()}, aiohttp {aiohttp.__version__})")
+    under = importlib.metadata.version("aiohttp")
+    click.echo(f"acrawl {VERSION} (Python {platform.python_version()}, aiohttp {under})")
     return 0

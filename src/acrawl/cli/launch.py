@@ -7,7 +7,7 @@ import gc
 from collections.abc import Coroutine
 from typing import Any
 
-from acrawl import logs
+from acrawl.logs import configure
 from acrawl.master.master import Master
 from acrawl.master.plan import Plan
 from acrawl.monitor.progress import Progress
@@ -29,5 +29,5 @@ def run_loop(main: Coroutine[Any, Any, int]) -> int:
 def crawl(plan: Plan) -> int:
     """Run a crawl; returns the exit code."""
     with Progress(quiet=plan.quiet) as progress:
-        logs.configure(plan.settings.log, quiet=plan.quiet or progress.live)
+        configure(plan.settings.log, quiet=plan.quiet or progress.live)
         return run_loop(Master(plan, progress).run())

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from acrawl import settings as layers
+import acrawl.settings as layers
 from acrawl.errors import UsageError
 from acrawl.settings import Settings
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from acrawl import logs
 from acrawl.cli.launch import run_loop
-from acrawl.queues import join as joining
+from acrawl.logs import configure
+from acrawl.queues.join import read
 from acrawl.settings import Log
 from acrawl.spider import Source
 from acrawl.worker.session import work as work_for
@@ -27,5 +27,5 @@ def work(spider: str, source: str, keep_here: str, send_files: bool, quiet: bool
     The master (`acrawl run ... --listen HOST:PORT`) writes a join file; copy it here safely, it holds the key.
     SPIDER must be the same spider that the master runs.
     """
-    logs.configure(Log(), quiet=quiet)
-    return run_loop(work_for(joining.read(source), Source(spider), keep_here, send_files=send_files))
+    configure(Log(), quiet=quiet)
+    return run_loop(work_for(read(source), Source(spider), keep_here, send_files=send_files))

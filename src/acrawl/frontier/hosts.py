@@ -24,15 +24,15 @@ HORIZON = 10.0
 class Host:
     """One host: its window of queued requests, its terms, and who holds how much of it.
 
-    ``window`` is the sorted head of its queue; with ``more``, all behind ``high`` is on disk only. ``errand`` is True while its
-    robots.txt is being fetched; ``rules_until`` is when its rules grow stale (0: never fetched). ``gone`` is how its
-    requests end once it has been given up.
+    ``window`` is the sorted head of its queue; with ``more``, all behind ``high`` is on disk only. ``errand`` is True
+    while its robots.txt is being fetched; ``rules_until`` is when its rules grow stale (0: never fetched). ``gone`` is
+    how its requests end once it has been given up.
     """
 
     __slots__ = (
-        "delay", "errand", "errands", "failing_since", "gone", "held", "high", "is_ready", "last_start", "late", "limit",
-        "more", "name", "next_at", "paused_until", "pauses", "refilling", "rules", "rules_until", "shares", "wake_at",
-        "window",
+        "delay", "errand", "errands", "failing_since", "gone", "held", "high", "is_ready", "last_start", "late",
+        "limit", "more", "name", "next_at", "paused_until", "pauses", "refilling", "rules", "rules_until", "shares",
+        "wake_at", "window",
     )  # fmt: skip
 
     def __init__(self, name: str, limit: int, delay: float) -> None:

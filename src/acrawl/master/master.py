@@ -17,7 +17,6 @@ from collections.abc import AsyncIterator
 
 import msgspec
 
-from acrawl import version
 from acrawl.clock import SystemClock
 from acrawl.cluster import Cluster
 from acrawl.errors import (
@@ -42,6 +41,7 @@ from acrawl.queues.messages import Hello, Welcome
 from acrawl.queues.server import QueueManager
 from acrawl.spider import Spider
 from acrawl.url import canonical
+from acrawl.version import VERSION
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +101,7 @@ class Master:
                 nonce_file=nonce_file,
                 nonce=nonce,
             )
-            expected = Hello("", version.VERSION, plan.source.identity, plan.source.sha256)
+            expected = Hello("", VERSION, plan.source.identity, plan.source.sha256)
             grace = plan.settings.queues.grace_seconds
             self._broker = CrawlBroker(frontier, expected, welcome, grace, self._output.uploads)
             async with serve(plan, job, self._broker) as queues, self._signals(), self._workers(job):

@@ -19,8 +19,7 @@ from typing import Any
 
 import msgspec
 
-from acrawl import errors
-from acrawl.errors import KeyProblem, RemoteFault
+from acrawl.errors import AcrawlError, FetchError, KeyProblem, RemoteFault
 
 #: Seconds for all that comes before a connection is trusted: TLS, both challenges, the first request.
 AUTH_SECONDS = 5.0
@@ -244,12 +243,17 @@ def connect(address: tuple[str, int], authkey: bytes, tls: ClientTls | None, lim
     return made
 
 
-def raised(result: Any) -> errors.AcrawlError:
+def _family(kind: type[AcrawlError]) -> dict[str, type[AcrawlError]]:
+    found = {kind.__name__: kind}
+    for child in kind.__subclasses__():
+        found |= _family(child)
+    return found
+
+
+def raised(result: Any) -> AcrawlError:
     """The error that a master's answer stands for: one of ours by its name, else a `RemoteFault`."""
     if not isinstance(result, dict):
         return RemoteFault(str(result))
     name, text = str(result.get("error")), str(result.get("text"))
-    kind = getattr(errors, name, None)
-    if isinstance(kind, type) and issubclass(kind, errors.AcrawlError) and kind is not errors.FetchError:
-        return kind(text)
-    return RemoteFault(f"{name}: {text}")
+    kind = _family(AcrawlError).get(name, FetchError)
+    return RemoteFault(f"{name}: {text}") if issubclass(kind, FetchError) else kind(text)

@@ -13,7 +13,6 @@ import socket
 
 import msgspec
 
-from acrawl import version
 from acrawl.clock import SystemClock
 from acrawl.cluster import parent_gone
 from acrawl.errors import EXIT_OK
@@ -26,6 +25,7 @@ from acrawl.queues.tls import client_tls
 from acrawl.results.files import FolderStore
 from acrawl.settings import Settings
 from acrawl.spider import Source
+from acrawl.version import VERSION
 from acrawl.worker.handler import Handler
 from acrawl.worker.recent import RecentLinks
 from acrawl.worker.upload import UploadStore
@@ -49,7 +49,7 @@ async def work(join: Join, source: Source, files: str, *, send_files: bool = Fal
     tls = client_tls(join.certificate, join.pin) if join.certificate else None
     name, clock, settings = name_worker(), SystemClock(), Settings()
     client = QueueClient((join.host, join.port), join.authkey, tls=tls, settings=settings.queues)
-    hello = Hello(name, version.VERSION, source.identity, source.sha256)
+    hello = Hello(name, VERSION, source.identity, source.sha256)
     try:
         welcome = await client.hello(hello)
         settings = msgspec.convert(welcome.settings, Settings)
