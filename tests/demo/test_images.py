@@ -1,8 +1,8 @@
 """The encoders: what they write, others read."""
 
 import io
-import xml.etree.ElementTree as ElementTree
 from hashlib import shake_256
+from xml.etree import ElementTree
 
 import pytest
 from PIL import Image

@@ -2,11 +2,11 @@
 
 import io
 import json
-import xml.etree.ElementTree as ElementTree
 from collections import Counter
 from hashlib import sha256
 from html.parser import HTMLParser
 from urllib.parse import urldefrag, urljoin
+from xml.etree import ElementTree
 
 from PIL import Image
 
@@ -17,10 +17,10 @@ from acrawl.url import canonical
 
 
 def digest(site):
-    books = json.dumps(site.manifest, sort_keys=True).encode()
+    whole = sha256(json.dumps(site.manifest, sort_keys=True).encode())
     for url, resource in sorted(site.resources.items()):
-        books += f"{url} {resource!r}".encode()
-    return sha256(books).hexdigest()
+        whole.update(f"{url} {resource!r}".encode())
+    return whole.hexdigest()
 
 
 def test_the_same_seed_gives_the_same_site(gallery):
@@ -168,8 +168,8 @@ def test_what_another_reader_finds_in_plain_images_is_in_the_manifest(gallery):
     witnessed = 0
     for page in books["pages"]:
         for source in Reader.read(page, gallery.resources[page], charset_of(gallery.resources[page]))[1]:
-            if not source.startswith((ORIGIN, CDN)) or "\\" in source or "\n" in source:
-                continue
+            if not source.startswith((ORIGIN, CDN)) or any(odd in source for odd in ("\\", "\n", "collapsed")):
+                continue  # what browsers make of these urljoin does not know
             url = canonical(source)
             if url in books["images"]:
                 assert page in books["images"][url]["pages"], f"{page} names {url}"

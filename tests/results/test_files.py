@@ -244,3 +244,12 @@ async def test_a_full_disk_fails_an_upload(uploads, tmp_path):
         await uploads.put("w/1", 50_000, b"x" * 50_000, "")
     assert temporaries(tmp_path) == []
     assert not await uploads.put("w/1", 100_000, b"", digest(b"x" * 100_000))
+
+
+@pytest.mark.asyncio
+async def test_a_piece_that_waited_while_its_upload_was_refused_is_refused_too(uploads, tmp_path):
+    data = BIG[:5000]
+    assert await uploads.put("w/1", 0, data[:1000], "")
+    pieces = [uploads.put("w/1", 9000, b"gap", ""), uploads.put("w/1", 1000, data[1000:], digest(data))]
+    assert await asyncio.gather(*pieces) == [False, False]
+    assert (objects(tmp_path), temporaries(tmp_path)) == ([], [])

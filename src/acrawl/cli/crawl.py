@@ -39,7 +39,7 @@ def images(urls: tuple[str, ...], files: pathlib.Path, hosts: str, scope: str | 
     if scope is not None:
         options["pairs"] = (f"scope.within={scope}", *options["pairs"])
     arguments = {"urls": " ".join(seeds), "hosts": hosts}
-    return crawl(_plan(IMAGES, arguments, files=files, gallery=True, **options))
+    return crawl(make_plan(IMAGES, arguments, files=files, gallery=True, **options))
 
 
 @click.command()
@@ -56,26 +56,27 @@ def run(
     """Run a spider: file.py, file.py:Class, module or module:Class."""
     if scope is not None:
         options["pairs"] = (f"scope.within={scope}", *options["pairs"])
-    return crawl(_plan(spider, arguments_of(arguments), files=files, feeds=feeds, **options))
+    return crawl(make_plan(spider, arguments_of(arguments), files=files, feeds=feeds, **options))
 
 
-def _plan(  # noqa: PLR0913 - the command line's options, each named once
+def make_plan(  # noqa: PLR0913 - the command line's options, each named once
     spec: str,
     arguments: dict[str, str],
     *,
-    files: pathlib.Path | None,
-    workers: int | None,
-    pairs: tuple[str, ...],
-    config: pathlib.Path | None,
-    job: pathlib.Path | None,
-    resume: bool,
-    fresh: bool,
-    listen: str | None,
-    authkey_file: pathlib.Path | None,
-    quiet: bool,
+    files: pathlib.Path | None = None,
     gallery: bool = False,
     feeds: tuple[str, ...] = (),
+    workers: int | None = None,
+    pairs: tuple[str, ...] = (),
+    config: pathlib.Path | None = None,
+    job: pathlib.Path | None = None,
+    resume: bool = False,
+    fresh: bool = False,
+    listen: str | None = None,
+    authkey_file: pathlib.Path | None = None,
+    quiet: bool = False,
 ) -> Plan:
+    """Resolve options to a plan. Raises `UsageError` and its kin for what is wrong with them."""
     if resume and fresh:
         raise UsageError("--resume and --fresh exclude each other")
     source = Source(spec)

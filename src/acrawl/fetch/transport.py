@@ -30,7 +30,7 @@ from acrawl.fetch.deadlines import Deadlines
 from acrawl.fetch.guard import refused_address, refused_port
 from acrawl.fetch.headers import defaults, file_name, headers_of
 from acrawl.outcome import FileFact
-from acrawl.parse.image import probe
+from acrawl.parse.image import RECOGNISED, probe
 from acrawl.request import Request
 from acrawl.response import Response
 from acrawl.settings import Fetch
@@ -323,11 +323,12 @@ async def _head(answer: aiohttp.ClientResponse) -> bytes:
 
 
 def _media_type(head: bytes, fields: Mapping[str, str]) -> str:
-    """What a body is by its first bytes; by its header only where these tell nothing, and do not look like markup."""
+    """What a body is by its first bytes; by its header only where these tell nothing and cannot contradict it."""
     sniffed, _, _ = probe(head)
     if sniffed or head.lstrip()[:1] in {b"", b"<"}:
         return sniffed
-    return fields.get("Content-Type", "").partition(";")[0].strip().lower()
+    declared = fields.get("Content-Type", "").partition(";")[0].strip().lower()
+    return "" if declared in RECOGNISED else declared
 
 
 async def _body(answer: aiohttp.ClientResponse, limit: int, cut: bool, head: bytes = b"") -> bytes:

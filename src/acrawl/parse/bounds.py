@@ -56,7 +56,7 @@ def bounded(markup: bytes) -> bytes:
     if tags <= _FLAT_TAGS and size <= _SIMPLE_SIZE and (size <= _SIMPLE_RUN or not _LONG_RUN.search(markup)):
         if tags <= _SIMPLE_TAGS:
             return markup
-        if tags * sum(1 for _ in _FORMATTED.finditer(markup)) <= MAX_REOPENED * 5:
+        if tags * len(_FORMATTED.findall(markup)) <= MAX_REOPENED * 5:
             return markup
     cut = _Walk().cut(markup)
     return markup if cut is None else markup[:cut]

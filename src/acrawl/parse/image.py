@@ -7,6 +7,31 @@ import struct
 
 #: Enough for nearly every file; metadata before a JPEG's frame header can be longer.
 HEAD = 64 * 1024
+#: The types that `probe` tells by their bytes, under all their names: bytes it does not know are none of these.
+RECOGNISED = frozenset(
+    f"image/{name}"
+    for name in [
+        "png",
+        "apng",
+        "x-png",
+        "jpeg",
+        "jpg",
+        "pjpeg",
+        "gif",
+        "webp",
+        "avif",
+        "heic",
+        "heif",
+        "bmp",
+        "x-ms-bmp",
+        "x-icon",
+        "vnd.microsoft.icon",
+        "ico",
+        "svg+xml",
+        "tiff",
+        "jxl",
+    ]
+)
 _NOTHING = ("", 0, 0)
 _SVG = re.compile(
     rb"(?:\s++|<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^\[>]*+(?:\[.*?\])?\s*>)*+<(?:\w+:)?svg((?:\s[^>]*)?)/?(?:>|\Z)",
