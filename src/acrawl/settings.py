@@ -192,6 +192,10 @@ SCRAPY_NAMES = {
 }
 
 
+#: Scrapy's settings that are read from the spider by the room they belong to.
+ELSEWHERE = frozenset({"ITEM_PIPELINES"})
+
+
 def keys() -> dict[str, Any]:
     """Every setting as ``section.key`` with its default, in the order of this file."""
     return {
@@ -242,6 +246,8 @@ def flatten(document: Mapping[str, Any], origin: str) -> dict[str, Any]:
     """Turn ``{"section": {"key": value}}``, ``{"section.key": value}`` or Scrapy's names into dotted keys."""
     flat: dict[str, Any] = {}
     for name, value in document.items():
+        if name in ELSEWHERE:
+            continue
         if isinstance(value, Mapping):
             flat |= {f"{name}.{key}": inner for key, inner in value.items()}
         elif "." in name or name in SCRAPY_NAMES:

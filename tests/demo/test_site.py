@@ -176,7 +176,20 @@ def test_what_another_reader_finds_in_plain_images_is_in_the_manifest(gallery):
                 witnessed += 1
             else:
                 assert url in known | {page} or gallery.resources[url].status == 302, f"{page} names {url}"
-    assert witnessed > 2000
+    assert witnessed > 1500
+
+
+def test_what_must_not_be_fetched_is_there_to_tempt(gallery):
+    """Each URL that no crawl may ask for is written somewhere, so that obedience and care are tested."""
+    kinds = "text/html", "text/css", "application/xhtml"
+    written = [r.body for r in gallery.resources.values() if r.content_type.startswith(kinds)]
+    written += [dict(r.headers).get("Location", "").encode() for r in gallery.resources.values()]
+    text = b"\n".join(written).decode("utf-8", "replace").replace("'", "")
+    urls = [url.removeprefix(ORIGIN) for part in ("forbidden", "never") for url in gallery.manifest[part]]
+
+    assert len(urls) > 25
+    # A stylesheet names its neighbours by their last part alone.
+    assert [url for url in urls if url not in text and f"url({url.rpartition('/')[2]}" not in text] == []
 
 
 def test_every_way_of_naming_is_used_many_times(gallery):

@@ -196,7 +196,7 @@ def robots(builder: Builder) -> Page:
     page = builder.page("/robots/", "Robots")
     refuse, cdn = builder.refuse, builder.cdn
     for number in range(1, 8):
-        refuse(f"/private/{number}.jpg", "jpeg")
+        page.add(f'<img src="{refuse(f"/private/{number}.jpg", "jpeg")}" alt="closed">')
     for number in (6, 12, 18, 24):
         refuse(f"/private/notes-{number}.html")
     page.add(

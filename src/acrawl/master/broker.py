@@ -27,6 +27,9 @@ class Uploads(Protocol):
     async def put(self, upload: str, offset: int, data: bytes, sha256: str) -> bool:
         """See `acrawl.queues.messages.Broker.chunk`."""
 
+    async def abandon(self, prefix: str) -> int:
+        """Forget the half-sent files whose names begin so."""
+
 
 class CrawlBroker:
     """Lets workers in, hands them work while the crawl's ``state`` is ``run``, and returns what lost workers held.
@@ -115,7 +118,7 @@ class CrawlBroker:
         """See `Broker.chunk`."""
         if self._uploads is None:
             raise UsageError("this crawl saves no files")
-        return await self._uploads.put(upload, offset, data, sha256)
+        return await self._uploads.put(f"{worker}/{upload}", offset, data, sha256)
 
     async def bye(self, worker: str) -> None:
         """See `Broker.bye`."""
@@ -166,6 +169,8 @@ class CrawlBroker:
         if not self.workers:
             self._changed.set()
             self._changed = asyncio.Event()
+        if self._uploads is not None:
+            await self._uploads.abandon(f"{worker}/")
         return await self._frontier.lost(worker)
 
     async def _change_or(self, seconds: float) -> None:

@@ -167,6 +167,8 @@ class Master:
             if now.finished:
                 self._reason = self._reason or "finished"
                 return EXIT_LIMIT if limited else EXIT_OK
+            if now.undelivered and not now.queued and not now.leased:
+                self._output.hurry()
             limit = "" if limited else self._limit_hit(now, clock() - began)
             if limit:
                 limited, self._reason = True, limit

@@ -50,7 +50,8 @@ class Output:
         if self._plan.files is not None:
             await asyncio.to_thread(self._prepare)
         self.uploads = Uploads(self.folder, self._plan.settings.fetch.max_file)
-        feeds = await asyncio.to_thread(open_feeds, self._plan.feeds, await self._frontier.marks())
+        marks, fresh = await self._frontier.marks(), self._plan.fresh
+        feeds = await asyncio.to_thread(lambda: open_feeds(self._plan.feeds, marks, overwrite=fresh))
         self._catalog = await asyncio.to_thread(Catalog, self._job.folder / "results.db", self.folder)
         pipelines = Pipelines.of(self._spider)
         self._drain = Drain(self._frontier, feeds, self._catalog, pipelines, files_to_feeds=not self._plan.gallery)
@@ -67,6 +68,10 @@ class Output:
     async def deliver(self) -> None:
         """Deliver until cancelled. Raises `CrawlFailed` when something cannot be written."""
         await self._drain.run()
+
+    def hurry(self) -> None:
+        """Deliver what is there without waiting for more: the crawl waits for nothing else."""
+        self._drain.wake()
 
     async def drain(self) -> None:
         """Deliver all that is there now."""

@@ -2,7 +2,7 @@
 
 The life of a result::
 
-    worker    a saved file: streamed, hashed, fsynced, renamed to ROOT/.objects/ab/<sha256>      files
+    worker    a saved file: streamed, hashed, fsynced, renamed to ROOT/.objects/a/<sha256>      files
               its facts, the items and the sightings travel in the report and commit with it
     master    outbox -> pipelines -> feeds (fsync) and catalog (links, rows, commit)             outbox
               -> done(ids, marks): delivered, and how long each feed is

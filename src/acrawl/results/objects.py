@@ -1,4 +1,4 @@
-"""The folder ``ROOT/.objects``: bytes under the name of their content, ``ROOT/.objects/ab/<sha256>``.
+"""The folder ``ROOT/.objects``: bytes under the name of their content, ``ROOT/.objects/a/<sha256>``.
 
 A file is written to ``ROOT/.objects/tmp/<process>/``, hashed on the way, fsynced and renamed, so that what stands under
 a hash is always whole. Each process holds a lock in its own temporary folder; what lies in a folder whose lock is free
@@ -32,7 +32,8 @@ def object_path(root: str | os.PathLike[str], sha256: str) -> pathlib.Path:
     """Return where the bytes with this hash lie. Raises ValueError for what is no SHA-256 in lower hexadecimal."""
     if not is_sha256(sha256):
         raise ValueError(f"not a SHA-256: {sha256[:80]!r}")
-    return pathlib.Path(root, ".objects", sha256[:2], sha256)
+    # One letter: every folder that a batch touched is fsynced, and sixteen are fewer than 256.
+    return pathlib.Path(root, ".objects", sha256[:1], sha256)
 
 
 class Objects:

@@ -96,7 +96,7 @@ class Drain:
         pipelines: Pipelines,
         *,
         files_to_feeds: bool = True,
-        poll: float = 0.2,
+        poll: float = 1.0,
     ) -> None:
         self._frontier = frontier
         self._feeds = feeds
@@ -123,8 +123,8 @@ class Drain:
         """Deliver until cancelled or closed. A batch under way is finished first. Raises `CrawlFailed`."""
         while not self._closed:
             self._more.clear()
-            if not await self._step():
-                with contextlib.suppress(TimeoutError):  # nothing to deliver and nobody called: look again
+            if await self._step() < BATCH:
+                with contextlib.suppress(TimeoutError):  # little to deliver and nobody called: let it gather
                     async with asyncio.timeout(self._poll):
                         await self._more.wait()
 

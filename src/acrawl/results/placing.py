@@ -78,8 +78,11 @@ class Tree:
 
     def _link(self, source: pathlib.Path, target: pathlib.Path) -> None:
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            os.link(source, target)
+            try:
+                os.link(source, target)
+            except FileNotFoundError:  # the folder is new, or there is no such object: a second failure tells
+                target.parent.mkdir(parents=True, exist_ok=True)
+                os.link(source, target)
         except FileExistsError:
             raise
         except OSError as error:  # no links here: a copy serves as well; anything else goes to the caller

@@ -13,7 +13,7 @@ from acrawl.clock import Clock
 from acrawl.errors import FetchError, IgnoreRequest, RequestError
 from acrawl.fetch import Fetcher, redirect, retry
 from acrawl.fetch.base import FileStore
-from acrawl.outcome import EXCLUDED, FAILED, FETCHED, RETRY, HostFacts, Item, Outcome
+from acrawl.outcome import EXCLUDED, FAILED, FETCHED, RETRY, HostFacts, Item, Outcome, Sighting, Sightings
 from acrawl.parse.robots import encode
 from acrawl.request import Request, Sealed, seal, unseal
 from acrawl.response import Failure, Response
@@ -115,6 +115,9 @@ class Handler:
             following = redirect.target(request, response, self._settings.max_redirects)
             if following is not None:
                 harvest.requests.append(seal(following, self._secret, continuation=True))
+                if request.save and request.referrer:  # the page named an image that lives elsewhere now
+                    moved = Sighting(following.url, "", "redirect")
+                    harvest.items.append(as_item(Sightings(request.referrer, [moved])))
                 return self._facts(FETCHED, "redirect", response)
             verdict = retry.decide(self._settings, work.lease.attempt, response, self._clock.time())
             detail = ""
