@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import difflib
+import importlib
 import sys
+from typing import Any
 
 import click
 
-from acrawl.cli.crawl import images, run
-from acrawl.cli.demo import demo
-from acrawl.cli.inspect import list_spiders, settings, version
-from acrawl.cli.work import work
 from acrawl.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, AcrawlError
+
+#: Where each verb lives. Only the one that is typed is imported: a worker needs no master and starts sooner.
+COMMANDS = {
+    "images": "crawl:images",
+    "run": "crawl:run",
+    "work": "work:work",
+    "demo": "demo:demo",
+    "list": "inspect:list_spiders",
+    "settings": "inspect:settings",
+    "version": "inspect:version",
+}
 
 EPILOG = """
 \b
@@ -27,13 +37,35 @@ Exit codes:
 """
 
 
-@click.group(epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+class Verbs(click.Group):
+    """The commands, imported when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names, in the order of `COMMANDS`."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, or None."""
+        place = COMMANDS.get(cmd_name)
+        if place is None:
+            return None
+        module, _, name = place.partition(":")
+        command: click.Command = getattr(importlib.import_module(f"acrawl.cli.{module}"), name)
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """As click's, with the nearest name for a wrong one."""
+        near = difflib.get_close_matches(args[0], COMMANDS, 1) if args else []
+        if near and args[0] not in COMMANDS:
+            ctx.fail(f"there is no command {args[0]!r}; did you mean {near[0]!r}?")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    cls=Verbs, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+)
 def acrawl() -> None:
     """Crawl web sites, on one machine or many."""
-
-
-for command in (images, run, work, demo, list_spiders, settings, version):
-    acrawl.add_command(command)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from acrawl.cli.launch import run_loop
+from acrawl.cli.loop import run_loop
 from acrawl.logs import configure
 from acrawl.queues.join import read
 from acrawl.settings import Log

@@ -1,0 +1,21 @@
+"""The event loop a command runs in."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import Coroutine
+from typing import Any
+
+
+def run_loop(main: Coroutine[Any, Any, int]) -> int:
+    """Run a coroutine on the fastest event loop there is."""
+    # Most of what a crawl makes dies at once; what start-up made never does. Looking through it again is waste.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+    try:
+        import uvloop
+    except ImportError:  # Windows: asyncio's own loop does the same work
+        return asyncio.run(main)
+    return uvloop.run(main)
