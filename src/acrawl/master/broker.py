@@ -75,7 +75,9 @@ class CrawlBroker:
             if mine != theirs:
                 raise VersionMismatch(f"the master's {what} is {mine}, this worker's is {theirs}; make them the same")
         self._heard(hello.worker)
-        self.workers.add(hello.worker)
+        if hello.worker not in self.workers:
+            self.workers.add(hello.worker)
+            log.info("worker %s has joined; there are %d", hello.worker, len(self.workers))
         dropped = await self._frontier.adopt(hello.worker, hello.epoch, hello.held)
         return msgspec.structs.replace(self._welcome, dropped=dropped)
 

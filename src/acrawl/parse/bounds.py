@@ -37,6 +37,11 @@ _BLOCKS = _FENCES | frozenset(
     b"h3 h4 h5 h6 header hgroup listing main menu nav ol pre section summary ul".split()
 )
 _FORMATTED = re.compile(rb"<(?:b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)[\s/]", re.IGNORECASE)
+#: One that is surely closed: nothing but text in it, and no attribute that could hide the end of a tag.
+_CLOSED = re.compile(
+    rb"<(b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)(?:\s+[\w:-]+=\"[^\"<>]*+\")++\s*+>[^<>]*+</\1>",
+    re.IGNORECASE,
+)
 _LONG_RUN = re.compile(rb"<[a-zA-Z][^<>]{%d}" % _SIMPLE_RUN)
 #: A comment, an end tag, or a start tag with its attributes; quoted values may hold anything.
 _TOKEN = re.compile(
@@ -56,7 +61,10 @@ def bounded(markup: bytes) -> bytes:
     if tags <= _FLAT_TAGS and size <= _SIMPLE_SIZE and (size <= _SIMPLE_RUN or not _LONG_RUN.search(markup)):
         if tags <= _SIMPLE_TAGS:
             return markup
-        if tags * len(_FORMATTED.findall(markup)) <= MAX_REOPENED * 5:
+        unclosed = len(_FORMATTED.findall(markup))
+        if tags * unclosed > MAX_REOPENED * 5:
+            unclosed -= len(_CLOSED.findall(markup))
+        if tags * unclosed <= MAX_REOPENED * 5:
             return markup
     cut = _Walk().cut(markup)
     return markup if cut is None else markup[:cut]

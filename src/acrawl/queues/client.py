@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from multiprocessing import managers
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -18,7 +18,7 @@ from acrawl.errors import KeyProblem, MasterUnreachable, WireError
 from acrawl.outcome import Outcome, Receipt, Snapshot, Story
 from acrawl.queues.facade import HELLO_FIRST
 from acrawl.queues.messages import Hello, Welcome
-from acrawl.queues.wire import ClientTls, WireConnection, connect, raised
+from acrawl.queues.wire import ANSWER_SECONDS, AUTH_SECONDS, ClientTls, WireConnection, connect, raised
 from acrawl.settings import Queues
 from acrawl.ticket import Batch
 
@@ -26,7 +26,7 @@ from acrawl.ticket import Batch
 FIRST_CONNECT = 10.0
 _LOST = (EOFError, OSError)
 _encode = msgspec.msgpack.Encoder().encode
-_batch = msgspec.msgpack.Decoder(Batch).decode
+T = TypeVar("T")
 
 # `BaseProxy` looks its serialiser up by name; ours never serialises by itself, its connections do.
 managers.listener_client.setdefault("acrawl", (None, None))  # type: ignore[attr-defined]
@@ -51,13 +51,34 @@ class QueueProxy(managers.BaseProxy):
         line = self._lines.of_this_thread(self._dial)
         try:
             line.send((self._name, methodname, args, kwds or {}))
-            kind, result = line.recv()
-        except BaseException:
+            kind, result = _pair(line.recv())
+        except BaseException:  # out of step, or broken: the next call connects anew
             self._lines.drop(line)
             raise
         if kind == "#RETURN":
             return result
         raise raised(result)
+
+
+def _pair(answer: Any) -> tuple[Any, Any]:
+    """Kind and result of an answer. Raises `WireError` for what is none."""
+    if not isinstance(answer, list) or len(answer) != 2:
+        raise WireError("the master's answer makes no sense")
+    return answer[0], answer[1]
+
+
+def _read(blob: Any, kind: type[T]) -> T:
+    """An answer as what it has to be. Raises `WireError`."""
+    try:
+        if isinstance(blob, bytes):
+            return msgspec.msgpack.decode(blob, type=kind)
+        return msgspec.convert(blob, kind)
+    except (
+        msgspec.DecodeError,
+        ValueError,
+        RecursionError,
+    ) as error:  # the call fails; the next may be answered better
+        raise WireError(f"the master's answer makes no sense: {error}") from None
 
 
 class Lines:
@@ -67,19 +88,27 @@ class Lines:
         self._mine = threading.local()
         self._open: set[WireConnection] = set()
         self._lock = threading.Lock()
+        self._life = 0
         self.closed = False
+
+    def renew(self) -> None:
+        """One connection broke, so each thread makes a new one before its next call: one break, one mending."""
+        self._life += 1
 
     def of_this_thread(self, dial: Callable[[], WireConnection]) -> WireConnection:
         """Give the calling thread its connection, made with ``dial`` if there is none."""
         line: WireConnection | None = getattr(self._mine, "line", None)
+        if line is not None and self._mine.life != self._life:
+            self.drop(line)
         if line is None or line.closed:
+            life = self._life
             line = dial()
             with self._lock:
                 if self.closed:
                     line.close()
                     raise ConnectionAbortedError("the client is closed")
                 self._open.add(line)
-            self._mine.line = line
+            self._mine.line, self._mine.life = line, life
         return line
 
     def drop(self, line: WireConnection) -> None:
@@ -121,14 +150,20 @@ class QueueClient:
         self._mending = asyncio.Lock()
         self._life = 0
         self._met = False
+        self._given_up: MasterUnreachable | None = None
 
         def dial() -> WireConnection:
             line = connect(address, authkey, tls, self._settings.max_message)
-            line.send((None, "accept_connection", [threading.current_thread().name], {}))
-            kind, result = line.recv()
-            if kind != "#RETURN":
+            line.patience = AUTH_SECONDS  # a master that says nothing now is none
+            try:
+                line.send((None, "accept_connection", [threading.current_thread().name], {}))
+                kind, result = _pair(line.recv())
+                if kind != "#RETURN":
+                    raise ConnectionRefusedError(str(result))
+            except BaseException:
                 line.close()
-                raise ConnectionRefusedError(str(result))
+                raise
+            line.patience = ANSWER_SECONDS
             return line
 
         self._tasks = QueueProxy("task_queue", address, dial, self._lines)
@@ -143,19 +178,20 @@ class QueueClient:
         else:
             answer = await self._patiently(FIRST_CONNECT, lambda: self._once("hello", self._tasks, "hello", blob))
             self._met = True
-        return msgspec.msgpack.decode(answer, type=Welcome)
+        return _read(answer, Welcome)
 
     async def lease(self, worker: str, n: int, wait: float) -> Batch:
         """See `Leasing.lease`."""
-        return _batch(await self._call("lease", self._tasks, "get", worker, n, wait))
+        return _read(await self._call("lease", self._tasks, "get", worker, n, wait), Batch)
 
     async def renew(self, worker: str, epoch: int, held: Mapping[int, bool]) -> list[int]:
         """See `Leasing.renew`."""
-        return list(await self._call("renew", self._tasks, "renew", worker, epoch, dict(held)))
+        return _read(await self._call("renew", self._tasks, "renew", worker, epoch, dict(held)), list[int])
 
     async def report(self, worker: str, epoch: int, outcomes: Sequence[Outcome]) -> Receipt:
         """See `Leasing.report`."""
-        return Receipt(*await self._call("report", self._results, "put", worker, epoch, _encode(list(outcomes))))
+        blob = _encode(list(outcomes))
+        return _read(await self._call("report", self._results, "put", worker, epoch, blob), Receipt)
 
     async def release(self, worker: str, epoch: int, tokens: Sequence[int]) -> None:
         """See `Leasing.release`."""
@@ -180,11 +216,11 @@ class QueueClient:
 
     async def snapshot(self, token: str) -> Snapshot:
         """See `Broker.snapshot`."""
-        return msgspec.msgpack.decode(await self._once("control", self._control, "snapshot", token), type=Snapshot)
+        return _read(await self._once("control", self._control, "snapshot", token), Snapshot)
 
     async def explain(self, token: str, url: str) -> Story:
         """See `Broker.explain`."""
-        return msgspec.msgpack.decode(await self._once("control", self._control, "explain", token, url), type=Story)
+        return _read(await self._once("control", self._control, "explain", token, url), Story)
 
     async def close(self) -> None:
         """End every call under way and close every connection. Idempotent."""
@@ -219,11 +255,18 @@ class QueueClient:
     async def _mend(self, life: int) -> None:
         """Be let in again, once for all calls that met the break."""
         async with self._mending:
-            if life != self._life or self.on_reconnect is None:
-                if self.on_reconnect is None:
-                    raise MasterUnreachable(f"the connection to {self._where} broke")
+            if self._given_up is not None:  # while this call waited: it need not look for as long again
+                raise MasterUnreachable(str(self._given_up))
+            if self.on_reconnect is None:
+                raise MasterUnreachable(f"the connection to {self._where} broke")
+            if life != self._life:
                 return
-            await self._patiently(self._settings.reconnect_seconds, self.on_reconnect)
+            self._lines.renew()
+            try:
+                await self._patiently(self._settings.reconnect_seconds, self.on_reconnect)
+            except MasterUnreachable as error:
+                self._given_up = error
+                raise
             self._life += 1
 
     async def _patiently(self, seconds: float, attempt: Callable[[], Awaitable[Any]]) -> Any:

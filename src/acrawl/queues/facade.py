@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import threading
+import time
 from collections import Counter
 from collections.abc import Coroutine
 from hmac import compare_digest
@@ -15,11 +16,14 @@ import msgspec
 from acrawl.errors import KeyProblem, UsageError
 from acrawl.outcome import Outcome
 from acrawl.queues.messages import Broker, Hello
+from acrawl.queues.wire import WireConnection
 
 T = TypeVar("T")
 
 #: Seconds a call may take in the loop beyond what it asked to wait; only a loop that hangs takes longer.
 SAFETY = 60.0
+#: Seconds between two looks at whether the worker of a parked call is still there.
+GLANCE = 0.5
 #: A call from a connection whose worker is not (or, after a restart of the master, no longer) let in.
 HELLO_FIRST = "say hello first"
 
@@ -33,6 +37,7 @@ class Peer(threading.local):
 
     worker = ""
     leases = False
+    connection: WireConnection | None = None
 
 
 class Doorkeeper:
@@ -42,34 +47,58 @@ class Doorkeeper:
         self.broker = broker
         self.loop = loop
         self.peer = Peer()
+        self.stopping = threading.Event()
         self._known: set[str] = set()
         self._leasing: Counter[str] = Counter()
         self._lock = threading.Lock()
 
     def run(self, coroutine: Coroutine[Any, Any, T], wait: float = 0.0) -> T:
-        """Run a coroutine in the master's loop and wait for it, from a server thread."""
+        """Run a coroutine in the master's loop and wait for it, from a server thread.
+
+        With a ``wait`` it is a parked call: it is cancelled when its worker hangs up, so that no work is handed to the
+        dead, and when the queues stop.
+        """
         try:
             future = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
         except RuntimeError:  # the loop has closed: the caller's connection is about to, too
             coroutine.close()
             raise ConnectionAbortedError("the master is shutting down") from None
+        end = time.monotonic() + wait + SAFETY
         try:
-            return future.result(wait + SAFETY)
-        except concurrent.futures.TimeoutError:
+            while True:
+                left = max(0.0, end - time.monotonic())
+                try:
+                    return future.result(min(left, GLANCE) if wait else left)
+                except concurrent.futures.TimeoutError:
+                    if future.done():  # in this moment, or by a time-out of its own
+                        return future.result()
+                    if not left:
+                        raise
+                if self.stopping.is_set() or (self.peer.connection is not None and self.peer.connection.hung_up()):
+                    raise ConnectionAbortedError("nobody waits for the answer any more")
+        finally:
             future.cancel()
-            raise
+
+    def connected(self, connection: WireConnection) -> None:
+        """The calling thread serves this connection."""
+        self.peer.connection = connection
 
     def let_in(self, worker: str) -> None:
         """The master has accepted this worker's hello."""
         self._known.add(worker)
-        self.peer.worker = worker
+        self._bind(worker)
 
     def check(self, worker: Any) -> str:
         """The caller's worker name; refuses names that said no hello, and a second name on one connection."""
         if not isinstance(worker, str) or worker not in self._known or self.peer.worker not in {"", worker}:
             raise KeyProblem(HELLO_FIRST)
-        self.peer.worker = worker
+        self._bind(worker)
         return worker
+
+    def _bind(self, worker: str) -> None:
+        if self.peer.worker != worker:
+            self.peer.worker = worker
+            threading.current_thread().name = f"acrawl-{worker}"[:60]
 
     def left(self, worker: str) -> None:
         """The worker has said goodbye."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import pathlib
 import sys
+from typing import Annotated
 
 import msgspec
 
 from acrawl.errors import FolderProblem, KeyProblem
 from acrawl.queues.server import MIN_KEY
+
+log = logging.getLogger(__name__)
 
 
 class Join(msgspec.Struct, frozen=True):
@@ -19,11 +23,14 @@ class Join(msgspec.Struct, frozen=True):
     """
 
     host: str
-    port: int
+    port: Annotated[int, msgspec.Meta(ge=1, le=65535)]
     authkey: bytes
     certificate: str = ""
     pin: str = ""
     control: str = ""
+
+    def __repr__(self) -> str:
+        return f"Join({self.host}:{self.port})"  # the rest opens the crawl, and would end up in logs
 
     def write(self, path: pathlib.Path) -> None:
         """Write the file, whole, readable by this user only. Raises `FolderProblem`."""
@@ -47,10 +54,14 @@ def read(source: str) -> Join:
         name, text = "standard input", sys.stdin.buffer.read()
     else:
         name, text = source, _read(pathlib.Path(source), "join file")
+        if os.name == "posix" and pathlib.Path(source).stat().st_mode & 0o077:
+            log.warning("%s holds the crawl's key and others may read it: chmod 600 %s", source, source)
     try:
         join = msgspec.json.decode(text, type=Join)
     except msgspec.DecodeError as error:
         raise KeyProblem(f"{name} is no join file ({error}); the master writes one as it begins") from None
+    if len(join.authkey) < MIN_KEY:
+        raise KeyProblem(f"{name}: the key has {len(join.authkey)} bytes; it must have at least {MIN_KEY}")
     return join
 
 

@@ -21,7 +21,7 @@ from typing import Any
 from acrawl.errors import KeyProblem, PortInUse, UsageError
 from acrawl.queues.facade import Control, Doorkeeper, ResultQueue, TaskQueue
 from acrawl.queues.messages import Broker
-from acrawl.queues.wire import AUTH_SECONDS, WireConnection, WireListener
+from acrawl.queues.wire import AUTH_SECONDS, WireConnection, WireListener, challenge_keys
 from acrawl.settings import Queues
 
 log = logging.getLogger(__name__)
@@ -31,8 +31,6 @@ MIN_KEY = 16
 MAX_CLIENTS = 2048
 #: Connections that may wait for authentication at once; beyond them the oldest is dropped.
 MAX_PENDING = 64
-#: Bytes of a first request, once the key is proven.
-_MAX_FIRST = 4096
 
 
 class _Server(managers.Server):
@@ -68,6 +66,8 @@ class _Server(managers.Server):
         while not self.stop_event.is_set():
             try:
                 conn = self.listener.accept()
+            except ConnectionError:  # a peer that had gone before it was accepted
+                continue
             except OSError:  # closed, or out of descriptors for the moment: nothing was accepted
                 self.stop_event.wait(0.05)
                 continue
@@ -103,8 +103,9 @@ class _Server(managers.Server):
             self._threads.discard(thread)
 
     def _serve(self, conn: WireConnection) -> None:
-        connection.deliver_challenge(conn, self.authkey)  # type: ignore[arg-type]
-        connection.answer_challenge(conn, self.authkey)  # type: ignore[arg-type]
+        masters, workers = challenge_keys(bytes(self.authkey))
+        connection.deliver_challenge(conn, masters)  # type: ignore[arg-type]
+        connection.answer_challenge(conn, workers)  # type: ignore[arg-type]
         _, function, arguments, _ = conn.recv()
         if function == "dummy":
             conn.send(("#RETURN", None))
@@ -122,7 +123,8 @@ class _Server(managers.Server):
             conn.send(("#TRACEBACK", f"{MAX_CLIENTS} connections are served already"))
             return
         conn.trust(self._limit, None)
-        threading.current_thread().name = f"acrawl-{arguments[0]}"[:60]
+        threading.current_thread().name = f"acrawl-{arguments[0]}"[:60]  # until a worker's name is known
+        self._door.connected(conn)
         try:
             conn.send(("#RETURN", None))
             self.serve_client(conn)  # type: ignore[arg-type]  # it only sends and receives
@@ -132,6 +134,7 @@ class _Server(managers.Server):
     def stop(self, seconds: float) -> None:
         """Close everything and wait for the threads. Blocks; the loop they call into must run meanwhile."""
         self.stop_event.set()
+        self._door.stopping.set()
         self.listener.close()
         with self.mutex:
             connections = [*self._pending, *self._clients]
@@ -190,6 +193,7 @@ class QueueManager:
             hint = "another crawl may be running; give another port" if taken else "give an address of this machine"
             raise PortInUse(f"cannot listen on {host}:{port}: {error.strerror or error}; {hint}") from None
         self.address = listener.address
+        self._door.stopping.clear()
         self._server = _Server(listener, self._authkey, self._objects, self._door, self._limit)
         self._server.start()
 

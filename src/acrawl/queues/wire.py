@@ -14,12 +14,13 @@ import threading
 import time
 from hashlib import sha256
 from hmac import compare_digest
+from hmac import digest as hmac_digest
 from multiprocessing import AuthenticationError, connection
 from typing import Any
 
 import msgspec
 
-from acrawl.errors import AcrawlError, FetchError, KeyProblem, RemoteFault
+from acrawl.errors import AcrawlError, FetchError, KeyProblem, RemoteFault, WireError
 
 #: Seconds for all that comes before a connection is trusted: TLS, both challenges, the first request.
 AUTH_SECONDS = 5.0
@@ -38,12 +39,34 @@ _KEEPALIVE = {"TCP_KEEPIDLE": 15, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3, "TCP_USE
 
 def _as_text(value: Any) -> Any:
     if isinstance(value, BaseException):
-        return {"error": type(value).__name__, "text": str(value)[:2000]}
+        text = str(value)
+        if isinstance(value, OSError) and value.strerror:
+            text = value.strerror  # the whole text names files of this machine
+        elif not isinstance(value, AcrawlError):
+            text = text.partition("\n")[0]
+        return {"error": type(value).__name__, "text": text[:2000]}
     raise TypeError(f"{type(value).__qualname__} does not go over the wire")
 
 
 _encode = msgspec.msgpack.Encoder(enc_hook=_as_text).encode
-_decode = msgspec.msgpack.Decoder().decode
+
+
+def _no_extension(code: int, data: memoryview) -> Any:
+    raise ValueError(f"an extension of type {code} does not go over the wire")
+
+
+_decode = msgspec.msgpack.Decoder(ext_hook=_no_extension).decode
+
+
+def challenge_keys(authkey: bytes) -> tuple[bytes, bytes]:
+    """The keys of the master's challenge and of the worker's, made from the one both know.
+
+    With one key for both, a false master could put the question of one of a worker's connections to another of its
+    connections, and give the answer back as its own.
+    """
+    return hmac_digest(authkey, b"acrawl: the master asks", "sha256"), hmac_digest(
+        authkey, b"acrawl: the worker asks", "sha256"
+    )
 
 
 class ClientTls:
@@ -54,8 +77,19 @@ class ClientTls:
         self.pin = pin
 
     def wrap(self, raw: socket.socket) -> ssl.SSLSocket:
-        """Shake hands. Raises `KeyProblem` for another certificate, `ssl.SSLError` for none at all."""
-        secured = self.context.wrap_socket(raw)
+        """Shake hands. Raises `KeyProblem` for another certificate or none, OSError when the connection breaks."""
+        try:
+            secured = self.context.wrap_socket(raw)
+        except (ssl.SSLEOFError, ssl.SSLZeroReturnError):  # it hung up: trying again may help
+            raise
+        except ssl.SSLCertVerificationError:
+            raise KeyProblem(
+                "the master shows another certificate than the join file names; fetch the join file anew"
+            ) from None
+        except ssl.SSLError as error:
+            raise KeyProblem(
+                f"what answers does not speak our TLS ({error.reason}); fetch the join file anew"
+            ) from None
         certificate = secured.getpeercert(binary_form=True) or b""
         if not compare_digest(sha256(certificate).hexdigest(), self.pin):
             secured.close()
@@ -82,15 +116,15 @@ class WireConnection:
 
     def send(self, value: Any) -> None:
         """Send a value of plain types. A traceback is cut to its last line: peers learn nothing of our files."""
-        if isinstance(value, tuple) and len(value) == 2 and value[0] == "#TRACEBACK":
-            value = ("#TRACEBACK", str(value[1]).strip().rpartition("\n")[2])
+        if isinstance(value, tuple) and len(value) == 2 and value[0] in {"#TRACEBACK", "#UNSERIALIZABLE"}:
+            value = (value[0], str(value[1]).strip().rpartition("\n")[2])
         self.send_bytes(_encode(value))
 
     def recv(self) -> Any:
         """Receive a value of plain types. Raises EOFError when the peer has closed in order."""
         try:
             return _decode(self._receive(None))
-        except msgspec.DecodeError as error:  # garbage: nothing after it can be trusted to be a message
+        except (msgspec.DecodeError, ValueError, RecursionError) as error:  # garbage: what follows cannot be trusted
             self.close()
             raise EOFError(str(error)) from None
 
@@ -98,7 +132,7 @@ class WireConnection:
         """Send one message."""
         raw, size = self._open(), len(data)
         if size > self._limit:
-            raise ValueError(f"a message of {size} bytes is over the limit of {self._limit}")
+            raise WireError(f"a message of {size} bytes is over the limit of {self._limit}")
         try:
             with self._writing:
                 raw.settimeout(self._left(MESSAGE_SECONDS))
@@ -114,6 +148,18 @@ class WireConnection:
     def recv_bytes(self, maxlength: int | None = None) -> bytes:
         """Receive one message."""
         return bytes(self._receive(maxlength))
+
+    def hung_up(self) -> bool:
+        """Whether the peer has gone while it waits for our answer. Does not block; by the connection's own thread."""
+        raw = self._open()
+        raw.settimeout(0)
+        try:
+            # Past TLS: whether the stream has ended is all that is asked, and SSLSocket.recv cannot look ahead.
+            return socket.socket.recv(raw, 1, socket.MSG_PEEK) == b""
+        except BlockingIOError:
+            return False
+        except OSError:  # reset: nobody reads the answer
+            return True
 
     def fileno(self) -> int:
         """The socket's descriptor."""
@@ -209,9 +255,9 @@ class WireListener:
             raw.settimeout(self._auth_seconds)
             if self._tls is not None:
                 raw = self._tls.wrap_socket(raw, server_side=True, do_handshake_on_connect=False)
-        except BaseException:
+        except OSError as error:  # the peer has already gone; the listener is well
             raw.close()
-            raise
+            raise ConnectionAbortedError(str(error)) from None
         return WireConnection(raw, MAX_UNTRUSTED, time.monotonic() + self._auth_seconds)
 
     def close(self) -> None:
@@ -226,18 +272,23 @@ def connect(address: tuple[str, int], authkey: bytes, tls: ClientTls | None, lim
 
     Raises `KeyProblem` when the key is refused, OSError or EOFError when there is no connection.
     """
+    masters, workers = challenge_keys(authkey)
     raw = socket.create_connection(address, timeout=AUTH_SECONDS)
     try:
         tune(raw)
         secured = raw if tls is None else tls.wrap(raw)
-        made = WireConnection(secured, MAX_UNTRUSTED, time.monotonic() + AUTH_SECONDS)
-        try:
-            connection.answer_challenge(made, authkey)  # type: ignore[arg-type]  # it only sends and receives bytes
-            connection.deliver_challenge(made, authkey)  # type: ignore[arg-type]
-        except AuthenticationError as error:
-            raise KeyProblem(f"the master at {address[0]}:{address[1]} refuses our key: {error}") from None
     except BaseException:
         raw.close()
+        raise
+    made = WireConnection(secured, MAX_UNTRUSTED, time.monotonic() + AUTH_SECONDS)
+    try:
+        connection.answer_challenge(made, masters)  # type: ignore[arg-type]  # it only sends and receives bytes
+        connection.deliver_challenge(made, workers)  # type: ignore[arg-type]
+    except (AuthenticationError, AssertionError) as error:  # Python 3.11 asserts that it is asked a question
+        made.close()
+        raise KeyProblem(f"the master at {address[0]}:{address[1]} refuses our key, or is none: {error}") from None
+    except BaseException:
+        made.close()
         raise
     made.trust(limit, ANSWER_SECONDS)
     return made

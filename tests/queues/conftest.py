@@ -1,0 +1,22 @@
+"""Every test of the queues leaves the process as it found it."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Iterator
+
+import pytest
+from fake_master import sockets, threads
+
+
+@pytest.fixture(autouse=True)
+def nothing_left() -> Iterator[None]:
+    """No thread and no socket outlives a test."""
+    before = threads(), sockets()
+    yield
+    gc.collect()  # an unclosed socket warns here, in the test that lost it
+    end = time.monotonic() + 2
+    while (left := (threads() - before[0], sockets() - before[1])) != (set(), set()) and time.monotonic() < end:
+        time.sleep(0.01)
+    assert left == (set(), set())
