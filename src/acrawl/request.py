@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from acrawl.errors import RequestError
-from acrawl.url import canonical, fingerprint, host_of
+from acrawl.url import canonical, fingerprint, host_of, is_known
 
 Callback = Callable[..., Any]
 
@@ -48,7 +48,8 @@ class Request(msgspec.Struct, frozen=True, omit_defaults=True):
     hops: int = 0
 
     def __post_init__(self) -> None:
-        self._put("url", _checked(self.url))
+        if self.url.__class__ is not str or not is_known(self.url):
+            self._put("url", _checked(self.url))
         if self.callback is not None and self.callback.__class__ is not str:
             self._put("callback", _method_name("callback", self.callback))
         if self.errback is not None and self.errback.__class__ is not str:

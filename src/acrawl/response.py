@@ -128,13 +128,16 @@ class Response:
 
         References that cannot be requested (``mailto:``, malformed) are passed over.
         """
+        if urls is None and (css or xpath):
+            urls = self.css(css) if css else self.xpath(xpath or "")
         if urls is None:
-            urls = self.css(css) if css else self.xpath(xpath) if xpath else link_urls(self.document)
-        join, depth = self.document.join, self.request.depth + 1
-        for reference in dict.fromkeys(map(_reference, urls)):
-            url = join(reference)
+            found: Iterable[str | None] = link_urls(self.document)
+        else:
+            found = map(self.document.join, dict.fromkeys(map(_reference, urls)))
+        referrer, depth = self.url, self.request.depth + 1
+        for url in found:
             if url is not None:
-                yield Request(url, callback, referrer=self.url, depth=depth, **fields)  # type: ignore[arg-type]
+                yield Request(url, callback, referrer=referrer, depth=depth, **fields)  # type: ignore[arg-type]
 
     def download(self, url: str | Link | Selector, callback: Callback | str | None = None, **fields: Any) -> Request:
         """Make a request whose body goes to the file store; it yields a file item, and the callback sees its facts."""

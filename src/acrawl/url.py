@@ -22,6 +22,8 @@ _memo: dict[str, dict[str, str | None]] = {}
 _memo_size = 0
 #: URLs known to be canonical already: what was joined on a page need not be parsed again to make a request.
 _known: set[str] = set()
+#: Whether a URL is surely canonical; False says nothing.
+is_known = _known.__contains__
 
 
 def canonical(url: str) -> str:

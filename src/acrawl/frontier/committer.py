@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from acrawl.clock import Clock
-from acrawl.errors import AcrawlError, CrawlFailed
+from acrawl.errors import CrawlFailed
 from acrawl.frontier.rows import Committed, Group
 from acrawl.frontier.store import Store
 
@@ -45,10 +45,14 @@ class Committer:
         """Whether nothing waits to be committed."""
         return not self.group and not self._busy
 
-    async def durable(self) -> None:
-        """Return once everything that is in the group now has been committed; at once when nothing is."""
+    def check(self) -> None:
+        """Raise `CrawlFailed` if a commit has failed, or the committer is closed."""
         if self._failure is not None:
             raise CrawlFailed(f"the frontier could not be written: {self._failure}") from self._failure
+
+    async def durable(self) -> None:
+        """Return once everything that is in the group now has been committed; at once when nothing is."""
+        self.check()
         if self.idle:
             return
         done = asyncio.get_running_loop().create_future()
@@ -73,6 +77,8 @@ class Committer:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         await asyncio.to_thread(self._pool.shutdown)
+        self._failure = self._failure or CrawlFailed("it is closed")
+        self._tell(self._waiting)
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -96,14 +102,17 @@ class Committer:
             if group:
                 made = await self.run(self._store.commit, group, self._clock.time())
                 self._apply(group, made)
-        except (
-            AcrawlError,
-            RuntimeError,
-        ) as error:  # the group is lost in memory, and whole on disk: the crawl ends
+        except asyncio.CancelledError:  # closed meanwhile: whether the group was written, the next life will see
+            self._waiting += waiting
+            raise
+        except Exception as error:  # noqa: BLE001 - a defect, too: nothing of the group is on disk, and the crawl ends
             self._failure = error
             waiting += self._waiting
         finally:
             self._busy = False
+        self._tell(waiting)
+
+    def _tell(self, waiting: list[asyncio.Future[None]]) -> None:
         for done in waiting:
             if done.done():
                 continue

@@ -96,6 +96,11 @@ class Host:
             # Start times that were reserved but never used are free again.
             self.next_at = self.last_start + self.delay
 
+    def rest_until(self, when: float) -> None:
+        """Start nothing sooner, whatever was started before."""
+        self.next_at = max(self.next_at, when)
+        self.last_start = max(self.last_start, when - self.delay)
+
     def started(self, when: float) -> None:
         """Something was started here at that time, or may have been."""
         self.last_start = max(self.last_start, when)
@@ -133,6 +138,12 @@ class Host:
             del window[size:]
             self.high, self.more = window[-1], True
 
+    def emptied(self) -> None:
+        """All that was queued here, in memory and on disk, is being ended."""
+        self.window.clear()
+        self.late.clear()
+        self.more = False
+
     def refilled(self, rows: list[Row], size: int, gone: Callable[[int], bool]) -> None:
         """Take what was read from disk behind the window; ``gone`` tells ids that are leased or done by now."""
         late, self.late = {row.id: row for row in self.late}, []
@@ -154,6 +165,8 @@ class Hosts:
         self.terms = terms
         self.wall = wall
         self.by_name: dict[str, Host] = {}
+        #: Nothing is started sooner, at whatever host.
+        self.resting_until = -math.inf
         self._ready: deque[Host] = deque()
         self._heap: list[tuple[float, int, Host]] = []
         self._order = itertools.count()
@@ -163,6 +176,7 @@ class Hosts:
         host = self.by_name.get(name)
         if host is None:
             host = self.by_name[name] = Host(name, self.terms.concurrency, self.terms.delay)
+            host.rest_until(self.resting_until)
         return host
 
     def set_rules(self, host: Host, rules: bytes, crawl_delay: float | None, until: float) -> None:
@@ -171,6 +185,7 @@ class Hosts:
         host.rules_until = until
         host.errands = 0
         host.delay = max(self.terms.delay, min(crawl_delay or 0.0, self.terms.max_crawl_delay))
+        host.next_at = max(host.next_at, host.last_start + host.delay)  # robots.txt was a start, too
 
     def pause(self, host: Host, now: float, seconds: float) -> bool:
         """Start nothing at the host for a while. False when it has been pausing for so long that it is given up."""
@@ -239,7 +254,7 @@ class Hosts:
         """Take at most ``most`` rows whose time has come out of the window."""
         window = host.window
         count = min(most, len(window))
-        while count and window[count - 1].not_before > now + self.wall:
+        while count and window[count - 1].not_before - self.wall > now:  # as in ready_at, to the last bit
             count -= 1
         rows = window[:count]
         del window[:count]

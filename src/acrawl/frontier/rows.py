@@ -82,5 +82,7 @@ class Committed:
     """How many requests got a number: queued, or excluded at the door."""
     removed: int = 0
     """How many rows left the queue."""
+    delivered: int = 0
+    """How many items left the outbox."""
     ends: list[End] = field(default_factory=list)
     """As written: a redirect that came back to its own chain has become a failure, what the gate refused is added."""

@@ -152,6 +152,16 @@ class Scheduler:
             host.refilling = True
             self._on_low(host)
 
+    def refilled(self, host: Host, rows: list[Row], now: float) -> None:
+        """The next rows of a host have been read; of one whose queue is being ended meanwhile nothing is kept."""
+        if self.stopped or host.gone is not None:
+            host.refilling = False
+            host.emptied()
+            return
+        host.refilled(rows, self._window, self.taken)
+        self.refill(host)  # what was read may all be leased already
+        self.hosts.wake(host, now)
+
     # -- ends of leases
 
     def give_back(self, worker: str, tokens: Sequence[int], now: float) -> None:
@@ -171,6 +181,7 @@ class Scheduler:
                 if row.lost >= self._max_lost:
                     self.leased.discard(row.id)
                     self._end(End(row.id, QUARANTINED, "worker-lost", attempts=row.attempt))
+                    self.hosts.wake(held.host, now)
                     continue
                 self._group().requeued.append(row)
             self._give_back(held, now)
@@ -246,6 +257,7 @@ class Scheduler:
         facts = outcome.host
         if facts is not None and facts.rules is not None:
             self.hosts.set_rules(host, facts.rules, facts.crawl_delay, now + self.hosts.terms.robots_ttl)
+            self.hosts.succeeded(host)
             self._group().rules.append((host.name, facts.rules, facts.crawl_delay or 0.0, now + self.hosts.wall))
         elif outcome.status != RELEASED:
             host.errands += 1
@@ -256,5 +268,6 @@ class Scheduler:
                 self._give_up(host, (EXCLUDED, "robots-unreachable"))
 
     def _give_up(self, host: Host, end: tuple[str, str]) -> None:
-        host.gone = end
-        self._on_gone(host, end)
+        if host.gone is None:  # else what was under way then has only said so again
+            host.gone = end
+            self._on_gone(host, end)

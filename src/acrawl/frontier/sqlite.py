@@ -51,6 +51,7 @@ class SqliteFrontier:
         self._tasks: set[asyncio.Task[None]] = set()
         self._seeds = 0
         self._exhausted = False
+        self._sweeps = 0
         pace, rows = self._settings.commit_seconds, self._settings.commit_rows
         self._committer = Committer(store, clock, self._apply, pace=pace, rows=rows)
         wall = clock.time() - clock.now()
@@ -63,7 +64,11 @@ class SqliteFrontier:
             loop = asyncio.get_running_loop()
             store = await loop.run_in_executor(pool, Store, path, settings.frontier.durable)
         frontier = cls(store, settings, gate, clock)
-        await frontier._load()
+        try:
+            await frontier._load()
+        except BaseException:
+            await frontier.close()
+            raise
         frontier._spawn(frontier._sweep())
         return frontier
 
@@ -75,15 +80,16 @@ class SqliteFrontier:
         self._exhausted = bool(await run(meta, "exhausted"))
         self._plan.tally.load(*await run(self._store.counts))
         now, hosts = self._clock.now(), self._plan.hosts
+        if self.epoch > 1:
+            hosts.resting_until = now + max(hosts.terms.delay, RESTART_PAUSE)
         for name, rules, crawl_delay, at in await run(self._store.load):
             host = hosts.get(name)
             age = self._clock.time() - at
-            if rules is not None and 0 <= age < hosts.terms.robots_ttl:
+            if rules is not None and hosts.terms.obey_robots and 0 <= age < hosts.terms.robots_ttl:
                 hosts.set_rules(host, rules, crawl_delay, now + hosts.terms.robots_ttl - age)
             host.more = True
             if self.epoch > 1:
-                host.next_at = now + max(host.delay, RESTART_PAUSE)
-                host.last_start = host.next_at - host.delay
+                host.rest_until(now + max(host.delay, RESTART_PAUSE))
             self._plan.refill(host)
         self._committer.group.meta.update(secret=self.secret, epoch=self.epoch)
         await self._committer.durable()
@@ -92,6 +98,7 @@ class SqliteFrontier:
 
     async def lease(self, worker: str, n: int, wait: float) -> Batch:
         """See `Leasing.lease`."""
+        self._committer.check()
         now = self._clock.now()
         until = now + wait
         while True:
@@ -124,6 +131,7 @@ class SqliteFrontier:
         """See `Leasing.release`."""
         if epoch == self.epoch:
             self._plan.give_back(worker, tokens, self._clock.now())
+            self._committer.nudge()
             self._stir_up()
 
     # -- what the master asks
@@ -145,6 +153,7 @@ class SqliteFrontier:
         leases.forget(worker)
         gone = [held for held in leases.of(worker) if leases.end(worker, held.token)]
         self._plan.lose(gone, self._clock.now())
+        self._committer.nudge()
         self._stir_up()
         return len(gone)
 
@@ -175,22 +184,16 @@ class SqliteFrontier:
     async def stop(self, reason: str) -> int:
         """See `Frontier.stop`."""
         self._plan.stopped = reason
-        await self._committer.durable()
-        for host in self._plan.hosts.by_name.values():
-            host.window.clear()
-            host.more = False
-        count = await self._committer.run(
-            self._store.sweep, (EXCLUDED, reason), [*self._plan.leased, *self._plan.ending], self._clock.time()
-        )
-        self._plan.tally.swept((EXCLUDED, reason), count)
-        return count
+        return await self._end_queued(list(self._plan.hosts.by_name.values()), (EXCLUDED, reason), None)
 
     async def snapshot(self) -> Snapshot:
         """See `Frontier.snapshot`."""
         if self._failures:
             raise CrawlFailed(f"the frontier failed: {self._failures[0]}") from self._failures[0]
+        self._committer.check()
         plan = self._plan
-        finished = self._exhausted and plan.idle and self._committer.idle and not plan.tally.undelivered
+        at_rest = self._committer.idle and not self._sweeps
+        finished = self._exhausted and at_rest and plan.idle and not plan.tally.undelivered
         return plan.tally.snapshot(leased=len(plan.leased), hosts=len(plan.hosts.by_name), finished=finished)
 
     async def explain(self, url: str) -> Story:
@@ -233,23 +236,30 @@ class SqliteFrontier:
         await self._committer.durable()
         size = self._settings.window
         rows = await self._committer.run(self._store.refill, host.name, host.high, size)
-        host.refilled(rows, size, self._plan.taken)
-        self._plan.refill(host)  # what was read may all be leased already
-        self._plan.hosts.wake(host, self._clock.now())
+        self._plan.refilled(host, rows, self._clock.now())
         self._stir_up()
 
     def _on_gone(self, host: Host, end: tuple[str, str]) -> None:
         log.warning("giving up %s: %s", host.name, end[1])
-        self._spawn(self._sweep_host(host, end))
+        self._spawn(self._give_up(host, end))
 
-    async def _sweep_host(self, host: Host, end: tuple[str, str]) -> None:
-        await self._committer.durable()
-        host.window.clear()
-        host.more = False
-        spare = [*self._plan.leased, *self._plan.ending]
-        count = await self._committer.run(self._store.sweep, end, spare, self._clock.time(), host.name)
-        self._plan.tally.swept(end, count)
+    async def _give_up(self, host: Host, end: tuple[str, str]) -> None:
+        await self._end_queued([host], end, host.name)
         self._stir_up()
+
+    async def _end_queued(self, hosts: Sequence[Host], end: tuple[str, str], name: str | None) -> int:
+        """End all that is queued (at one host, where a name is given) but not leased; returns how many there were."""
+        self._sweeps += 1  # until it is on disk, the crawl is not finished
+        try:
+            await self._committer.durable()
+            for host in hosts:
+                host.emptied()
+            spare = [*self._plan.leased, *self._plan.ending]
+            count = await self._committer.run(self._store.sweep, end, spare, self._clock.time(), name)
+            self._plan.tally.swept(end, count)
+        finally:
+            self._sweeps -= 1
+        return count
 
     async def _sweep(self) -> None:
         """Queue lost leases again; runs for as long as the frontier is open."""

@@ -23,6 +23,8 @@ T = TypeVar("T")
 _COLUMNS = "not_before, rank, id, attempt, lost, depth, url, body"
 #: One statement holds the GIL from start to end; one per row would hand it to a busy event loop each time.
 _CHUNK = 64
+#: The integers of SQLite; a priority beyond them goes first or last all the same.
+_RANKS = (1 << 63) - 1
 
 
 class Delivered(tuple[int, str, str, Item]):
@@ -91,7 +93,7 @@ class Store:
             [(request, ordinal, item.kind, item.body) for request, ordinal, item in group.items],
             ")",
         )
-        self._delete("outbox", group.delivered)
+        made.delivered = self._delete("outbox", group.delivered)
         for feed, length in group.marks.items():
             self._db.execute("insert or replace into mark values(?, ?)", (feed, length))
         for name, *rules in group.rules:
@@ -120,7 +122,8 @@ class Store:
                 made.ends.append(end)
                 refused.append((*end, request.depth, parent, request.url, now))
                 continue
-            row = Row(request.not_before, -request.priority, number, 0, 0, request.depth, request.url, request.body)
+            not_before, rank = max(0.0, request.not_before), max(-_RANKS, min(-request.priority, _RANKS))
+            row = Row(not_before, rank, number, 0, 0, request.depth, request.url, request.body)
             made.rows.append((request.host, row))
             queued.append((number, self._host(request.host), *row[:2], *row[3:6], parent, *row[6:]))
         made.keys = list(ids)
@@ -190,10 +193,11 @@ class Store:
             rows,
         )
 
-    def _delete(self, table: str, ids: Sequence[int]) -> None:
-        if ids:
-            statement = f"delete from {table} where id in (select value from json_each(?))"
-            self._db.execute(statement, (json.dumps(sorted(ids)),))
+    def _delete(self, table: str, ids: Sequence[int]) -> int:
+        if not ids:
+            return 0
+        statement = f"delete from {table} where id in (select value from json_each(?))"
+        return self._db.execute(statement, (json.dumps(sorted(ids)),)).rowcount
 
     def _host(self, name: str) -> int:
         number = self._hosts.get(name)
@@ -284,7 +288,8 @@ class Store:
 
     def audit(self) -> Audit:
         """Count the books."""
-        queued, _, discovered, ends = self.counts()
+        queued, _, _, ends = self.counts()
+        discovered = int(self.meta("next_id") or 1) - 1
         done = sum(n for n, _ in ends.values())
         problems = []
         if queued + done != discovered:

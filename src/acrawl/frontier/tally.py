@@ -43,8 +43,8 @@ class Tally:
         self.duplicates += made.duplicates
         self.discovered += made.admitted
         self.rows += len(made.rows) - made.removed
-        self.undelivered += len(group.items) - len(group.delivered)
-        self.delivered += len(group.delivered)
+        self.undelivered += len(group.items) - made.delivered
+        self.delivered += made.delivered
 
     def swept(self, end: tuple[str, str], count: int) -> None:
         """Move by queued requests that were ended in one statement."""

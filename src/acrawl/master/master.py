@@ -68,15 +68,15 @@ class Master:
     async def run(self) -> int:
         """Crawl. Raises `AcrawlError` for what stands in the way of a beginning or broke it off."""
         plan = self._plan
-        with Job(plan.job) as job:
-            spider = self._spider = plan.source.make(plan.arguments, plan.settings)
-            scope = f"{plan.settings.scope.within} {' '.join(spider.allowed_domains)}".strip()
-            arguments = {key: str(value) for key, value in plan.arguments.items()}
-            identity = Identity(plan.source.identity, plan.source.sha256, arguments, scope)
+        spider = self._spider = plan.source.make(plan.arguments, plan.settings)
+        gate = ScopeGate(plan.settings.scope, spider.allowed_domains)
+        for url in spider.start_urls:  # a resumed crawl must know its scope before its seeds are taken again
+            gate.add_seed(canonical(url))
+        scope = f"{plan.settings.scope.within} {' '.join(spider.allowed_domains)}".strip()
+        arguments = {key: str(value) for key, value in plan.arguments.items()}
+        identity = Identity(plan.source.identity, plan.source.sha256, arguments, scope)
+        with Job(plan.job) as job:  # only now, so that a mistake of the user's leaves no folder behind
             going_on = job.begin(identity, resume=plan.resume, fresh=plan.fresh)
-            gate = ScopeGate(plan.settings.scope, spider.allowed_domains)
-            for url in spider.start_urls:  # a resumed crawl must know its scope before its seeds are taken again
-                gate.add_seed(canonical(url))
             self._frontier = await SqliteFrontier.open(job.database, plan.settings, gate, SystemClock())
             try:
                 if going_on:

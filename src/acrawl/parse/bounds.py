@@ -15,7 +15,7 @@ MAX_DEPTH = 1000
 MAX_ATTRIBUTES = 2000
 #: Formatting elements that paragraphs open again, over the whole page.
 MAX_REOPENED = 200_000
-_SIMPLE_TAGS = 1500
+_SIMPLE_TAGS = 2500
 _SIMPLE_SIZE = 256 * 1024
 _SIMPLE_RUN = 30_000
 _FLAT_TAGS = 8000
@@ -36,12 +36,13 @@ _BLOCKS = _FENCES | frozenset(
     b"address article aside blockquote center details dialog dir div dl fieldset figcaption figure footer form h1 h2 "
     b"h3 h4 h5 h6 header hgroup listing main menu nav ol pre section summary ul".split()
 )
-_FORMATTED = re.compile(rb"<(?:b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)[\s/]", re.IGNORECASE)
+# Every case is spelled out: with IGNORECASE the search for the literal "<" would be given up.
+_CASES = "|".join("".join(f"[{c}{c.upper()}]" for c in name.decode()) for name in sorted(_FORMATTING))
+_NAMED = r"<(?=[bcefinstuBCEFINSTU])"
+#: A formatting element with attributes: of equal ones without, three are opened again at the most.
+_FORMATTED = re.compile(rf"{_NAMED}(?:{_CASES})[\s/]".encode())
 #: One that is surely closed: nothing but text in it, and no attribute that could hide the end of a tag.
-_CLOSED = re.compile(
-    rb"<(b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)(?:\s+[\w:-]+=\"[^\"<>]*+\")++\s*+>[^<>]*+</\1>",
-    re.IGNORECASE,
-)
+_CLOSED = re.compile(rf'{_NAMED}({_CASES}) (?:[\w:-]+="[^"<>]*+"\s*)++>[^<>]*+</\1>'.encode())
 _LONG_RUN = re.compile(rb"<[a-zA-Z][^<>]{%d}" % _SIMPLE_RUN)
 #: A comment, an end tag, or a start tag with its attributes; quoted values may hold anything.
 _TOKEN = re.compile(

@@ -49,6 +49,8 @@ class Document:
     @cached_property
     def base(self) -> str:
         """The URL that references are relative to: the first ``<base href>`` that is one, else the document's own."""
+        if self.encoding not in _STATEFUL and b"<base" not in self.body.lower():
+            return self.url  # most pages: the tree need not be searched to its end
         node = self.root.css_first("base[href]")
         return self.url if node is None else Joiner(self.url)(node.attributes.get("href") or "") or self.url
 
