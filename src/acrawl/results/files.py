@@ -16,16 +16,17 @@ import aiofiles
 from acrawl.errors import FetchError, FolderProblem
 from acrawl.outcome import FileFact
 from acrawl.parse.image import probe
+from acrawl.results.groups import Groups, write_all
 from acrawl.results.objects import Objects, is_sha256, object_path
 
 __all__ = ["FolderSink", "FolderStore", "Uploads", "object_path"]
 
-#: A file of up to so many bytes is kept in memory and written in one go by one thread.
+#: A file of up to so many bytes is kept in memory and written in one go (see `acrawl.results.groups`).
 BLOCK = 1 << 20
 #: As much of a file as its type and size in pixels are read from.
 HEAD = 1 << 16
-#: Fsyncs that may be under way at once: more of them did not make more files a second.
-THREADS = 8
+#: Large files that may be written at once.
+THREADS = 4
 #: Uploads that may be open at once.
 MAX_UPLOADS = 10_000
 _T = TypeVar("_T")
@@ -40,6 +41,7 @@ class FolderStore:
     def __init__(self, root: str | os.PathLike[str], where: str = "") -> None:
         self.objects = Objects(root)
         self.where = where
+        self.groups = Groups(self.objects)
         self.threads = ThreadPoolExecutor(THREADS, "acrawl-files")
 
     def prepare(self) -> None:
@@ -61,6 +63,7 @@ class FolderStore:
 
     def close(self) -> None:
         """Wait for what is being written and remove the own temporary folder. Blocks; idempotent."""
+        self.groups.close()
         self.threads.shutdown()
         self.objects.close()
 
@@ -147,7 +150,8 @@ class FolderSink:
             data = b"".join(self._pending)
             self._pending.clear()
             self._head = data[:HEAD]
-            return await self._store.run(_keep_whole, self._store.objects, data)
+            with _disk():
+                return await self._store.groups.keep(data)
         if self._pending:
             await self._spill()
         file, sha256 = self._file, self._hash.hexdigest()
@@ -159,29 +163,6 @@ class FolderSink:
         await self._store.run(self._store.objects.keep, self._temporary, sha256, self._size)
         self._temporary = None
         return sha256
-
-
-def _keep_whole(objects: Objects, data: bytes) -> str:
-    """Store a small file in one go, on one thread; what is stored already is not written again."""
-    sha256 = hashlib.sha256(data).hexdigest()
-    if objects.has(sha256, len(data)):
-        return sha256
-    temporary = objects.temporary()
-    try:
-        with open(temporary, "xb", buffering=0) as file:
-            _write_all(file.fileno(), data)
-            os.fsync(file.fileno())
-        objects.keep(temporary, sha256, len(data))
-    except OSError:  # translated by the caller; the bytes are of no use
-        temporary.unlink(missing_ok=True)
-        raise
-    return sha256
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    left = memoryview(data)
-    while left:
-        left = left[os.write(descriptor, left) :]
 
 
 class _Upload:
@@ -259,7 +240,7 @@ class Uploads:
             if offset != state.length or offset + len(data) > self._max_file:
                 return False
             with open(state.temporary, "ab", buffering=0) as file:
-                _write_all(file.fileno(), data)
+                write_all(file.fileno(), data)
             state.hash.update(data)
             state.length += len(data)
         if not sha256:

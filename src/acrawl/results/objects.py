@@ -7,6 +7,7 @@ was left by a process that died. Directories are not fsynced here: the master do
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import re
@@ -53,10 +54,11 @@ class Objects:
                 self._mine = self._enter()
         return self._mine / secrets.token_hex(8)
 
-    def keep(self, temporary: pathlib.Path, sha256: str, size: int) -> None:
+    def keep(self, temporary: str | os.PathLike[str], sha256: str, size: int) -> None:
         """Rename a whole, fsynced file to its hash; where the hash is taken already, remove it instead."""
         if self.has(sha256, size):
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary)
             return
         path = object_path(self.root, sha256)
         try:
