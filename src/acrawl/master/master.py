@@ -105,6 +105,7 @@ class Master:
             grace = plan.settings.queues.grace_seconds
             self._broker = CrawlBroker(frontier, expected, welcome, grace, self._output.uploads)
             async with serve(plan, job, self._broker) as queues, self._signals(), self._workers(job):
+                self._invite(queues, job)
                 code = await self._until_the_end(gate)
                 await self._farewell(queues, code)
             end = await frontier.snapshot()
@@ -113,6 +114,15 @@ class Master:
             spider.closed(self._reason)
         self._progress.summary(end, self._reason)
         return code
+
+    def _invite(self, queues: QueueManager, job: Job) -> None:
+        """Tell how workers of other machines join; the key itself is never shown."""
+        if self._plan.listen is not None:
+            host, port = queues.address
+            self._progress.note(
+                f"listening on {host}:{port}; copy {job.join_file.resolve()} to other machines, and there"
+            )
+            self._progress.note(f"  python -m acrawl work --join {job.join_file.name} {self._plan.spec}")
 
     # -- how it ends
 

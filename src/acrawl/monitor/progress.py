@@ -49,6 +49,10 @@ class Progress:
             self._live.update(Text())
             self._live.stop()
 
+    def note(self, text: str) -> None:
+        """Show a line that stays."""
+        self._console.print(text, soft_wrap=True, markup=False)
+
     def show(self, now: Snapshot, workers: int, state: str) -> None:
         """Show where the crawl stands."""
         line = self._line(now, workers, state)
