@@ -33,6 +33,7 @@ class Cluster:
         self._watchers: list[asyncio.Task[int]] = []
         self._children: dict[int, asyncio.subprocess.Process] = {}
         self._stopping = False
+        self._signal = 0
 
     @property
     def pids(self) -> list[int]:
@@ -46,8 +47,11 @@ class Cluster:
 
     async def failed(self) -> int:
         """Return the exit code of the last child once every place has been given up; never while one works."""
-        codes = await asyncio.gather(*self._watchers)
-        return codes[-1] if codes else 0
+        if not self._watchers:
+            return 0
+        # Not gather: who stops waiting here would stop the watching with it.
+        done, _ = await asyncio.wait(self._watchers, return_when=asyncio.FIRST_EXCEPTION)
+        return [watcher.result() for watcher in done][-1]
 
     async def wait(self, seconds: float) -> bool:
         """Expect the children to end by themselves; returns whether they did in time. None is started again."""
@@ -60,6 +64,7 @@ class Cluster:
         """End the children: SIGTERM, and SIGKILL for those still there after ``seconds``. Idempotent."""
         self._stopping = True
         for number in (signal.SIGTERM, signal.SIGKILL):
+            self._signal = number
             for child in self._children.values():
                 if child.returncode is None:
                     with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
@@ -71,14 +76,20 @@ class Cluster:
         await asyncio.gather(*self._watchers, return_exceptions=True)
 
     async def _watch(self, place: int) -> int:
-        deaths, clock = 0, asyncio.get_running_loop().time
+        deaths, code, pause = 0, 0, 0.0
+        clock = asyncio.get_running_loop().time
         while True:
+            await asyncio.sleep(pause)
+            if self._stopping:
+                return code
             began = clock()
             child = self._children[place] = await asyncio.create_subprocess_exec(
                 *self._command,
                 stdin=asyncio.subprocess.PIPE,  # its end tells the child that we are gone
                 env=os.environ | {"ACRAWL_PARENT": "stdin"},
             )
+            if self._signal:  # told to stop while this one was being born
+                child.send_signal(self._signal)
             code = await child.wait()
             if self._stopping or code == 0:
                 return code
@@ -86,7 +97,7 @@ class Cluster:
             log.warning("worker process %d ended with %d", child.pid, code)
             if deaths >= MOST_DEATHS:
                 return code
-            await asyncio.sleep(RESTART_SECONDS * 2 ** (deaths - 1))
+            pause = RESTART_SECONDS * 2 ** (deaths - 1)
 
 
 async def parent_gone() -> None:

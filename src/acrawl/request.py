@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -99,7 +100,7 @@ def _checked(url: Any) -> str:
 
 def _method_name(field: str, function: Any) -> str:
     name = getattr(function, "__name__", "")
-    if getattr(function, "__self__", None) is None or not name.isidentifier():
+    if not inspect.ismethod(function) or not name.isidentifier():
         raise RequestError(f"{field}={function!r}: give a method of the spider, or its name")
     return name
 

@@ -289,6 +289,10 @@ def _hint(name: str) -> str:
 
 def _set(settings: Settings, name: str, value: Any, origin: str) -> Settings:
     section, _, key = name.partition(".")
+    if str(value).lower().strip("+-") in {"inf", "infinity", "nan"}:
+        raise SettingsError(
+            f"{origin}: {name} = {value!r}: a finite number is needed; 0 means no limit where one is meant"
+        )
     old = getattr(settings, section)
     fields = msgspec.structs.asdict(old) | {key: _typed(value)}
     try:

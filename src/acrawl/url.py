@@ -61,7 +61,7 @@ _PLAIN = re.compile(
 class Joiner:
     """Resolves the references of one document; remembers them for the next document of the same folder.
 
-    ``base`` is canonical. A reference that is empty or begins with ``?`` or ``#`` depends on the whole base and is
+    ``base`` is canonical. What may depend on the whole base (``?x``, ``#x``, ``http:``, control characters in front) is
     never remembered.
     """
 
@@ -90,8 +90,9 @@ class Joiner:
             url = _remembered(joined.partition("#")[0])
         else:
             url = join(self._base, href)
-        stripped = href.lstrip()
-        if stripped and stripped[0] not in "?#" and len(href) < 500:
+        first = href[:1]
+        by_folder = first in "/." or (first.isalnum() and ":" not in href) or href.startswith(("http://", "https://"))
+        if first and by_folder and len(href) < 500:
             self._remember(href, url)
         return url
 
@@ -133,6 +134,8 @@ def folded(host: str) -> str:
 @functools.lru_cache(4096)
 def registrable_domain(name: str) -> str:
     """Return the name one level below the public suffix (``a.b.example.co.uk`` gives ``example.co.uk``)."""
+    if name.startswith("[") or name.rpartition(".")[2].isdecimal():  # an address has no domain above it
+        return name
     return _public_suffixes().privatesuffix(name) or name
 
 

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 import pytest
 from fake_master import sockets, threads
 
+from acrawl.queues import client, wire
+
 
 @pytest.fixture(autouse=True)
 def nothing_left() -> Iterator[None]:
@@ -20,3 +22,10 @@ def nothing_left() -> Iterator[None]:
     while (left := (threads() - before[0], sockets() - before[1])) != (set(), set()) and time.monotonic() < end:
         time.sleep(0.01)
     assert left == (set(), set())
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that looks for its master for a moment only."""
+    monkeypatch.setattr(client, "FIRST_CONNECT", 0.3)
+    monkeypatch.setattr(wire, "AUTH_SECONDS", 1.0)

@@ -17,6 +17,7 @@ from acrawl.queues.client import QueueClient
 from acrawl.queues.messages import Hello, Welcome
 from acrawl.queues.server import QueueManager
 from acrawl.queues.tls import fingerprint, make_certificate, server_context
+from acrawl.queues.wire import ClientTls, WireConnection, connect
 from acrawl.settings import Queues
 from acrawl.ticket import Batch, Lease, Ticket
 
@@ -66,6 +67,7 @@ class FakeBroker:
         self.calls.append(("release", worker, epoch, tokens))
 
     async def listen(self, worker: str, known: str, wait: float) -> str:
+        self.calls.append(("listen", worker, known, wait))
         if known == self.state:
             self.parked.set()
             await asyncio.sleep(wait)
@@ -133,6 +135,22 @@ async def connected(address: tuple[str, int], key: bytes = KEY, **kwds: Any) -> 
 
 def hello(worker: str = "w1", *, version: str = "1", held: list[int] | None = None) -> Hello:
     return Hello(worker, version, "spider", "0" * 64, held=held or [])
+
+
+def admitted(address: tuple[str, int], tls: ClientTls | None = None) -> WireConnection:
+    """A peer that knows the key and has been accepted."""
+    line = connect(address, KEY, tls, 1 << 20)
+    line.patience = 5.0
+    line.send((None, "accept_connection", ["peer"], {}))
+    assert line.recv()[0] == "#RETURN"
+    return line
+
+
+async def asked(line: WireConnection, queue: str, method: str, *arguments: Any) -> tuple[str, Any]:
+    """Call as `QueueClient` does, on a connection of one's own: kind and result of the answer."""
+    line.send((queue, method, arguments, {}))
+    kind, result = await asyncio.to_thread(line.recv)
+    return kind, result
 
 
 def certified(folder: Any) -> tuple[ssl.SSLContext, str, str]:

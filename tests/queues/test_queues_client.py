@@ -230,7 +230,7 @@ class Evil:
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("where", ["first answer", "method answer"])
-async def test_no_pickle_of_a_false_master_ever_runs(where, tmp_path):
+async def test_no_pickle_of_a_false_master_ever_runs(where, tmp_path, hasty):
     mark = tmp_path / "mark"
 
     def serve(raw: socket.socket) -> None:
@@ -255,7 +255,7 @@ async def test_no_pickle_of_a_false_master_ever_runs(where, tmp_path):
     [["#RETURN", 5], ["#RETURN", b"\xc1"], ["#RETURN", b"\x01"], ["#PROXY", [1, 2]], ["#RETURN"], 5, None,
      ["#WHAT", {}], ["#ERROR", None], ["#TRACEBACK", 5]],
 )  # fmt: skip
-async def test_a_nonsensical_answer_is_an_error_of_ours(answer):
+async def test_a_nonsensical_answer_is_an_error_of_ours(answer, hasty):
     def serve(raw: socket.socket) -> None:
         line = knows_the_key(raw)
         line.recv()
@@ -272,7 +272,7 @@ async def test_a_nonsensical_answer_is_an_error_of_ours(answer):
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("banner", [b"\0\0\0\x05hello", b"\0\0\x00\x16SSH-2.0-OpenSSH_9.2p1\n"])
-async def test_another_service_at_the_address_is_an_error_of_ours(banner):
+async def test_another_service_at_the_address_is_an_error_of_ours(banner, hasty):
     with false_master(lambda raw: raw.sendall(banner)) as address:
         async with connected(address, settings=IMPATIENT) as client:
             with pytest.raises(AcrawlError):

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acrawl.errors import AcrawlError, KeyProblem
+from acrawl.errors import AcrawlError, FolderProblem, KeyProblem
 from acrawl.queues import join as joining
 from acrawl.queues.join import Join, load_authkey
 
@@ -108,3 +108,63 @@ def test_a_key_that_cannot_be_one_is_refused(data, tmp_path):
     path.write_bytes(data)
     with pytest.raises(KeyProblem, match="key"):
         load_authkey(path)
+
+
+def test_neither_a_leftover_nor_a_link_in_its_way_gets_the_key(tmp_path):
+    path, elsewhere = tmp_path / "join.json", tmp_path / "elsewhere"
+    elsewhere.write_text("public")
+    elsewhere.chmod(0o644)
+    (tmp_path / "join.json.new").symlink_to(elsewhere)
+    JOIN.write(path)
+    assert elsewhere.read_text() == "public"
+    (tmp_path / "join.json.new").write_text("left behind by a master that was killed")
+    (tmp_path / "join.json.new").chmod(0o644)
+    JOIN.write(path)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["elsewhere", "join.json"]
+
+
+def test_a_reader_sees_the_old_file_or_the_new_one(tmp_path):
+    path = tmp_path / "join.json"
+    JOIN.write(path)
+    with path.open("rb") as reader:
+        Join("10.0.0.1", 9, b"k" * 32).write(path)
+        assert joining.read(reader.read().decode()) == JOIN
+    assert joining.read(str(path)).host == "10.0.0.1"
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path):
+    with pytest.raises(FolderProblem, match="nowhere"):
+        JOIN.write(tmp_path / "nowhere" / "join.json")
+
+
+@pytest.mark.parametrize("text", ['{"host":"\udc80"}', '{"x":' + "[" * 100_000, "{", '{"host":"a","port":1e3}'])
+def test_a_malformed_text_names_the_variable(text):
+    with pytest.raises(KeyProblem, match=r"^ACRAWL_JOIN is no join file") as caught:
+        joining.read(text)
+    assert "\n" not in str(caught.value)
+
+
+def test_malformed_standard_input_is_named(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"no join file\n")))
+    with pytest.raises(KeyProblem, match=r"^standard input is no join file"):
+        joining.read("-")
+
+
+def test_a_folder_in_place_of_a_file_is_named(tmp_path):
+    with pytest.raises(KeyProblem, match=tmp_path.name):
+        joining.read(str(tmp_path))
+    with pytest.raises(KeyProblem, match=tmp_path.name):
+        load_authkey(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", "fifteen bytes..", "\udcff" * 20])
+def test_a_key_in_the_environment_is_held_to_the_same_rules(text):
+    with pytest.raises(KeyProblem, match=r"^ACRAWL_AUTHKEY"):
+        load_authkey(None, text)
+
+
+def test_only_line_ends_are_taken_off_a_key(tmp_path):
+    path = tmp_path / "key"
+    path.write_bytes(b"  sixteen bytes, spaces included \r\n")
+    assert load_authkey(path) == b"  sixteen bytes, spaces included "

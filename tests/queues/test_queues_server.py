@@ -16,12 +16,13 @@ import time
 
 import msgspec
 import pytest
-from fake_master import CONTROL, KEY, FakeBroker, connected, hello, serving, threads, until
+from fake_master import CONTROL, KEY, FakeBroker, admitted, connected, hello, serving, threads, until
 
 from acrawl.errors import KeyProblem, PortInUse, RemoteFault, UsageError
 from acrawl.outcome import Outcome
+from acrawl.queues import wire
 from acrawl.queues.server import QueueManager
-from acrawl.queues.wire import WireConnection, connect
+from acrawl.queues.wire import connect
 from acrawl.settings import Queues
 
 encode = msgspec.msgpack.encode
@@ -35,15 +36,6 @@ class Evil:
 
     def __reduce__(self):
         return os.mkdir, (str(self.mark),)
-
-
-def admitted(address: tuple[str, int]) -> WireConnection:
-    """A peer that knows the key and has been accepted."""
-    line = connect(address, KEY, None, 1 << 20)
-    line.patience = 5.0
-    line.send((None, "accept_connection", ["peer"], {}))
-    assert line.recv()[0] == "#RETURN"
-    return line
 
 
 def ask(address: tuple[str, int], data: bytes, *, first: bool = False) -> bytes:
@@ -177,10 +169,11 @@ async def test_a_flood_of_silent_peers_is_bounded_and_a_worker_still_gets_in():
 
 
 @pytest.mark.asyncio
-async def test_an_oversize_or_half_message_of_a_trusted_peer_ends_its_connection_only():
+async def test_an_oversize_or_half_message_of_a_trusted_peer_ends_its_connection_only(monkeypatch):
+    monkeypatch.setattr(wire, "MESSAGE_SECONDS", 0.3)
     async with serving(FakeBroker()) as manager, connected(manager.address) as good:
         await good.hello(hello())
-        for data in (struct.pack("!i", 0x7FFFFFFF), struct.pack("!i", -5)):
+        for data in (struct.pack("!i", 0x7FFFFFFF), struct.pack("!i", -5), struct.pack("!i", 1000) + b"half"):
             line = await asyncio.to_thread(admitted, manager.address)
             os.write(line.fileno(), data)
             with pytest.raises((EOFError, ConnectionError)):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import builtins
 import shutil
 import socket
 import ssl
+import subprocess
+import sys
+import textwrap
 
 import pytest
-from fake_master import IMPATIENT, FakeBroker, certified, connected, hello, serving
+from fake_master import IMPATIENT, FakeBroker, certified, connected, hello, serving, until
 
-from acrawl.errors import AcrawlError, KeyProblem, MissingExtra
+from acrawl.errors import AcrawlError, FolderProblem, KeyProblem
 from acrawl.queues.tls import client_tls, fingerprint, make_certificate, server_context
 
 
@@ -60,7 +62,7 @@ async def test_a_wrong_key_is_refused_under_tls_too(master):
 
 
 @pytest.mark.asyncio
-async def test_a_plain_client_gets_nothing_from_a_master_with_tls(master):
+async def test_a_plain_client_gets_nothing_from_a_master_with_tls(master, hasty):
     broker = FakeBroker()
     async with serving(broker, tls=master[0], auth_seconds=0.3) as manager, connected(manager.address) as client:
         with pytest.raises(AcrawlError):
@@ -69,7 +71,7 @@ async def test_a_plain_client_gets_nothing_from_a_master_with_tls(master):
 
 
 @pytest.mark.asyncio
-async def test_a_client_with_tls_refuses_a_plain_master(master):
+async def test_a_client_with_tls_refuses_a_plain_master(master, hasty):
     _, certificate, pin = master
     broker = FakeBroker()
     async with serving(broker) as manager, connected(manager.address, tls=client_tls(certificate, pin)) as client:
@@ -137,14 +139,93 @@ def test_a_certificate_and_a_key_that_do_not_match_are_named(tmp_path):
         server_context(certificate, key)
 
 
-def test_without_cryptography_the_command_that_mends_it_is_named(tmp_path, monkeypatch):
-    real = builtins.__import__
+@pytest.mark.asyncio
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+async def test_both_protocols_carry_every_size(version, master):
+    context, certificate, pin = master
+    tls = client_tls(certificate, pin)
+    tls.context.maximum_version = tls.context.minimum_version = version
+    broker = FakeBroker()
+    broker.work = [bytes(3_000_000)]
+    async with serving(broker, tls=context) as manager, connected(manager.address, tls=tls) as client:
+        assert (await client.hello(hello())).epoch == 7
+        for size in (0, 1, 16_379, 16_384, 16_385, 100_000):
+            assert await client.chunk("w1", "u", 0, b"x" * size, "") is True
+        assert len((await client.lease("w1", 1, 1.0)).tickets[0].leases[0].body) == 3_000_000
 
-    def without(name, *rest, **kwds):
-        if name.startswith("cryptography"):
-            raise ImportError(name)
-        return real(name, *rest, **kwds)
 
-    monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(MissingExtra, match=r"pip install 'acrawl\[tls\]'"):
+@pytest.mark.asyncio
+async def test_the_master_hears_under_tls_that_a_parked_worker_has_gone(master):
+    context, certificate, pin = master
+    broker = FakeBroker()
+    async with serving(broker, tls=context) as manager:
+        async with connected(manager.address, tls=client_tls(certificate, pin)) as client:
+            await client.hello(hello())
+            parked = asyncio.create_task(client.lease("w1", 1, 20.0))
+            await broker.parked.wait()
+        await asyncio.gather(parked, return_exceptions=True)
+        await until(lambda: broker.lost == ["w1"], 5)
+
+
+@pytest.mark.parametrize("text", ["", "garbage", "é", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"])
+def test_what_is_no_certificate_is_refused_by_name(text):
+    with pytest.raises(KeyProblem, match="certificate cannot be read"):
+        client_tls(text, "0" * 64)
+
+
+@pytest.mark.parametrize("text", ["", "garbage", "é", "-----BEGIN CERTIFICATE-----\n%%%"])
+def test_what_is_no_certificate_has_no_fingerprint(text):
+    with pytest.raises(KeyProblem, match="no PEM certificate"):
+        fingerprint(text)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("pin", ["", "é", "0" * 64])
+async def test_a_pin_that_cannot_be_one_is_refused(pin, master):
+    context, certificate, _ = master
+    async with (
+        serving(FakeBroker(), tls=context) as manager,
+        connected(manager.address, tls=client_tls(certificate, pin)) as client,
+    ):
+        with pytest.raises(KeyProblem, match="another certificate"):
+            await client.hello(hello())
+
+
+def test_a_key_that_others_could_read_is_replaced_by_one_that_they_cannot(tmp_path):
+    key = tmp_path / "master.key"
+    key.write_text("old")
+    key.chmod(0o644)
+    with key.open() as already_open:
         make_certificate(tmp_path)
+        assert already_open.read() == "old"
+    assert key.stat().st_mode & 0o777 == 0o600
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["master.crt", "master.key"]
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+    with pytest.raises(FolderProblem, match="nowhere"):
+        make_certificate(tmp_path / "nowhere")
+
+
+def test_a_machine_without_cryptography_runs_plain_queues_and_names_the_command(tmp_path):
+    """In a process of its own, where the package was never imported."""
+    script = textwrap.dedent("""
+        import pathlib, sys
+        class Missing:
+            def find_spec(self, name, path=None, target=None):
+                if name.partition(".")[0] == "cryptography":
+                    raise ModuleNotFoundError(name)
+        sys.meta_path.insert(0, Missing())
+        from acrawl.errors import MissingExtra
+        from acrawl.queues import client, join, server, tls
+        try:
+            tls.make_certificate(pathlib.Path(sys.argv[1]))
+        except MissingExtra as error:
+            print(error)
+    """)
+    ran = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout.strip().endswith("pip install 'acrawl[tls]'")
+    assert list(tmp_path.iterdir()) == []

@@ -121,7 +121,7 @@ def test_a_peer_that_drips_is_not_waited_for(monkeypatch):
 
     def drip() -> None:
         with contextlib.suppress(OSError):  # the other end hangs up: what this test is about
-            a.sendall(struct.pack("!i", 10_000))
+            a.sendall(struct.pack("!i", 1 << 20))
             while not over.wait(0.02):
                 a.sendall(b"x")
 
@@ -133,6 +133,39 @@ def test_a_peer_that_drips_is_not_waited_for(monkeypatch):
     finally:
         over.set()
         dripping.join()
+        a.close()
+        there.close()
+
+
+def test_header_and_body_share_one_deadline(monkeypatch):
+    monkeypatch.setattr(wire, "MESSAGE_SECONDS", 30.0)
+    now = [0.0]
+    monkeypatch.setattr(wire.time, "monotonic", lambda: now[0])
+    a, b = socket.socketpair()
+    there = WireConnection(b, 1 << 20, None)
+    waits: list[float | None] = []
+
+    class Watched:
+        """A socket on which 20 seconds pass before each piece arrives."""
+
+        def settimeout(self, seconds: float | None) -> None:
+            waits.append(seconds)
+
+        def recv_into(self, view: memoryview) -> int:
+            now[0] += 20.0
+            return b.recv_into(view[:2])
+
+        def close(self) -> None:
+            b.close()
+
+    there._socket = Watched()  # type: ignore[assignment]
+    a.sendall(struct.pack("!i", 6) + b"abcdef")
+    try:
+        with pytest.raises(TimeoutError):
+            there.recv()
+        assert waits == [None, 30.0, 10.0]
+        assert there.closed
+    finally:
         a.close()
         there.close()
 

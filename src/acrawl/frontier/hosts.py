@@ -128,7 +128,7 @@ class Host:
         if self.refilling:
             self.late.append(row)
             return
-        if self.more and (self.high is None or row > self.high):
+        if self.more and (self.high is None or row[:3] > self.high[:3]):  # by place alone: it may be `high` come back
             return
         if window and row < window[-1]:
             insort(window, row)

@@ -14,6 +14,8 @@ from acrawl.spider import Spider
 
 #: Seeds that are committed together at most.
 BATCH = 200
+#: Seeds do not wait longer than this for the spider to give more of them.
+COMPANY = 0.2
 #: While so many requests are queued, no more seeds are taken: a spider may have a billion.
 ENOUGH = 20_000
 
@@ -24,22 +26,49 @@ async def plant(spider: Spider, frontier: Frontier, gate: ScopeGate, secret: byt
     Returns when they are exhausted. Raises `CrawlFailed` when ``start()`` raises: it can be mended and resumed.
     """
     taken = await frontier.seeds()
-    skip = -1 if taken is None else taken
-    ordinal, batch = 0, []
-    async for request in _started(spider):
-        ordinal += 1
-        gate.add_seed(request.url)
-        if 0 <= skip < ordinal:
-            batch.append(_sealed(request, secret))
-        if len(batch) >= BATCH:
-            await frontier.add(batch, seeds=ordinal)
-            batch = []
-            while (await frontier.snapshot()).queued > ENOUGH:  # noqa: ASYNC110 - the frontier tells nobody
-                await asyncio.sleep(0.2)
-    if batch:
-        await frontier.add(batch, seeds=ordinal)
-    if skip >= 0:
+    bed = _Bed(frontier)
+    regularly = asyncio.create_task(bed.flush_regularly())
+    try:
+        async for request in _started(spider):
+            gate.add_seed(request.url)
+            bed.ordinal += 1
+            if taken is not None and bed.ordinal > taken:
+                bed.batch.append(_sealed(request, secret))
+            if len(bed.batch) >= BATCH:
+                await bed.flush()
+                while (await frontier.snapshot()).queued > ENOUGH:  # noqa: ASYNC110 - the frontier tells nobody
+                    await asyncio.sleep(0.2)
+            if regularly.done():
+                regularly.result()  # raises what ended it
+        async with bed.turn:  # not in the middle of a batch
+            regularly.cancel()
+    finally:
+        regularly.cancel()
+    await bed.flush()
+    if taken is not None:
         await frontier.seeds_exhausted()
+
+
+class _Bed:
+    """Seeds on their way: ``batch`` are those up to ``ordinal`` that the frontier has not yet."""
+
+    def __init__(self, frontier: Frontier) -> None:
+        self.ordinal = 0
+        self.batch: list[Sealed] = []
+        self.turn = asyncio.Lock()
+        self._frontier = frontier
+
+    async def flush(self) -> None:
+        async with self.turn:
+            if self.batch:
+                batch, self.batch = self.batch, []
+                await self._frontier.add(batch, seeds=self.ordinal)
+
+    async def flush_regularly(self) -> None:
+        """Never returns. For spiders that find their seeds one by one, and slowly."""
+        while True:
+            await asyncio.sleep(COMPANY)
+            await self.flush()
 
 
 def _sealed(request: Request, secret: bytes) -> Sealed:

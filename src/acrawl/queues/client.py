@@ -103,13 +103,17 @@ class Lines:
         if line is None or line.closed:
             life = self._life
             line = dial()
-            with self._lock:
-                if self.closed:
-                    line.close()
-                    raise ConnectionAbortedError("the client is closed")
-                self._open.add(line)
             self._mine.line, self._mine.life = line, life
         return line
+
+    def add(self, line: WireConnection) -> None:
+        """Count a connection among the open ones, from the moment that `abort` has to end it."""
+        with self._lock:
+            if not self.closed:
+                self._open.add(line)
+                return
+        line.close()
+        raise ConnectionAbortedError("the client is closed")
 
     def drop(self, line: WireConnection) -> None:
         """Close a connection that broke."""
@@ -148,12 +152,14 @@ class QueueClient:
         self._lines = Lines()
         self._threads: dict[str, concurrent.futures.ThreadPoolExecutor] = {}
         self._mending = asyncio.Lock()
+        self._closing = asyncio.Event()
         self._life = 0
         self._met = False
         self._given_up: MasterUnreachable | None = None
 
         def dial() -> WireConnection:
             line = connect(address, authkey, tls, self._settings.max_message)
+            self._lines.add(line)
             line.patience = AUTH_SECONDS  # a master that says nothing now is none
             try:
                 line.send((None, "accept_connection", [threading.current_thread().name], {}))
@@ -161,7 +167,7 @@ class QueueClient:
                 if kind != "#RETURN":
                     raise ConnectionRefusedError(str(result))
             except BaseException:
-                line.close()
+                self._lines.drop(line)
                 raise
             line.patience = ANSWER_SECONDS
             return line
@@ -212,18 +218,19 @@ class QueueClient:
 
     async def command(self, token: str, name: str) -> None:
         """See `Broker.command`; ``token`` stands in the join file."""
-        await self._once("control", self._control, "command", token, name)
+        await self._ask("command", token, name)
 
     async def snapshot(self, token: str) -> Snapshot:
         """See `Broker.snapshot`."""
-        return _read(await self._once("control", self._control, "snapshot", token), Snapshot)
+        return _read(await self._ask("snapshot", token), Snapshot)
 
     async def explain(self, token: str, url: str) -> Story:
         """See `Broker.explain`."""
-        return _read(await self._once("control", self._control, "explain", token, url), Story)
+        return _read(await self._ask("explain", token, url), Story)
 
     async def close(self) -> None:
         """End every call under way and close every connection. Idempotent."""
+        self._closing.set()
         self._lines.abort()
         for thread in self._threads.values():
             await asyncio.to_thread(thread.shutdown)
@@ -233,10 +240,16 @@ class QueueClient:
 
     async def _once(self, purpose: str, proxy: QueueProxy, method: str, *arguments: Any) -> Any:
         """One call, on the connection of its purpose: a parked one must not hold up the others."""
+        if self._lines.closed:
+            raise ConnectionAbortedError("the client is closed")
         thread = self._threads.get(purpose)
         if thread is None:
             thread = self._threads[purpose] = concurrent.futures.ThreadPoolExecutor(1, purpose)
         return await asyncio.get_running_loop().run_in_executor(thread, proxy._callmethod, method, arguments)
+
+    async def _ask(self, method: str, *arguments: Any) -> Any:
+        """A person's call to `Control`: never repeated, and a master that is not there is named at once."""
+        return await self._patiently(0.0, lambda: self._once("control", self._control, method, *arguments))
 
     async def _call(self, purpose: str, proxy: QueueProxy, method: str, *arguments: Any) -> Any:
         """A call that survives the loss of the connection; the master takes a repeated one for what it is."""
@@ -280,7 +293,9 @@ class QueueClient:
                     raise
                 if time.monotonic() + pause > end:
                     raise MasterUnreachable(f"no master answers at {self._where}: {error or 'it hung up'}") from None
-            await asyncio.sleep(pause * random.uniform(0.7, 1.3))  # noqa: S311 - spreads workers, hides nothing
+            with contextlib.suppress(TimeoutError):  # `close` ends the pause; else it is over
+                # Of random length: it spreads the workers.
+                await asyncio.wait_for(self._closing.wait(), pause * random.uniform(0.7, 1.3))  # noqa: S311
             pause = min(pause * 2, 5.0)
 
     @property

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from acrawl.errors import KeyProblem, UsageError
+from acrawl.errors import KeyProblem, UsageError, WireError
 from acrawl.outcome import Outcome
 from acrawl.queues.messages import Broker, Hello
 from acrawl.queues.wire import WireConnection
@@ -83,6 +83,11 @@ class Doorkeeper:
         """The calling thread serves this connection."""
         self.peer.connection = connection
 
+    def claim(self, worker: str) -> None:
+        """Refuse a hello without a name, or in a second name on one connection."""
+        if not worker or self.peer.worker not in {"", worker}:
+            raise WireError("a connection speaks for one worker, by one name")
+
     def let_in(self, worker: str) -> None:
         """The master has accepted this worker's hello."""
         self._known.add(worker)
@@ -139,6 +144,7 @@ class TaskQueue:
     def hello(self, blob: bytes) -> bytes:
         """Let a worker in: msgpack of `Hello`, answered by msgpack of `Welcome`."""
         hello = _hello(blob)
+        self._door.claim(hello.worker)
         welcome = self._door.run(self._door.broker.hello(hello))
         self._door.let_in(hello.worker)
         return _encode(welcome)
@@ -165,7 +171,7 @@ class TaskQueue:
     def listen(self, worker: str, known: str, wait: float) -> str:
         """Parked until the crawl's state is no longer ``known``; answers the state."""
         worker = self._door.check(worker)
-        wait = min(max(float(wait), 0.0), 20.0)
+        wait = min(max(0.0, float(wait)), 20.0)  # in this order: NaN is 0
         return self._door.run(self._door.broker.listen(worker, str(known), wait), wait)
 
     def bye(self, worker: str) -> None:
@@ -192,7 +198,9 @@ class ResultQueue:
     def chunk(self, worker: str, upload: str, offset: int, data: bytes, sha256: str) -> bool:
         """A piece of a saved file; see `Broker.chunk`."""
         worker = self._door.check(worker)
-        put = self._door.broker.chunk(worker, str(upload), int(offset), bytes(data), str(sha256))
+        if not isinstance(data, bytes):  # bytes(10**12) would take all memory
+            raise UsageError(f"chunk: data must be bytes, not {type(data).__name__}")
+        put = self._door.broker.chunk(worker, str(upload), int(offset), data, str(sha256))
         return self._door.run(put)
 
 
@@ -221,5 +229,5 @@ class Control:
         return _encode(self._door.run(self._door.broker.explain(str(url))))
 
     def _check(self, token: Any) -> None:
-        if not isinstance(token, str) or not compare_digest(token.encode(), self._token.encode()):
+        if not self._token or not isinstance(token, str) or not compare_digest(token.encode(), self._token.encode()):
             raise KeyProblem("the control token is wrong; it stands in the crawl's join file")

@@ -34,13 +34,19 @@ class Join(msgspec.Struct, frozen=True):
 
     def write(self, path: pathlib.Path) -> None:
         """Write the file, whole, readable by this user only. Raises `FolderProblem`."""
-        temporary = path.with_name(path.name + ".new")
         try:
-            with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-                file.write(msgspec.json.format(msgspec.json.encode(self), indent=1))
-            temporary.replace(path)
+            write_private(path, msgspec.json.format(msgspec.json.encode(self), indent=1))
         except OSError as error:
             raise FolderProblem(f"{path}: the join file cannot be written: {error.strerror}") from None
+
+
+def write_private(path: pathlib.Path, data: bytes) -> None:
+    """Write a file, whole, readable by this user only, whoever may read what is in its place now. Raises OSError."""
+    temporary = path.with_name(path.name + ".new")
+    temporary.unlink(missing_ok=True)  # one left behind may be open to others, or lead elsewhere
+    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(data)
+    temporary.replace(path)
 
 
 def read(source: str) -> Join:
@@ -49,7 +55,7 @@ def read(source: str) -> Join:
     Raises `KeyProblem` naming the source when it is no join file.
     """
     if source.lstrip().startswith("{"):
-        name, text = "ACRAWL_JOIN", source.encode()
+        name, text = "ACRAWL_JOIN", source.encode("utf-8", "surrogateescape")
     elif source == "-":
         name, text = "standard input", sys.stdin.buffer.read()
     else:
@@ -58,7 +64,7 @@ def read(source: str) -> Join:
             log.warning("%s holds the crawl's key and others may read it: chmod 600 %s", source, source)
     try:
         join = msgspec.json.decode(text, type=Join)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise KeyProblem(f"{name} is no join file ({error}); the master writes one as it begins") from None
     if len(join.authkey) < MIN_KEY:
         raise KeyProblem(f"{name}: the key has {len(join.authkey)} bytes; it must have at least {MIN_KEY}")

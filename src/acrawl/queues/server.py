@@ -136,13 +136,14 @@ class _Server(managers.Server):
         self.stop_event.set()
         self._door.stopping.set()
         self.listener.close()
+        end = time.monotonic() + seconds
+        self._accepting.join(seconds)  # first: what it has just accepted is to be ended, too
         with self.mutex:
             connections = [*self._pending, *self._clients]
             threads = [*self._threads]
         for conn in connections:
             conn.abort()
-        end = time.monotonic() + seconds
-        for thread in (self._accepting, *threads):
+        for thread in threads:
             if thread.ident is not None:
                 thread.join(max(0.0, end - time.monotonic()))
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import datetime
-import os
 import pathlib
 import ssl
 from hashlib import sha256
 
 from acrawl.errors import FolderProblem, KeyProblem, MissingExtra
+from acrawl.queues.join import write_private
 from acrawl.queues.wire import ClientTls
 
 _YEARS = 10
@@ -45,9 +45,9 @@ def make_certificate(folder: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path]:
     pem = serialization.Encoding.PEM
     secret = private.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     try:
-        with open(os.open(key, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(secret)
-        certificate.write_bytes(made.public_bytes(pem))
+        certificate.unlink(missing_ok=True)  # a pair that is half old would pass for a pair
+        write_private(key, secret)
+        write_private(certificate, made.public_bytes(pem))
     except OSError as error:
         raise FolderProblem(f"{folder}: the certificate cannot be written: {error.strerror}") from None
     return certificate, key
@@ -81,6 +81,6 @@ def client_tls(certificate: str, pin: str) -> ClientTls:
     context.check_hostname = False
     try:
         context.load_verify_locations(cadata=certificate)
-    except (ValueError, ssl.SSLError) as error:
+    except (TypeError, ValueError, ssl.SSLError) as error:  # TypeError: it is not even ASCII
         raise KeyProblem(f"the join file's certificate cannot be read: {error}; fetch the join file anew") from None
     return ClientTls(context, pin)

@@ -91,7 +91,7 @@ class ClientTls:
                 f"what answers does not speak our TLS ({error.reason}); fetch the join file anew"
             ) from None
         certificate = secured.getpeercert(binary_form=True) or b""
-        if not compare_digest(sha256(certificate).hexdigest(), self.pin):
+        if not compare_digest(sha256(certificate).hexdigest().encode(), self.pin.encode()):
             secured.close()
             raise KeyProblem("the master shows another certificate than the join file names; fetch the join file anew")
         return secured
@@ -109,6 +109,7 @@ class WireConnection:
         self.deadline = deadline
         self.patience = patience
         self._writing = threading.Lock()
+        self._end: float | None = None
 
     def trust(self, limit: int, patience: float | None) -> None:
         """The peer has authenticated itself: larger messages, no deadline."""
@@ -190,38 +191,36 @@ class WireConnection:
         return self._socket
 
     def _left(self, seconds: float | None) -> float | None:
-        if self.deadline is None:
-            return seconds
-        left = self.deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("not authenticated in time")
+        left = seconds if self.deadline is None else self.deadline - time.monotonic()
+        if left is not None and left <= 0:
+            raise TimeoutError("the message did not go through in time")
         return left
 
     def _receive(self, maxlength: int | None) -> bytearray:
         limit = self._limit if maxlength is None else min(self._limit, maxlength)
+        self._end = None
         try:
-            (size,) = _HEADER.unpack(self._read(_HEADER.size, self.patience))
+            (size,) = _HEADER.unpack(self._read(_HEADER.size))
             if not 0 <= size <= limit:
                 raise OSError(f"a message of {size} bytes; the limit is {limit}")
-            return self._read(size, MESSAGE_SECONDS)
+            return self._read(size)
         except OSError:  # out of step with the peer
             self.close()
             raise
 
-    def _read(self, size: int, first: float | None) -> bytearray:
-        raw, data, got, wait = self._open(), bytearray(size), 0, first
+    def _read(self, size: int) -> bytearray:
+        raw, data, got = self._open(), bytearray(size), 0
         view = memoryview(data)
-        end: float | None = None
         while got < size:
-            raw.settimeout(self._left(wait))
+            raw.settimeout(self._left(self.patience if self._end is None else self._end - time.monotonic()))
             count = raw.recv_into(view[got:])
             if count == 0:
                 if got == 0 and size == _HEADER.size:
                     raise EOFError
                 raise OSError("the connection ended in the middle of a message")
             got += count
-            end = end or time.monotonic() + MESSAGE_SECONDS
-            wait = max(0.001, end - time.monotonic())  # absolute: a peer that drips is not waited for
+            if self._end is None:  # absolute, for header and body: a peer that drips is not waited for
+                self._end = time.monotonic() + MESSAGE_SECONDS
         return data
 
 

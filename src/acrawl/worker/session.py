@@ -10,6 +10,7 @@ import pathlib
 import secrets
 import signal
 import socket
+from collections.abc import AsyncIterator
 
 import msgspec
 
@@ -17,7 +18,6 @@ from acrawl.clock import SystemClock
 from acrawl.cluster import parent_gone
 from acrawl.errors import EXIT_OK
 from acrawl.fetch import Fetcher
-from acrawl.fetch.base import FileStore
 from acrawl.queues.client import QueueClient
 from acrawl.queues.join import Join
 from acrawl.queues.messages import Hello, Welcome
@@ -55,7 +55,7 @@ async def work(join: Join, source: Source, files: str, *, send_files: bool = Fal
         settings = msgspec.convert(welcome.settings, Settings)
         spider = source.make(welcome.arguments, settings)
         store = _store(welcome, files, client, name, send=send_files)
-        async with Fetcher(settings, getattr(spider, "stages", ())) as fetcher:
+        async with _closing(store), Fetcher(settings, getattr(spider, "stages", ())) as fetcher:
             recent = RecentLinks(settings.worker.recent)
             handler = Handler(spider, fetcher, store, welcome.secret, clock, recent)
             worker = Worker(name, client, handler, settings, welcome.epoch, clock)
@@ -78,7 +78,16 @@ async def work(join: Join, source: Source, files: str, *, send_files: bool = Fal
     return EXIT_OK
 
 
-def _store(welcome: Welcome, files: str, client: QueueClient, name: str, *, send: bool) -> FileStore:
+@contextlib.asynccontextmanager
+async def _closing(store: FolderStore | UploadStore) -> AsyncIterator[None]:
+    """Remove the store's temporary files in the end."""
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(store.close)
+
+
+def _store(welcome: Welcome, files: str, client: QueueClient, name: str, *, send: bool) -> FolderStore | UploadStore:
     """Where this worker puts saved files (DESIGN 12.11)."""
     if files:
         return FolderStore(files, where=name)

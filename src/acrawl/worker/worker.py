@@ -46,6 +46,7 @@ class Worker:
         self._state = "run"
         self._idle: deque[asyncio.Future[Work]] = deque()
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
         self._outcomes: list[tuple[Outcome, list[str]]] = []
         self._room = asyncio.Event()
         self._news = asyncio.Event()
@@ -100,7 +101,10 @@ class Worker:
         while self._lanes.active and self._clock.now() < end:
             self._room.clear()
             await _first(self._room.wait(), self._clock.sleep(end - self._clock.now()))
-        self._abandon([token for token, work in self._lanes.held.items() if work.slot is not None])
+        cut_off = [token for token, work in self._lanes.held.items() if work.slot is not None]
+        self._abandon(cut_off)
+        if cut_off:  # given back by name: what is only missed after our goodbye would be held against the request
+            await self._master.release(self.name, self.epoch, cut_off)
         while self._outcomes:
             await self._send(self._outcomes)
         renew.cancel()
@@ -144,7 +148,10 @@ class Worker:
         if self._state == "pause":
             return None
         work, soonest = self._lanes.take(self._clock.now())
-        if work is None and soonest is not None and (self._timer is None or self._timer.cancelled()):
+        if work is None and soonest is not None and (self._timer is None or soonest < self._timer_at):
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer_at = soonest
             self._timer = asyncio.get_running_loop().call_later(soonest - self._clock.now(), self._on_timer)
         return work
 
@@ -170,10 +177,9 @@ class Worker:
             try:
                 outcome, urls = await self._handler.handle(work)
             except asyncio.CancelledError:
-                if work.lease.token in self._lanes.held:
+                if work.lease.token in self._lanes.held or me.uncancel():
                     raise  # the worker ends
-                me.uncancel()  # the lease was lost under us: somebody else has it now
-                continue
+                continue  # the lease was lost under us: somebody else has it now
             finally:
                 work.slot = None
                 self._lanes.over(work)

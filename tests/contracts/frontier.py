@@ -1,0 +1,29 @@
+"""All promises of `acrawl.frontier.base`, for every engine alike.
+
+An engine binds them by subclassing `FrontierContract` in a module that has a fixture ``open_frontier``: an async
+function ``(folder, {"section.key": value}, gate, clock) -> frontier`` that opens, or opens again, the job in a folder.
+No engine is named here, and nothing is looked at but the contract (with the attributes ``epoch`` and ``secret``).
+"""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import AsyncIterator
+
+import pytest_asyncio
+
+from contracts.crawl import Crawl, Opener
+from contracts.frontier_books import BookPromises
+from contracts.frontier_hosts import HostPromises
+from contracts.frontier_leases import LeasePromises
+from contracts.frontier_queue import QueuePromises
+
+
+class FrontierContract(QueuePromises, HostPromises, LeasePromises, BookPromises):
+    """Subclass it, mark the subclass with ``pytest.mark.asyncio``, and every promise is tested."""
+
+    @pytest_asyncio.fixture
+    async def crawl(self, open_frontier: Opener, tmp_path: pathlib.Path) -> AsyncIterator[Crawl]:
+        crawl = Crawl(open_frontier, tmp_path)
+        yield crawl
+        await crawl.end()

@@ -1,0 +1,296 @@
+"""Promises about leases: renewed, lost, given back, reported once."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from acrawl.outcome import FAILED, RETRY, HostFacts, Outcome, Receipt
+from contracts.crawl import HOST, Crawl, item
+
+
+class LeasePromises:
+    async def test_an_empty_answer_comes_after_the_wait(self, crawl: Crawl):
+        await crawl.open()
+        waiting = asyncio.create_task(crawl.lease(wait=5.0))
+        await crawl.clock.advance(4.9)
+        assert not waiting.done()
+        await crawl.clock.advance(0.2)
+        assert await waiting == []
+
+    async def test_a_waiting_worker_is_woken_by_new_work(self, crawl: Crawl):
+        await crawl.open()
+        waiting = asyncio.create_task(crawl.lease(wait=5.0))
+        await crawl.clock.settle()
+        await crawl.add("/1")
+        assert [got.url for got in await waiting] == [f"{HOST}/1"]
+
+    async def test_a_waiting_worker_is_woken_when_a_host_may_be_asked_again(self, crawl: Crawl):
+        await crawl.open()
+        await crawl.add("/1")
+        await crawl.report(await crawl.one(), RETRY, delay=3.0)
+        waiting = asyncio.create_task(crawl.lease(wait=5.0))
+        await crawl.clock.advance(2.9)
+        assert not waiting.done()
+        await crawl.clock.advance(0.1)
+        assert [got.attempt for got in await waiting] == [2]
+
+    async def test_a_waiting_worker_is_woken_when_another_gives_back(self, crawl: Crawl):
+        await crawl.open({"politeness.concurrency": 1})
+        await crawl.add("/1")
+        got = await crawl.one("a")
+        waiting = asyncio.create_task(crawl.lease("b", wait=5.0))
+        await crawl.clock.settle()
+        await crawl.frontier.release("a", crawl.epoch, [got.token])
+        assert [one.url for one in await waiting] == [f"{HOST}/1"]
+
+    async def test_a_lease_lives_as_long_as_it_is_renewed_and_is_queued_again_when_not(self, crawl: Crawl):
+        await crawl.open()
+        await crawl.add("/1")
+        got = await crawl.one("a")
+        for _ in range(5):
+            await crawl.clock.advance(20)
+            assert await crawl.frontier.renew("a", crawl.epoch, {got.token: True}) == []
+            assert await crawl.lease("b") == []
+        assert await crawl.state("/1") == "leased"
+        await crawl.clock.advance(35)
+        assert await crawl.state("/1") == "queued"
+        assert await crawl.frontier.renew("a", crawl.epoch, {got.token: True}) == [got.token]
+        assert (await crawl.one("b")).url == got.url
+        assert await crawl.report(got) == Receipt(0, 1)
+
+    async def test_renewal_names_what_is_not_the_workers(self, crawl: Crawl):
+        await crawl.open()
+        await crawl.add("/1", "/2")
+        first, second = await crawl.lease("a")
+        await crawl.report(second)
+        tokens = dict.fromkeys([first.token, second.token, 12345], True)
+        assert sorted(await crawl.frontier.renew("a", crawl.epoch, tokens)) == sorted([second.token, 12345])
+        assert sorted(await crawl.frontier.renew("b", crawl.epoch, {first.token: True})) == [first.token]
+        assert await crawl.frontier.renew("a", crawl.epoch + 1, {first.token: True}) == [first.token]
+
+    @pytest.mark.parametrize(("stranger", "ahead"), [("b", 0), ("a", 1), ("a", -1)])
+    async def test_a_false_worker_or_epoch_prolongs_nothing(self, crawl: Crawl, stranger: str, ahead: int):
+        await crawl.open()
+        await crawl.add("/1")
+        got = await crawl.one("a")
+        await crawl.clock.advance(25)
+        assert await crawl.frontier.renew(stranger, crawl.epoch + ahead, {got.token: True}) == [got.token]
+        await crawl.clock.advance(10)
+        assert await crawl.state("/1") == "queued"
+
+    @pytest.mark.parametrize(("stranger", "ahead", "bit"), [("b", 0, 0), ("a", 1, 0), ("a", -1, 0), ("a", 0, 1)])
+    async def test_a_stale_report_changes_nothing(self, crawl: Crawl, stranger: str, ahead: int, bit: int):
+        await crawl.open({"politeness.delay": 2.0})
+        await crawl.add("/1", "/2")
+        got, _ = await crawl.lease("a")
+        before = await crawl.snapshot()
+        outcome = Outcome(
+            got.token ^ bit,
+            FAILED,
+            "forged",
+            ago=0.0,
+            requests=[crawl.sealed("/forged")],
+            items=[item("forged")],
+            host=HostFacts(pause=100.0, rules=b"forged", crawl_delay=50.0),
+        )
+        assert await crawl.frontier.report(stranger, crawl.epoch + ahead, [outcome]) == Receipt(0, 1)
+        assert await crawl.snapshot() == before
+        assert [await crawl.state(path) for path in ("/1", "/forged")] == ["leased", "unknown"]
+        assert await crawl.bodies() == []
+        await crawl.frontier.release(stranger, crawl.epoch + ahead, [got.token ^ bit])
+        assert await crawl.state("/1") == "leased"
+        await crawl.frontier.lost("a")  # the host's clock knows nothing of the forged start, pause and delay
+        (first, second) = await crawl.lease("c")
+        assert [one.start_at - crawl.clock.now() for one in (first, second)] == [2.0, 4.0]
+
+    async def test_a_report_is_one_step(self, crawl: Crawl):
+        await crawl.open()
+        await crawl.add("/1")
+        facts = {"http_status": 200, "size": 1234, "seconds": 0.5}
+        made = {"links": ["/2", "/3", "/1"], "items": [item("x"), item("y")]}
+        assert await crawl.report(await crawl.one(), **facts, **made) == Receipt(1)
+        await crawl.restart()
+        assert [await crawl.state(f"/{n}") for n in (1, 2, 3)] == ["fetched", "queued", "queued"]
+        assert await crawl.bodies() == ["x", "y"]
+        story = await crawl.story("/1")
+        assert (story.http_status, story.size, story.seconds, story.attempts) == (200, 1234, 0.5, 1)
+        assert (await crawl.story("/2")).found_on == f"{HOST}/1"
+
+    async def test_a_repeated_report_is_stale_and_changes_nothing(self, crawl: Crawl):
+        await crawl.open()
+        await crawl.add("/1")
+        got = await crawl.one()
+        assert await crawl.report(got, items=[item("x")]) == Receipt(1)
+        before = await crawl.snapshot()
+        assert await crawl.report(got, items=[item("x")], links=["/2"]) == Receipt(0, 1)
+        assert await crawl.snapshot() == before
+
+    async def test_one_report_may_hold_good_and_stale_outcomes(self, crawl: Crawl):
+        await crawl.open()
+        await crawl.add("/1", "/2")
+        first, second = await crawl.lease()
+        outcomes = [Outcome(token, "fetched") for token in (first.token, 1, second.token, first.token)]
+        assert await crawl.frontier.report("w", crawl.epoch, outcomes) == Receipt(2, 2)
+
+    async def test_reports_at_the_same_time_are_all_taken(self, crawl: Crawl):
+        await crawl.open()
+        await crawl.add(*(f"/{n}" for n in range(40)))
+        got = await crawl.lease()
+        receipts = await asyncio.gather(*(crawl.report(one, items=[item(one.url)]) for one in got))
+        assert receipts == [Receipt(1)] * 40
+        assert sorted(await crawl.bodies()) == sorted(one.url for one in got)
+
+    async def test_release_queues_again_at_the_old_place(self, crawl: Crawl):
+        await crawl.open()
+        await crawl.add("/1", "/2", "/3")
+        first, second = await crawl.lease(n=2)
+        await crawl.frontier.release("w", crawl.epoch, [first.token, second.token])
+        await crawl.frontier.release("w", crawl.epoch, [first.token, second.token])
+        await crawl.add("/4")
+        got = await crawl.lease()
+        assert [(one.url.removeprefix(HOST), one.attempt) for one in got] == [
+            ("/1", 1), ("/2", 1), ("/3", 1), ("/4", 1)
+        ]  # fmt: skip
+
+    async def test_a_retry_waits_and_counts(self, crawl: Crawl):
+        await crawl.open()
+        await crawl.add("/1")
+        for attempt in (1, 2, 3):
+            got = await crawl.one()
+            assert got.attempt == attempt
+            await crawl.report(got, RETRY, reason="timeout", delay=10.0)
+            await crawl.clock.advance(9.9)
+            assert await crawl.lease() == []
+            await crawl.clock.advance(0.1)
+        await crawl.restart()
+        await crawl.clock.advance(10)
+        got = await crawl.one()
+        assert got.attempt == 4
+        await crawl.report(got, FAILED, reason="timeout")
+        assert ((await crawl.story("/1")).attempts, (await crawl.snapshot()).retries) == (4, 0)
+
+    async def test_retries_are_counted(self, crawl: Crawl):
+        await crawl.open()
+        await crawl.add("/1")
+        await crawl.report(await crawl.one(), RETRY)
+        assert (await crawl.snapshot()).retries == 1
+
+    # -- lost workers
+
+    async def test_a_lost_worker_gives_back_all_it_held_and_nothing_else(self, crawl: Crawl):
+        await crawl.open({"politeness.concurrency": 2})
+        await crawl.add("/1", "http://b.test/1")
+        await crawl.add("http://c.test/1")
+        mine = await crawl.lease("a", 2)
+        (other,) = await crawl.lease("b", 2)
+        assert await crawl.frontier.lost("a") == 2
+        assert await crawl.frontier.lost("a") == 0
+        assert {await crawl.state(one.url) for one in mine} == {"queued"}
+        assert await crawl.state(other.url) == "leased"
+        assert await crawl.report(mine[0]) == Receipt(0, 1)
+
+    @pytest.mark.parametrize("way", ["lost", "expired"])
+    async def test_what_was_lost_three_times_after_its_start_is_quarantined(self, crawl: Crawl, way: str):
+        await crawl.open()
+        await crawl.add("/bomb")
+        await crawl.frontier.seeds_exhausted()
+        for worker in "abc":
+            got = await crawl.one(worker)
+            await crawl.frontier.renew(worker, crawl.epoch, {got.token: True})
+            await crawl.frontier.renew(worker, crawl.epoch, {got.token: False})  # once started, always started
+            if way == "lost":
+                await crawl.frontier.lost(worker)
+            else:
+                await crawl.clock.advance(40)
+        await crawl.until_state("/bomb", "quarantined(worker-lost)")
+        assert await crawl.lease() == []
+        assert (await crawl.until_finished()).quarantined == 1
+
+    async def test_losses_are_remembered_by_the_next_life(self, crawl: Crawl):
+        await crawl.open()
+        await crawl.add("/bomb")
+        for worker in "abc":
+            got = await crawl.one(worker)
+            await crawl.frontier.renew(worker, crawl.epoch, {got.token: True})
+            await crawl.frontier.lost(worker)
+            await crawl.restart()
+            await crawl.clock.advance(10)
+        assert await crawl.state("/bomb") == "quarantined(worker-lost)"
+
+    async def test_what_was_never_started_is_never_quarantined(self, crawl: Crawl):
+        await crawl.open()
+        await crawl.add("/innocent")
+        for number in range(8):
+            await crawl.one(f"w{number}")
+            await crawl.frontier.lost(f"w{number}")
+        assert await crawl.state("/innocent") == "queued"
+
+    async def test_quarantine_at_a_host_with_stale_rules_lets_the_rest_go_on(self, crawl: Crawl):
+        limits = {"politeness.obey_robots": True, "politeness.robots_ttl": 60, "frontier.max_lost": 1}
+        await crawl.open(limits)
+        await crawl.add("/bomb", "/2")
+        await crawl.allow(await crawl.one())
+        (got,) = await crawl.lease(n=1)
+        for _ in range(4):
+            await crawl.frontier.renew("w", crawl.epoch, {got.token: True})
+            await crawl.clock.advance(20)
+        assert await crawl.lease() == []  # the rules are stale, and the errand waits for what is under way
+        await crawl.frontier.lost("w")
+        assert (await crawl.one("v")).robots
+
+    async def test_a_worker_that_came_back_keeps_its_leases(self, crawl: Crawl):
+        await crawl.open()
+        await crawl.add("/1", "/2")
+        first, second = await crawl.lease()
+        await crawl.frontier.release("w", crawl.epoch, [second.token])
+        await crawl.clock.advance(25)
+        assert await crawl.frontier.adopt("w", crawl.epoch, [first.token, second.token]) == [second.token]
+        await crawl.clock.advance(20)
+        assert await crawl.report(first) == Receipt(1)
+
+    async def test_a_worker_of_the_former_life_drops_everything(self, crawl: Crawl):
+        await crawl.open()
+        await crawl.add("/1")
+        got = await crawl.one()
+        epoch = crawl.epoch
+        await crawl.restart()
+        assert crawl.epoch > epoch
+        assert await crawl.frontier.adopt("w", epoch, [got.token]) == [got.token]
+        assert await crawl.report(got, epoch=epoch) == Receipt(0, 1)
+        assert await crawl.state("/1") == "queued"
+
+    async def test_a_restart_loses_nothing_and_doubles_nothing(self, crawl: Crawl):
+        await crawl.open()
+        await crawl.add(*(f"/{n}" for n in range(30)))
+        done = []
+        for _ in range(3):
+            await crawl.clock.advance(10)
+            got = await crawl.lease_until(10)
+            for one in got[:5]:
+                await crawl.report(one)
+                done.append(one.url)
+            await crawl.restart()
+        await crawl.clock.advance(10)
+        done += await crawl.fetch_all()
+        assert sorted(done) == sorted(f"{HOST}/{n}" for n in range(30))
+
+    @pytest.mark.parametrize(("delay", "pause"), [(0.0, 1.0), (0.2, 1.0), (4.0, 4.0)])
+    async def test_after_a_restart_a_host_waits(self, crawl: Crawl, delay: float, pause: float):
+        await crawl.open({"politeness.delay": delay})
+        await crawl.add("/1", "/2", "http://b.test/")
+        (got,) = await crawl.lease(n=1)
+        await crawl.report(got, ago=0.0)
+        await crawl.restart()
+        opened = crawl.clock.now()
+        assert [(await crawl.one()).start_at - opened for _ in range(2)] == [pause, pause]
+
+    async def test_after_a_restart_a_host_whose_queue_was_empty_waits_too(self, crawl: Crawl):
+        await crawl.open({"politeness.delay": 4.0})
+        await crawl.add("/1")
+        await crawl.report(await crawl.one(), ago=0.0)
+        await crawl.restart()
+        opened = crawl.clock.now()
+        await crawl.add("/2")
+        assert (await crawl.one()).start_at - opened == 4.0

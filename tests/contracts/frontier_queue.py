@@ -1,0 +1,238 @@
+"""Promises about what is queued, in which order it is handed out, and what is kept out."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+import pytest
+
+from acrawl.outcome import FETCHED, RELEASED, RETRY
+from contracts.crawl import HOST, Crawl, Got, OpenGate
+
+
+class QueuePromises:
+    async def test_adding_again_changes_nothing(self, crawl: Crawl):
+        await crawl.open()
+        await crawl.add("/a", "/b", "/a")
+        await crawl.add("/b")
+        assert sorted(await crawl.fetch_all()) == [f"{HOST}/a", f"{HOST}/b"]
+        await crawl.add("/a")
+        assert await crawl.lease() == []
+        now = await crawl.snapshot()
+        assert (now.discovered, now.duplicates, now.fetched) == (2, 3, 2)
+
+    async def test_method_and_body_make_another_request(self, crawl: Crawl):
+        await crawl.open()
+        await crawl.add("/a")
+        await crawl.add("/a", method="POST", body=b"1")
+        await crawl.add("/a", method="POST", body=b"2")
+        assert len(await crawl.lease()) == 3
+
+    async def test_what_was_seen_is_known_in_the_next_life(self, crawl: Crawl):
+        await crawl.open()
+        await crawl.add("/a")
+        await crawl.fetch_all()
+        await crawl.restart()
+        await crawl.add("/a")
+        assert (await crawl.snapshot()).queued == 0
+
+    async def test_dont_filter_comes_in_again(self, crawl: Crawl):
+        await crawl.open()
+        await crawl.add("/a")
+        await crawl.add("/a", "/a", dont_filter=True)
+        await crawl.add("/a")
+        assert await crawl.fetch_all() == [f"{HOST}/a"] * 3
+
+    async def test_higher_priority_goes_first_and_equals_go_in_the_order_of_discovery(self, crawl: Crawl):
+        await crawl.open()
+        await crawl.add("/1", "/2")
+        await crawl.add("/3", "/4", priority=10)
+        await crawl.add("/5", priority=-1)
+        await crawl.add("/6", priority=11)
+        assert await crawl.fetch_all(n=1) == [f"{HOST}/{n}" for n in (6, 3, 4, 1, 2, 5)]
+
+    async def test_a_site_is_taken_level_by_level(self, crawl: Crawl):
+        await crawl.open()
+        await crawl.add("/")
+        links = {"/": ["/a", "/b"], "/a": ["/a/1", "/a/2"], "/b": ["/b/1"]}
+        order = []
+        for _ in range(6):
+            got = await crawl.one()
+            order.append(got.url.removeprefix(HOST))
+            await crawl.report(got, links=links.get(order[-1], []))
+        assert order == ["/", "/a", "/b", "/a/1", "/a/2", "/b/1"]
+
+    @pytest.mark.parametrize("priority", [2**63 - 1, 2**63, -(2**63), -(2**63) + 1, 2**64 - 1])
+    async def test_any_priority_that_travels_is_taken(self, crawl: Crawl, priority: int):
+        await crawl.open()
+        await crawl.add("/middle")
+        await crawl.add("/extreme", priority=priority)
+        await crawl.restart()
+        await crawl.clock.advance(10)
+        order = ["/extreme", "/middle"] if priority > 0 else ["/middle", "/extreme"]
+        assert await crawl.fetch_all(n=1) == [HOST + path for path in order]
+
+    async def test_not_before_is_waited_for(self, crawl: Crawl):
+        await crawl.open()
+        await crawl.add("/later", not_before=crawl.clock.time() + 60, priority=100)
+        await crawl.add("/now")
+        (now,) = await crawl.lease()
+        assert now.url == f"{HOST}/now"
+        await crawl.report(now)
+        await crawl.clock.advance(59.5)
+        assert await crawl.lease() == []
+        await crawl.clock.advance(0.5)
+        assert [got.url for got in await crawl.lease()] == [f"{HOST}/later"]
+
+    @pytest.mark.parametrize("moment", [-5.0, float("-inf"), float("nan")])
+    async def test_a_strange_not_before_means_at_once(self, crawl: Crawl, moment: float):
+        await crawl.open()
+        await crawl.add("/a", not_before=moment)
+        await crawl.restart()
+        await crawl.clock.advance(10)
+        assert await crawl.fetch_all() == [f"{HOST}/a"]
+
+    async def test_what_the_gate_keeps_out_is_recorded(self, crawl: Crawl):
+        await crawl.open(gate=OpenGate(offsite=["http://b.test"]))
+        await crawl.add("/a", "http://b.test/x", "http://b.test/x")
+        await crawl.frontier.add([crawl.sealed("/trap", excluded="trap")])
+        assert await crawl.state("http://b.test/x") == "excluded(offsite)"
+        assert await crawl.state("/trap") == "excluded(trap)"
+        assert [got.url for got in await crawl.lease()] == [f"{HOST}/a"]
+        now = await crawl.snapshot()
+        assert (now.discovered, now.excluded) == (3, 2)
+
+    async def test_a_ticket_says_whether_the_user_named_the_host(self, crawl: Crawl):
+        await crawl.open(gate=OpenGate(seeds=[HOST]))
+        await crawl.add("/a", "http://b.test/")
+        assert {got.host: got.open for got in await crawl.lease()} == {HOST: True, "http://b.test": False}
+
+    async def test_seeds_are_committed_with_their_ordinal(self, crawl: Crawl):
+        await crawl.open()
+        assert await crawl.frontier.seeds() == 0
+        await crawl.frontier.add([crawl.sealed("/1"), crawl.sealed("/2")], seeds=2)
+        await crawl.restart()
+        assert await crawl.frontier.seeds() == 2
+        await crawl.frontier.add([], seeds=5)
+        await crawl.restart()
+        assert await crawl.frontier.seeds() == 5
+        await crawl.frontier.seeds_exhausted()
+        await crawl.frontier.seeds_exhausted()
+        assert await crawl.frontier.seeds() is None
+        await crawl.restart()
+        assert await crawl.frontier.seeds() is None
+
+    # -- more than memory holds
+
+    @pytest.mark.parametrize("n", [1, 3, 100])
+    async def test_a_long_queue_comes_out_once_and_in_order(self, crawl: Crawl, n: int):
+        await crawl.open({"frontier.window": 8})
+        chance = random.Random(n)
+        priorities = {f"/{number}": chance.randrange(5) for number in range(70)}
+        for path, priority in priorities.items():
+            await crawl.add(path, priority=priority)
+        expected = [HOST + path for path in sorted(priorities, key=lambda path: -priorities[path])]
+        assert await crawl.fetch_all(n=n) == expected
+
+    @pytest.mark.parametrize("seed", range(6))
+    async def test_nothing_is_lost_or_doubled_while_a_long_queue_is_read(self, crawl: Crawl, seed: int):
+        """Rows are added, retried, released and lost at whatever moment the next part of the queue arrives."""
+        await crawl.open({"frontier.window": 8})
+        chance = random.Random(seed)
+        await crawl.frontier.add([crawl.sealed(f"/{n}", priority=chance.randrange(4)) for n in range(60)])
+        planned, fetched, tasks = {f"{HOST}/{n}" for n in range(60)}, [], []
+
+        async def end(one: Got, status: str, delay: float = 0.0) -> None:
+            receipt = await crawl.report(one, status, delay=delay)
+            if status == FETCHED and receipt.accepted:
+                fetched.append(one.url)
+
+        for step in range(4000):
+            for _ in range(chance.randrange(4)):
+                await asyncio.sleep(0)
+            got = await crawl.lease(n=chance.randrange(1, 6))
+            for one in got:
+                fate = chance.random() if step < 200 else 0.0
+                if fate < 0.5:
+                    tasks.append(asyncio.create_task(end(one, FETCHED)))
+                elif fate < 0.7:
+                    tasks.append(asyncio.create_task(end(one, RETRY, chance.choice([0.0, 0.0, 5.0]))))
+                elif fate < 0.8:
+                    tasks.append(asyncio.create_task(end(one, RELEASED)))
+                elif fate < 0.9:
+                    await crawl.frontier.release("w", crawl.epoch, [one.token])
+                else:  # and with it whatever has not been reported yet
+                    await crawl.frontier.lost("w")
+            if len(planned) < 120 and chance.random() < 0.5:
+                planned.add(f"{HOST}/x{len(planned)}")
+                sealed = crawl.sealed(f"/x{len(planned) - 1}", priority=chance.randrange(6))
+                tasks.append(asyncio.create_task(crawl.frontier.add([sealed])))
+            if not got and step > 200:
+                await asyncio.gather(*tasks)
+                await crawl.clock.advance(6)
+                now = await crawl.snapshot()
+                if not now.queued and not now.leased:
+                    break
+        assert sorted(fetched) == sorted(planned)
+        assert (await crawl.snapshot()).fetched == len(planned)
+
+    async def test_a_lost_request_at_the_edge_of_the_window_is_not_forgotten(self, crawl: Crawl):
+        await crawl.open({"frontier.window": 8})
+        await crawl.add(*(f"/{n}" for n in range(40)))
+        await crawl.restart()  # all of it is read from storage now, in parts of eight
+        await crawl.clock.advance(10)
+        got = await crawl.lease_until(8)
+        await crawl.frontier.renew("w", crawl.epoch, dict.fromkeys([one.token for one in got], True))
+        assert await crawl.frontier.lost("w") == 8
+        assert len(set(await crawl.fetch_all())) == 40
+
+    # -- the end of it
+
+    async def test_stop_ends_what_is_queued_and_lets_what_is_leased_finish(self, crawl: Crawl):
+        await crawl.open()
+        await crawl.add("/1", "/2", "/3", "/4", "http://b.test/")
+        got = await crawl.one()
+        assert await crawl.frontier.stop("limit") == 4
+        assert await crawl.state("http://b.test/") == "excluded(limit)"
+        assert await crawl.lease() == []
+        await crawl.report(got, links=["/new"], items=[])
+        assert await crawl.state(got.url) == "fetched"
+        assert await crawl.state("/new") == "excluded(limit)"
+        await crawl.add("/seed")
+        assert await crawl.state("/seed") == "excluded(limit)"
+        assert (await crawl.snapshot()).reasons == {"excluded(limit)": 6, "fetched": 1}
+
+    @pytest.mark.parametrize("way", ["retry", "released", "release", "lost", "expired"])
+    async def test_what_comes_back_after_stop_is_ended_too_and_the_crawl_finishes(self, crawl: Crawl, way: str):
+        await crawl.open()
+        await crawl.add("/1")
+        await crawl.frontier.seeds_exhausted()
+        got = await crawl.one()
+        assert await crawl.frontier.stop("limit") == 0
+        if way == "release":
+            await crawl.frontier.release("w", crawl.epoch, [got.token])
+        elif way == "lost":
+            await crawl.frontier.lost("w")
+        elif way == "expired":
+            await crawl.clock.advance(40)
+        else:
+            await crawl.report(got, way)
+        now = await crawl.until_finished()
+        assert (now.excluded, now.queued) == (1, 0)
+        assert await crawl.state("/1") == "excluded(limit)"
+
+    @pytest.mark.parametrize("turns", range(6))
+    async def test_stop_ends_what_is_just_being_read(self, crawl: Crawl, turns: int):
+        await crawl.open({"frontier.window": 8})
+        await crawl.add(*(f"/{n}" for n in range(40)))
+        got = await crawl.lease(n=7)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await crawl.frontier.stop("limit")
+        for _ in range(50):
+            assert await crawl.lease() == []
+            await asyncio.sleep(0)
+        for one in got:
+            await crawl.report(one)
+        assert (await crawl.snapshot()).reasons == {"excluded(limit)": 33, "fetched": 7}

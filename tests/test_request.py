@@ -1,0 +1,129 @@
+"""Requests: made right or refused where they are made; the same after the journey."""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import threading
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from acrawl.errors import RequestError
+from acrawl.request import Request, seal, unseal
+from acrawl.spider import Spider
+
+URL = "http://example.org/a"
+PLAIN = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False) | st.text() | st.binary(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
+    max_leaves=8,
+)
+
+
+class Shop(Spider):
+    def parse_price(self, response):
+        return None
+
+
+def test_the_url_takes_its_canonical_form():
+    assert Request("HTTP://Example.org:80/x#y").url == "http://example.org/x"
+    assert Request("http://example.org:81/x").host == "http://example.org:81"
+
+
+@pytest.mark.parametrize("wrong", [None, 3, b"http://example.org/", "example.org", "ftp://example.org/"])
+def test_a_wrong_url_is_refused_where_it_was_made(wrong):
+    with pytest.raises(RequestError):
+        Request(wrong)
+
+
+def test_callbacks_travel_by_name():
+    spider = Shop()
+    request = Request(URL, spider.parse_price, errback="parse")
+    assert (request.callback, request.errback) == ("parse_price", "parse")
+
+
+@pytest.mark.parametrize("wrong", [lambda response: None, print, functools.partial(print), Shop.parse_price, 3])
+def test_a_callback_that_is_no_method_of_a_spider_is_refused(wrong):
+    with pytest.raises(RequestError, match="callback="):
+        Request(URL, wrong)
+    with pytest.raises(RequestError, match="errback="):
+        Request(URL, errback=wrong)
+
+
+@pytest.mark.parametrize("field", ["meta", "cb_kwargs"])
+@pytest.mark.parametrize(
+    "value", [threading.Lock(), object(), lambda: None, 2**70, {1: {2: object()}}], ids=["lock", "object", "lambda",
+                                                                                        "huge", "deep"]
+)  # fmt: skip
+def test_what_cannot_travel_is_refused_naming_the_field_and_the_url(field, value):
+    with pytest.raises(RequestError) as caught:
+        Request(URL, **{field: {"x": value}})
+    assert field in str(caught.value)
+    assert URL in str(caught.value)
+
+
+def test_a_value_that_holds_itself_is_refused():
+    loop: dict = {}
+    loop["x"] = loop
+    with pytest.raises(RequestError, match="meta"):
+        Request(URL, meta=loop)
+
+
+@pytest.mark.parametrize("headers", [{"A": "b\r\nC: d"}, {"A": "b\nc"}, {"A": 3}, {3: "a"}, {"A": None}])
+def test_headers_are_text_on_one_line(headers):
+    with pytest.raises(RequestError, match="header"):
+        Request(URL, headers=headers)
+
+
+def test_a_request_cannot_be_changed_but_replaced():
+    request = Request(URL, meta={"a": 1})
+    with pytest.raises(AttributeError):
+        request.url = "http://example.org/b"
+    assert request.replace(url="http://example.org/c#d").url == "http://example.org/c"
+    assert request.url == URL
+
+
+def test_replacing_checks_again():
+    with pytest.raises(RequestError, match="meta"):
+        Request(URL).replace(meta={"x": object()})
+    with pytest.raises(RequestError):
+        Request(URL).replace(url="nothing")
+
+
+def test_a_text_body_is_encoded():
+    assert Request(URL, method="POST", body="é").body == "é".encode()
+    assert Request(URL, method="POST", body="é", encoding="latin-1").body == b"\xe9"
+
+
+@given(st.dictionaries(st.text(max_size=8), PLAIN, max_size=4), st.integers(-(2**40), 2**40), st.booleans())
+def test_a_request_is_the_same_after_the_journey(meta, priority, dont_filter):
+    request = Request(
+        URL, "parse", meta=meta, cb_kwargs=meta, priority=priority, dont_filter=dont_filter, save="image/"
+    )
+    sealed = seal(request, b"secret")
+    assert unseal(sealed.body) == request
+    assert (sealed.url, sealed.host, sealed.priority) == (URL, "http://example.org", priority)
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(sealed), type=type(sealed)) == sealed
+
+
+def test_bytes_that_are_no_request_cannot_be_unsealed():
+    for body in (b"", b"\xc1", msgspec.msgpack.encode({"url": 3})):
+        with pytest.raises(msgspec.DecodeError):
+            unseal(body)
+
+
+@pytest.mark.parametrize(
+    ("save", "media_type", "saved"),
+    [(True, "text/html", True), (False, "image/png", False), ("image/", "image/png", True),
+     ("image/", "text/html", False), ("", "image/png", False)],
+)  # fmt: skip
+def test_what_is_saved(save, media_type, saved):
+    assert Request(URL, save=save).saves(media_type) is saved
+
+
+def test_dates_travel_as_text():
+    request = Request(URL, meta={"day": datetime.date(2026, 1, 2)})
+    assert unseal(seal(request, b"k").body).meta == {"day": "2026-01-02"}
