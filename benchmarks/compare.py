@@ -4,8 +4,8 @@
 
 The sites are Debian's postgresql-doc-15, cppreference-doc-en-html and gimp-help-en, served by nginx from memory on
 loopback. Each figure is CPU seconds (user and system) of the client and all its children. Every run is paired with one
-on a page that does not exist: what remains is the marginal cost of a fetched page, start-up left out. Medians and ratios
-are what to quote; --bare replaces the bare loop by another command with {start} {job} {out}.
+on a page that does not exist: what remains is the marginal cost of a fetch, start-up left out. Medians and ratios are
+what to quote; --bare replaces the bare loop by another command with {start} {job} {out}.
 """
 
 import argparse
@@ -22,14 +22,16 @@ import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
+#: Where each site lies, its first page, and how many fetches its job takes.
 SITES = {
-    "pgsql": ("/usr/share/doc/postgresql-doc-15/html", "index.html"),
-    "cppref": ("/usr/share/cppreference/doc/html", "en/index.html"),
-    "gimp": ("/usr/share/gimp/2.0/help/en", "index.html"),
+    "pgsql": ("/usr/share/doc/postgresql-doc-15/html", "index.html", 1169),
+    "cppref": ("/usr/share/cppreference/doc/html", "en/index.html", 4389),
+    "gimp": ("/usr/share/gimp/2.0/help/en", "index.html", 685 + 1963),
 }
 ACRAWL = (
-    f"{sys.executable} -m acrawl run {HERE}/pages.py -a start={{start}} -a job={{job}} -o {{out}}/items.jsonl --files {{out}}"
-    " --job {out}/job --workers 1 -q -s politeness.concurrency=64 -s fetch.concurrency=64 -s politeness.obey_robots=false"
+    f"{sys.executable} -m acrawl run {HERE}/pages.py -a start={{start}} -a job={{job}} -o {{out}}/items.jsonl "
+    "--files {out} --job {out}/job --workers 1 -q "
+    "-s politeness.concurrency=64 -s fetch.concurrency=64 -s politeness.obey_robots=false"
 )
 BARE = f"{sys.executable} {HERE}/bare.py {{start}} {{job}} {{out}}"
 
@@ -37,7 +39,7 @@ BARE = f"{sys.executable} {HERE}/bare.py {{start}} {{job}} {{out}}"
 def serve(folder):
     """Start nginx over copies of the sites in memory; returns the process and {site: base URL}."""
     bases, servers = {}, []
-    for name, (root, _) in SITES.items():
+    for name, (root, _, _) in SITES.items():
         if not os.path.isdir(root):
             continue
         copy = folder / name
@@ -108,17 +110,17 @@ def report(job, runs, starts):
         whole, wall = (statistics.median(run[i] for run in results) for i in (0, 1))
         pages = results[-1][2]
         apart = statistics.median(starts[name])
-        each = statistics.median(marginal[name]) / max(pages, 1) * 1e6
+        each = statistics.median(marginal[name]) / SITES[job.partition("-")[0]][2] * 1e6
         print(
-            f"  {name:8} {pages:5} pages  whole {whole:6.2f} s CPU, {wall:6.2f} s wall; start-up {apart:5.2f} s CPU; "
-            f"{each:7.0f} us CPU a page (marginal)"
+            f"  {name:8} {pages:5} items  whole {whole:6.2f} s CPU, {wall:6.2f} s wall; start-up {apart:5.2f} s CPU; "
+            f"{each:7.0f} us CPU a fetch (marginal)"
         )
     for other in runs:
         if other != "acrawl":
             pairs = [a / b for a, b in zip(marginal["acrawl"], marginal[other], strict=True)]
             wholes = [a[0] / b[0] for a, b in zip(runs["acrawl"], runs[other], strict=True)]
-            print(f"  acrawl / {other}: marginal {statistics.median(pairs):.2f} ({min(pairs):.2f} to {max(pairs):.2f}), "
-                  f"whole process {statistics.median(wholes):.2f}")  # fmt: skip
+            spread = f"{statistics.median(pairs):.2f} ({min(pairs):.2f} to {max(pairs):.2f})"
+            print(f"  acrawl / {other}: marginal {spread}, whole process {statistics.median(wholes):.2f}")
 
 
 if __name__ == "__main__":

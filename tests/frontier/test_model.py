@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -284,10 +284,13 @@ class FrontierMachine(RuleBasedStateMachine):
 
 
 FrontierMachine.TestCase.settings = settings(
-    max_examples=40,
+    max_examples=25,
     stateful_step_count=40,
     deadline=None,
     database=None,
+    phases=[
+        Phase.generate
+    ],  # a failure is shown as it was found; with Phase.shrink, minutes later, as short as it gets
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 TestFrontier = FrontierMachine.TestCase
