@@ -59,7 +59,7 @@ def test_the_changelog_begins_with_this_version():
 
 
 QUOTES = {
-    "/": "<div class=quote><span class=text>One</span><b class=author>A</b></div><p class=next><a href=/page/2/>Next</a>",
+    "/": "<div class=quote><span class=text>One</span><b class=author>A</b></div><i class=next><a href=/page/2/>2</a>",
     "/page/2/": "<div class=quote><span class=text>Two</span><b class=author>B</b></div>",
 }
 
