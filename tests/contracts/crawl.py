@@ -192,7 +192,7 @@ class Crawl:
         deadline = time.monotonic() + 10
         while not (now := await self.snapshot()).finished:
             assert time.monotonic() < deadline, f"never finished: {now}"
-            await asyncio.sleep(0.001)
+            await asyncio.sleep(0)
         return now
 
     async def until_state(self, url: str, state: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections import Counter
 
@@ -327,4 +328,21 @@ class HostPromises:
         assert (await crawl.snapshot()).reasons == {
             "fetched": 1, "failed(rate-limited)": 29, "excluded(rate-limited)": 1
         }  # fmt: skip
+        assert await crawl.lease() == []
+
+    @pytest.mark.parametrize("turns", range(6))
+    async def test_giving_up_ends_what_is_just_being_read(self, crawl: Crawl, turns: int):
+        await crawl.open({"politeness.max_pauses": 1, "frontier.window": 8})
+        await crawl.add(*(f"/{n}" for n in range(40)))
+        await crawl.frontier.seeds_exhausted()
+        await crawl.report(await crawl.one(), RETRY, host=HostFacts(pause=5))
+        await crawl.clock.advance(5)
+        first, *others = await crawl.lease(n=6)  # now the window is low
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await asyncio.gather(
+            crawl.report(first, RETRY, host=HostFacts(pause=5)), *(crawl.report(one) for one in others)
+        )
+        assert (await crawl.until_finished()).reasons == {"failed(rate-limited)": 35, "fetched": 5}
+        await crawl.clock.advance(5)
         assert await crawl.lease() == []

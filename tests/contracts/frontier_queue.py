@@ -177,6 +177,41 @@ class QueuePromises:
         assert sorted(fetched) == sorted(planned)
         assert (await crawl.snapshot()).fetched == len(planned)
 
+    @pytest.mark.parametrize("turns", range(8))
+    async def test_what_ends_while_the_queue_is_read_is_not_handed_out_again(self, crawl: Crawl, turns: int):
+        await crawl.open({"frontier.window": 8})
+        await crawl.add(*(f"/{n}" for n in range(8)))
+        held = await crawl.lease(n=8)
+        await crawl.frontier.add([crawl.sealed(f"/first/{n}", priority=1) for n in range(14)])
+        urls = [one.url for one in held]
+        for _ in range(3):  # what is leased stands behind the new ones now, just where is read on
+            got = await crawl.lease(n=4)
+            urls += [one.url for one in got]
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            ends, held = [*got, *held[:3]], held[3:]
+            await asyncio.gather(*(crawl.report(one) for one in ends))
+        for one in held:
+            await crawl.report(one)
+        urls += await crawl.fetch_all()
+        assert sorted(urls) == sorted([f"{HOST}/{n}" for n in range(8)] + [f"{HOST}/first/{n}" for n in range(14)])
+
+    @pytest.mark.parametrize("turns", range(8))
+    async def test_a_retry_is_not_lost_in_what_is_being_read(self, crawl: Crawl, turns: int):
+        await crawl.open({"frontier.window": 8})
+        begin = crawl.clock.time()
+        await crawl.frontier.add([crawl.sealed(f"/{n}", not_before=begin + 10 * n) for n in range(40)])
+        await crawl.clock.advance(75)
+        first, *others = await crawl.lease_until(8)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await crawl.report(first, RETRY, delay=30.0)  # its new place is among those that are being read
+        for one in others:
+            await crawl.report(one)
+        await crawl.clock.advance(400)
+        urls = [one.url for one in others] + await crawl.fetch_all()
+        assert urls == [f"{HOST}/{n}" for n in (*range(1, 11), 0, *range(11, 40))]
+
     async def test_a_lost_request_at_the_edge_of_the_window_is_not_forgotten(self, crawl: Crawl):
         await crawl.open({"frontier.window": 8})
         await crawl.add(*(f"/{n}" for n in range(40)))
