@@ -55,6 +55,11 @@ class Job:
         return str(self.folder / "job.db")
 
     @property
+    def local_join_file(self) -> pathlib.Path:
+        """How the local workers join: on loopback, whatever this machine is called."""
+        return self.folder / "join-local.json"
+
+    @property
     def join_file(self) -> pathlib.Path:
         """How workers join; only this user may read it."""
         return self.folder / "join.json"
@@ -144,7 +149,7 @@ class Job:
 
     def _clear(self) -> None:
         """Remove what this class and its users made; what else lies in the folder is left alone."""
-        for pattern in ("job.db*", "results.db*", "job.json*", "join.json*", "nonce*"):
+        for pattern in ("job.db*", "results.db*", "job.json*", "join*.json*", "nonce*"):
             for path in self.folder.glob(pattern):
                 with contextlib.suppress(FileNotFoundError):
                     path.unlink()

@@ -261,7 +261,9 @@ class Scheduler:
             self._group().rules.append((host.name, facts.rules, facts.crawl_delay or 0.0, now + self.hosts.wall))
         elif outcome.status != RELEASED:
             host.errands += 1
-            patient = self.hosts.pause(host, now, max(outcome.delay, 0.1))
+            # A host that cannot be reached at all is asked again soon, one in trouble later and later.
+            doubled = 2 ** min(host.errands - 1, 10) if outcome.status == RETRY else 1
+            patient = self.hosts.pause(host, now, max(outcome.delay, 0.1) * doubled)
             if outcome.status == FAILED and host.errands > self._retries:
                 self._give_up(host, (FAILED, outcome.reason))
             elif not patient:

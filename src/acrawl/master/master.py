@@ -106,7 +106,12 @@ class Master:
             self._broker = CrawlBroker(frontier, expected, welcome, grace, self._output.uploads)
             async with serve(plan, job, self._broker) as queues, self._signals(), self._workers(job):
                 self._invite(queues, job)
-                code = await self._until_the_end(gate)
+                try:
+                    code = await self._until_the_end(gate)
+                except AcrawlError:  # the crawl is over, and can be resumed; the workers need not look for us
+                    self._broker.set_state("stop")
+                    await self._broker.empty(GOODBYE)
+                    raise
                 await self._farewell(queues, code)
             end = await frontier.snapshot()
             await self._output.publish()
@@ -213,7 +218,8 @@ class Master:
 
     @contextlib.asynccontextmanager
     async def _workers(self, job: Job) -> AsyncIterator[None]:
-        command = [sys.executable, "-m", "acrawl", "work", "--join", str(job.join_file), "--quiet", self._plan.spec]
+        join = str(job.local_join_file)
+        command = [sys.executable, "-m", "acrawl", "work", "--join", join, "--quiet", self._plan.spec]
         self._cluster = Cluster(command, self._plan.workers)
         self._cluster.start()
         try:

@@ -9,12 +9,17 @@ import socket
 import ssl
 from collections.abc import AsyncIterator
 
+import msgspec
+
 from acrawl.job import Job
 from acrawl.master.broker import CrawlBroker
 from acrawl.master.plan import Plan
 from acrawl.queues import join as joining
 from acrawl.queues.server import LOOPBACK, QueueManager
 from acrawl.queues.tls import fingerprint, make_certificate, server_context
+
+#: Addresses that mean "all of this machine's", and the one to reach them by from here.
+WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
 
 
 @contextlib.asynccontextmanager
@@ -43,13 +48,15 @@ async def serve(plan: Plan, job: Job, broker: CrawlBroker) -> AsyncIterator[Queu
     queues.start()
     try:
         name = queues.address[0]
-        seen = name if name not in {"0.0.0.0", "::"} else _own_name()  # noqa: S104 - compared, not bound
-        joining.Join(seen, queues.address[1], authkey, certificate, pin, control).write(job.join_file)
+        seen = name if name not in WILDCARDS else _own_name()
+        join = joining.Join(seen, queues.address[1], authkey, certificate, pin, control)
+        join.write(job.join_file)
+        msgspec.structs.replace(join, host=WILDCARDS.get(name, name)).write(job.local_join_file)
         yield queues
     finally:
         await queues.stop()
-        with contextlib.suppress(FileNotFoundError):
-            job.join_file.unlink()
+        for file in (job.join_file, job.local_join_file):
+            file.unlink(missing_ok=True)
 
 
 def _own_name() -> str:

@@ -7,6 +7,7 @@ What two URLs make of this may still be one name: whoever hands the names out as
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 from hashlib import blake2b
@@ -57,6 +58,8 @@ _KNOWN = frozenset(extension for row in EXTENSIONS.values() for extension in row
 _FORBIDDEN = frozenset('<>:"/\\|?*')
 _FORBIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$|clock\$)", re.IGNORECASE)
+#: Letters, digits and what stands between them, neither hidden nor ending in a dot, and not too long.
+_PLAIN = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9_-])?")
 #: What acrawl itself puts beside the folders of the hosts.
 _OURS = re.compile(r"(index|gallery(-\d+)?)\.html|images\.jsonl|results\.db.*", re.IGNORECASE)
 
@@ -110,8 +113,11 @@ def _host(host: str) -> str:
     return f"_{name}" if _OURS.fullmatch(name) else name
 
 
+@functools.lru_cache(4096)
 def _portable(part: str, *, encoded: bool = True) -> str:
     """One part of a path as a name: decoded, and free of what any filesystem or shell takes for something else."""
+    if _PLAIN.fullmatch(part) and not _DEVICES.fullmatch(part.partition(".")[0]):
+        return part  # most names: nothing of what follows would change it
     text = _decoded(part) if encoded else part
     text = unicodedata.normalize("NFC", text)
     text = "".join(

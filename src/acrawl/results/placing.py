@@ -23,7 +23,7 @@ class Tree:
     def __init__(self, root: str | os.PathLike[str]) -> None:
         self.root = pathlib.Path(root)
         self._objects = Objects(root)
-        self._touched: set[pathlib.Path] = set()
+        self._touched: set[str] = set()
 
     def place(self, sha256: str, name: str) -> bool:
         """Make ``ROOT/<name>`` the object; True as well when a run that died had done so already.
@@ -42,7 +42,8 @@ class Tree:
             if error.errno in _BAD_NAME:
                 return False
             raise
-        self._touched |= {source.parent, *self._folders(target)}
+        self._touched.add(os.path.dirname(source))
+        self._touch(os.path.dirname(target))
         return True
 
     def blocks(self, folder: str) -> bool:
@@ -71,10 +72,12 @@ class Tree:
         """Remove what copies left. Idempotent."""
         self._objects.close()
 
-    def _folders(self, target: pathlib.Path) -> list[pathlib.Path]:
-        """Return the folders whose entries may be new: all from the file's up to the root."""
-        parents = list(target.parents)
-        return parents[: parents.index(self.root) + 1]
+    def _touch(self, folder: str) -> None:
+        """Note the folders whose entries may be new: all from the file's up to the root."""
+        root = os.fspath(self.root)
+        while folder not in self._touched and len(folder) >= len(root):
+            self._touched.add(folder)
+            folder = os.path.dirname(folder)
 
     def _link(self, source: pathlib.Path, target: pathlib.Path) -> None:
         try:

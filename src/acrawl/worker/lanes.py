@@ -132,6 +132,10 @@ class Lanes:
             return work, None
         return None, soonest
 
+    def rest(self, work: Work, until: float) -> None:
+        """The host asked to be left alone: nothing of it starts before that time."""
+        work.lane.next_start = max(work.lane.next_start, until)
+
     def spare(self, work: Work) -> None:
         """Nothing was sent after all: the next request need not keep its distance from this one."""
         work.lane.next_start = work.started_at

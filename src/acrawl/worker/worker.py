@@ -187,6 +187,9 @@ class Worker:
                 self._offer()
             if outcome.ago < 0:
                 self._lanes.spare(work)
+            elif outcome.host is not None and outcome.host.pause > 0:
+                pause = min(outcome.host.pause, self._settings.politeness.max_pause)
+                self._lanes.rest(work, self._clock.now() + pause)
             if work.lease.token in self._lanes.held:
                 self._outcomes.append((outcome, urls))
                 self._news.set()
