@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import msgspec
 
 from acrawl.request import Sealed
@@ -34,6 +36,26 @@ class Item(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     kind: str
     body: bytes
+
+
+class Delivery(Protocol):
+    """One entry of the outbox."""
+
+    @property
+    def id(self) -> int:
+        """Grows with the order of commits; never used again."""
+
+    @property
+    def item_id(self) -> str:
+        """The same through every restart: hash of job, request, visit and place in the outcome."""
+
+    @property
+    def url(self) -> str:
+        """The page that made it."""
+
+    @property
+    def item(self) -> Item:
+        """What was made."""
 
 
 class FileFact(msgspec.Struct, frozen=True):

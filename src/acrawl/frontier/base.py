@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from acrawl.outcome import Audit, Item, Outcome, Receipt, Snapshot, Story
+from acrawl.outcome import Audit, Delivery, Outcome, Receipt, Snapshot, Story
 from acrawl.request import Sealed
 from acrawl.ticket import Batch
 
@@ -22,26 +22,6 @@ class Gate(Protocol):
 
     def opens(self, host: str) -> bool:
         """Whether the user named this host, so that it may have a private address."""
-
-
-class Delivery(Protocol):
-    """One entry of the outbox."""
-
-    @property
-    def id(self) -> int:
-        """Grows with the order of commits; never used again."""
-
-    @property
-    def item_id(self) -> str:
-        """The same through every restart: hash of job, request, visit and place in the outcome."""
-
-    @property
-    def url(self) -> str:
-        """The page that made it."""
-
-    @property
-    def item(self) -> Item:
-        """What was made."""
 
 
 class Leasing(Protocol):

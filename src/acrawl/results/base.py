@@ -5,27 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from acrawl.outcome import Item
-
-
-class Delivery(Protocol):
-    """One entry of the outbox, as the frontier hands it out."""
-
-    @property
-    def id(self) -> int:
-        """Grows with the order of commits; never used again."""
-
-    @property
-    def item_id(self) -> str:
-        """The same through every restart."""
-
-    @property
-    def url(self) -> str:
-        """The page that made it."""
-
-    @property
-    def item(self) -> Item:
-        """What was made."""
+from acrawl.outcome import Delivery
 
 
 class Outbox(Protocol):

@@ -18,8 +18,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from acrawl.errors import AcrawlError, CrawlFailed
-from acrawl.outcome import FileFact, Sightings
-from acrawl.results.base import Delivery, Feed, Outbox
+from acrawl.outcome import Delivery, FileFact, Sightings
+from acrawl.results.base import Feed, Outbox
 from acrawl.results.catalog import Catalog, FailedItem
 from acrawl.results.pipelines import Passage, Pipelines
 
