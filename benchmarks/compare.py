@@ -57,7 +57,9 @@ def serve(folder):
           client_body_temp_path {folder}/t1; proxy_temp_path {folder}/t2; fastcgi_temp_path {folder}/t3;
           uwsgi_temp_path {folder}/t4; scgi_temp_path {folder}/t5; {" ".join(servers)} }}""")
     process = subprocess.Popen(["nginx", "-c", str(config), "-p", str(folder)])
-    time.sleep(1)
+    for port in (int(base.rpartition(":")[2].strip("/")) for base in bases.values()):
+        while socket.socket().connect_ex(("127.0.0.1", port)):
+            time.sleep(0.01)
     return process, bases
 
 

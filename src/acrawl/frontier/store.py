@@ -43,12 +43,19 @@ class Store:
     def __init__(self, path: str, durable: bool = False) -> None:
         try:
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
-            schema.prepare(self._db, path, durable=durable)
         except sqlite3.Error as error:
             raise EnvironmentProblem(f"{path}: {error}") from error
         self._path = path
         self._hosts: dict[str, int] = {}
-        self._next_id = int(self.meta("next_id") or 1)
+        try:
+            schema.prepare(self._db, path, durable=durable)
+            self._next_id = int(self.meta("next_id") or 1)
+        except sqlite3.Error as error:
+            self.close()
+            raise EnvironmentProblem(f"{path}: {error}") from error
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Let go of the file."""

@@ -119,10 +119,11 @@ class Catalog:
         try:
             pathlib.Path(database).parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(database, isolation_level=None, check_same_thread=False, timeout=30)
-            self._open(os.fspath(database))
-        except VersionMismatch:
-            self._db.close()
-            raise
+            try:
+                self._open(os.fspath(database))
+            except BaseException:
+                self._db.close()
+                raise
         except (OSError, sqlite3.Error) as error:  # nothing has begun: the user is told
             raise FolderProblem(f"cannot open the catalog {os.fspath(database)}: {error}") from None
 
