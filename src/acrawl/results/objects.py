@@ -33,8 +33,12 @@ def object_path(root: str | os.PathLike[str], sha256: str) -> pathlib.Path:
     """Return where the bytes with this hash lie. Raises ValueError for what is no SHA-256 in lower hexadecimal."""
     if not is_sha256(sha256):
         raise ValueError(f"not a SHA-256: {sha256[:80]!r}")
+    return pathlib.Path(_place(os.fspath(root), sha256))
+
+
+def _place(root: str, sha256: str) -> str:
     # One letter: every folder that a batch touched is fsynced, and sixteen are fewer than 256.
-    return pathlib.Path(root, ".objects", sha256[:1], sha256)
+    return f"{root}{os.sep}.objects{os.sep}{sha256[:1]}{os.sep}{sha256}"
 
 
 class Objects:
@@ -42,6 +46,7 @@ class Objects:
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
         self.root = pathlib.Path(root)
+        self._root = os.fspath(self.root)
         self._tmp = self.root / ".objects" / "tmp"
         self._mine: pathlib.Path | None = None
         self._lock = -1
@@ -60,17 +65,17 @@ class Objects:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(temporary)
             return
-        path = object_path(self.root, sha256)
+        path = _place(self._root, sha256)
         try:
             os.replace(temporary, path)
-        except FileNotFoundError:  # the first object with these two letters; a second failure goes to the caller
-            path.parent.mkdir(exist_ok=True)
+        except FileNotFoundError:  # the first object with this letter; a second failure goes to the caller
+            os.makedirs(os.path.dirname(path), exist_ok=True)
             os.replace(temporary, path)
 
     def has(self, sha256: str, size: int | None = None) -> bool:
         """Say whether the object is there. With ``size``, one that was cut or edited in place counts as absent."""
         try:
-            found = object_path(self.root, sha256).stat()
+            found = os.stat(_place(self._root, sha256))
         except FileNotFoundError:
             return False
         return size is None or found.st_size == size

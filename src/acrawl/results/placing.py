@@ -31,12 +31,12 @@ class Tree:
         False means that the name is somebody else's or impossible here: try another. Raises FileNotFoundError when
         there is no such object.
         """
-        source = object_path(self.root, sha256)
-        target = self.root / name
+        source = os.fspath(object_path(self.root, sha256))
+        target = f"{self.root}{os.sep}{name}"
         try:
             self._link(source, target)
         except FileExistsError:  # left by a run that died before its commit, or a file of the user's
-            if not _same(source, target, sha256):
+            if not _same(pathlib.Path(source), pathlib.Path(target), sha256):
                 return False
         except OSError as error:  # a name this filesystem cannot have: the caller tries another; the rest is raised
             if error.errno in _BAD_NAME:
@@ -79,12 +79,12 @@ class Tree:
             self._touched.add(folder)
             folder = os.path.dirname(folder)
 
-    def _link(self, source: pathlib.Path, target: pathlib.Path) -> None:
+    def _link(self, source: str, target: str) -> None:
         try:
             try:
                 os.link(source, target)
             except FileNotFoundError:  # the folder is new, or there is no such object: a second failure tells
-                target.parent.mkdir(parents=True, exist_ok=True)
+                os.makedirs(os.path.dirname(target), exist_ok=True)
                 os.link(source, target)
         except FileExistsError:
             raise
@@ -93,10 +93,10 @@ class Tree:
                 raise
             self._copy(source, target)
 
-    def _copy(self, source: pathlib.Path, target: pathlib.Path) -> None:
+    def _copy(self, source: str, target: str) -> None:
         """Copy beside and rename: a torn copy never stands under a readable name."""
         if os.path.lexists(target):
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target)
         temporary = self._objects.temporary()
         try:
             with open(source, "rb") as old, open(temporary, "xb") as new:
