@@ -15,6 +15,7 @@ from acrawl.results.feeds import open_feeds
 from acrawl.results.files import FolderStore, Uploads
 from acrawl.results.gallery import write_gallery
 from acrawl.results.images import write_images
+from acrawl.results.objects import Objects
 from acrawl.results.outbox import Drain
 from acrawl.results.pipelines import Pipelines
 from acrawl.spider import Spider
@@ -78,7 +79,8 @@ class Output:
         await self._drain.drain()
 
     async def publish(self) -> None:
-        """Render what is made of the whole: ``images.jsonl`` and the gallery."""
+        """Clear away what killed workers left half-written, and render what is made of the whole."""
+        await asyncio.to_thread(Objects(self.folder).sweep)
         if self._plan.gallery:
             await self._drain.in_thread(write_images, self._catalog)
             await self._drain.in_thread(write_gallery, self._catalog, self._title())
