@@ -10,7 +10,7 @@ CANDIDATES := python3.14 python3.13 python3.12 python3.11 python3
 BASE := $(shell for p in $(CANDIDATES); do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 
-.PHONY: run test check quick format docs bench test-deps clean distros
+.PHONY: run test check quick format docs bench real-site test-deps clean distros
 
 run: $(VENV)/.run
 	$(PYTHON) -m acrawl demo
@@ -30,8 +30,17 @@ quick: $(VENV)/.test
 format: $(VENV)/.test
 	$(VENV)/bin/ruff check --fix -q . ; $(VENV)/bin/ruff format .
 
+# What is printed by the code itself.
 docs: $(VENV)/.test
-	$(PYTHON) tools/docs.py
+	$(PYTHON) -m acrawl settings > config/default.toml
+
+# Needs nginx and the sites that benchmarks/compare.py names.
+bench: $(VENV)/.test
+	$(PYTHON) benchmarks/compare.py
+
+# Needs root, nginx and gimp-help-en.
+real-site: $(VENV)/.test
+	$(PYTHON) tools/real_site.py
 
 # What only the system's packages have: a browser for the pages we make.
 test-deps:
