@@ -35,7 +35,7 @@ def test_a_name_stays_in_its_folder_and_is_accepted_everywhere(url, content_type
     name = name_for(url, content_type, server_name)
     parts = name.split("/")
     assert len(parts) >= 2
-    assert os.path.normpath(os.path.join("/root", name)) == f"/root/{name}"
+    assert os.path.normpath(os.path.join("/base", name)) == f"/base/{name}"
     assert len(name.encode()) < 1400
     for part in parts:
         assert part

@@ -88,7 +88,7 @@ async def _closing(store: FolderStore | UploadStore) -> AsyncIterator[None]:
 
 
 def _store(welcome: Welcome, files: str, client: QueueClient, name: str, *, send: bool) -> FolderStore | UploadStore:
-    """Where this worker puts saved files (DESIGN 12.11)."""
+    """Where this worker puts saved files: its own folder, the master's if it sees that disk, or over the connection."""
     if files:
         return FolderStore(files, where=name)
     with contextlib.suppress(OSError):  # not a disk we share: the bytes go over the connection
