@@ -38,16 +38,21 @@ BARE = f"{sys.executable} {HERE}/bare.py {{start}} {{job}} {{out}}"
 
 def serve(folder):
     """Start nginx over copies of the sites in memory; returns the process and {site: base URL}."""
-    bases, servers = {}, []
-    for name, (root, _, _) in SITES.items():
-        if not os.path.isdir(root):
-            continue
-        copy = folder / name
-        shutil.copytree(root, copy, ignore_dangling_symlinks=True)
+    names = [name for name, (root, _, _) in SITES.items() if os.path.isdir(root)]
+    for name in names:
+        shutil.copytree(SITES[name][0], folder / name, ignore_dangling_symlinks=True)
+    process, bases = serve_folder(folder, [folder / name for name in names])
+    return process, dict(zip(names, bases, strict=True))
+
+
+def serve_folder(folder, roots):
+    """Start nginx over ``roots``, its own files in ``folder``; returns the process and a base URL for each root."""
+    bases, servers = [], []
+    for root in roots:
         with socket.create_server(("127.0.0.1", 0)) as probe:
             port = probe.getsockname()[1]
-        bases[name] = f"http://127.0.0.1:{port}/"
-        servers.append(f"server {{ listen 127.0.0.1:{port} backlog=4096; root {copy}; index index.html; }}")
+        bases.append(f"http://127.0.0.1:{port}/")
+        servers.append(f"server {{ listen 127.0.0.1:{port} backlog=4096; root {root}; index index.html; }}")
     config = folder / "nginx.conf"
     config.write_text(f"""
         user root; pid {folder}/pid; error_log {folder}/error.log crit; worker_processes 1; daemon off;
@@ -57,7 +62,7 @@ def serve(folder):
           client_body_temp_path {folder}/t1; proxy_temp_path {folder}/t2; fastcgi_temp_path {folder}/t3;
           uwsgi_temp_path {folder}/t4; scgi_temp_path {folder}/t5; {" ".join(servers)} }}""")
     process = subprocess.Popen(["nginx", "-c", str(config), "-p", str(folder)])
-    for port in (int(base.rpartition(":")[2].strip("/")) for base in bases.values()):
+    for port in (int(base.rpartition(":")[2].strip("/")) for base in bases):
         while socket.socket().connect_ex(("127.0.0.1", port)):
             time.sleep(0.01)
     return process, bases

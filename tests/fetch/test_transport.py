@@ -17,8 +17,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from acrawl.errors import FetchError
-from acrawl.fetch import transport as module
-from acrawl.fetch.transport import REASONS, Transport, translated
+from acrawl.fetch import failures
+from acrawl.fetch.failures import REASONS, translated
+from acrawl.fetch.transport import Transport
 from acrawl.outcome import FileFact
 from acrawl.request import Request
 from acrawl.settings import Fetch
@@ -356,7 +357,7 @@ def test_every_error_of_aiohttp_has_a_reason():
 def test_reasons_are_the_words_of_the_ledger():
     words = {"dns", "refused", "tls", "timeout", "truncated", "malformed", "reset", "unreachable"}
     assert set(REASONS.values()) <= words
-    assert set(module._ERRNOS.values()) <= words | {"blocked"}
+    assert set(failures._ERRNOS.values()) <= words | {"blocked"}
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,16 @@
-"""The longest an exchange may take: one timer for all of them, because one for each costs a tenth of a small page."""
+"""The longest an exchange may take, and the longest its server may be silent.
+
+One timer watches all exchanges, because one for each costs a tenth of a small page.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import math
 from types import TracebackType
+from typing import Protocol
 
-#: How much later than its deadline an exchange ends: this part of what it was given, and never more than a second.
+#: How much later than its limit an exchange ends: this part of what it was given, and never more than a second.
 _PRECISION = 1 / 8
 
 
@@ -81,3 +86,48 @@ class Deadline:
         """Interrupt the task. Called by `Deadlines`."""
         self._late = True
         self._task.cancel()
+
+
+class Peer(Protocol):
+    """Who may be silent for some time only."""
+
+    #: Looks since it was heard; whoever hears it sets this to 0.
+    quiet: int
+
+    def give_up(self) -> None:
+        """It was silent for too long."""
+
+
+class Silence:
+    """The peers that something is expected of, each of which may be silent for ``seconds``; 0 means for ever.
+
+    Looks are counted and not seconds, so that a loop which was held up does not blame its peers.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._tick = min(1.0, seconds * _PRECISION)
+        self._looks = math.ceil(seconds / self._tick) if seconds else 0
+        self._peers: set[Peer] = set()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def listen(self, peer: Peer) -> None:
+        """Expect something of a peer. Idempotent."""
+        if self._looks:
+            self._peers.add(peer)
+            if self._timer is None:
+                self._timer = asyncio.get_running_loop().call_later(self._tick, self._look)
+
+    def leave(self, peer: Peer) -> None:
+        """Expect nothing of it any more. Idempotent."""
+        self._peers.discard(peer)
+
+    def _look(self) -> None:
+        """Give up those that are silent for too long; look again as long as there is anybody to look at."""
+        self._timer = None
+        for peer in list(self._peers):
+            peer.quiet += 1
+            if peer.quiet > self._looks:
+                self._peers.discard(peer)
+                peer.give_up()
+        if self._peers:
+            self._timer = asyncio.get_running_loop().call_later(self._tick, self._look)

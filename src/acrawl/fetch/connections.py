@@ -1,0 +1,271 @@
+"""Connections to servers, and single exchanges over them: the module of the room that drives aiohttp.
+
+aiohttp finds the addresses, makes the connections, keeps them and parses what comes. Its session, request and response
+objects are left out, because they cost three times as much CPU as all the rest of a small exchange.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from base64 import b64encode
+from collections.abc import Callable
+from functools import cached_property, lru_cache, partial
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+import aiohttp
+from aiohttp import http_exceptions
+from aiohttp.abc import AbstractResolver
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.client_reqrep import ConnectionKey
+from aiohttp.connector import Connection
+from aiohttp.http import RawResponseMessage
+from aiohttp.http_parser import HttpParser
+from aiohttp.streams import StreamReader
+from multidict import CIMultiDictProxy
+from yarl import URL
+
+from acrawl.fetch.deadlines import Silence
+from acrawl.fetch.guard import refused_port
+from acrawl.settings import Fetch
+from acrawl.url import host_of
+
+#: What answers with addresses for a name.
+Resolver = AbstractResolver
+#: Makes the socket for one address (family, type, protocol, name, address), or raises OSError.
+MakeSocket = Callable[[tuple[Any, ...]], socket.socket]
+
+#: Bytes that are read from a socket, or decoded, before the reader is asked to take them.
+_BUFFER = 1 << 18
+#: Bytes of one header line; policies and cookies of real sites are longer than aiohttp's 8190.
+_MAX_HEADER = 1 << 16
+#: Bytes of a request that are written at once; of a longer one, so many whenever the server has taken the last.
+_ONE_WRITE = 1 << 16
+#: How a kept connection fails that the server had closed before it could see the request.
+_DEAD = (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError)
+
+
+class Origin(aiohttp.ClientRequest):
+    """A server, as aiohttp's connector wants to be told of it: the request to connect for. Made once for many.
+
+    ``host`` is the politeness key, ``authority`` the Host header, ``authorization`` what the URL's user and password
+    come to (or empty), ``refused`` why this port must not be connected to (or empty).
+    """
+
+    def __init__(self, origin: str) -> None:
+        self.key = host_of(origin)
+        super().__init__("GET", URL(self.key, encoded=True))
+        scheme, _, self.authority = self.key.partition("://")
+        user, at, _ = origin[len(scheme) + 3 :].rpartition("@")
+        name, _, password = user.partition(":")
+        plain = unquote_to_bytes(name) + b":" + unquote_to_bytes(password)
+        self.authorization = f"Basic {b64encode(plain).decode()}" if at else ""
+        self.refused = refused_port(self.key)
+
+    @cached_property
+    def connection_key(self) -> ConnectionKey:
+        """Which kept connections may be used."""
+        return super().connection_key
+
+
+class Answer:
+    """The head of an answer, and its body as far as it has come. Ends with `release` or `close`."""
+
+    __slots__ = ("_connection", "_protocol", "content", "headers", "status")
+
+    def __init__(self, connection: Connection, message: RawResponseMessage, content: StreamReader) -> None:
+        protocol = connection.protocol
+        assert isinstance(protocol, _Protocol)
+        self._protocol = protocol
+        self._connection: Connection | None = connection
+        self.status: int = message.code
+        self.headers: CIMultiDictProxy[str] = message.headers
+        self.content = content
+
+    @property
+    def broken(self) -> BaseException | None:
+        """How the connection ended, if it has. Ask before the end."""
+        return self._protocol.exception()
+
+    def release(self) -> None:
+        """Keep the connection for the next exchange, unless something is left of this one. Idempotent."""
+        if self._connection is not None:
+            self._protocol.rest()
+            self._connection.release()
+            self._connection = None
+
+    def close(self) -> None:
+        """Close the connection. Idempotent; harmless after `release`."""
+        if self._connection is not None:
+            self._protocol.rest()
+            self._connection.close()
+            self._connection = None
+
+
+class Connections:
+    """A pool of connections, each made through ``make_socket``, in the event loop that runs. `close` it."""
+
+    def __init__(self, fetch: Fetch, make_socket: MakeSocket, resolver: Resolver | None) -> None:
+        self._connector = aiohttp.TCPConnector(
+            limit=fetch.concurrency,
+            ssl=fetch.verify_tls,
+            # Named, because aiohttp takes c-ares for all names as soon as aiodns can be imported.
+            resolver=resolver or aiohttp.ThreadedResolver(),
+            ttl_dns_cache=300,
+            socket_factory=make_socket,
+        )
+        protocol: Any = partial(_Protocol, asyncio.get_running_loop(), Silence(fetch.idle_timeout))
+        self._connector._factory = protocol
+        self._timeout = aiohttp.ClientTimeout(total=None, connect=fetch.connect_timeout or None)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._connector.close()
+
+    async def ask(self, origin: Origin, head: bytes, body: bytes, *, bodiless: bool, repeatable: bool) -> Answer:
+        """Send a request and return when the head of its answer is there. Raises aiohttp's errors.
+
+        The answer to a ``bodiless`` request (HEAD) has no body. One that is ``repeatable`` is sent once more, where a
+        kept connection turns out to be closed by the server just as it was taken up again.
+        """
+        while True:
+            connection = await self._connected(origin)
+            protocol = connection.protocol
+            assert isinstance(protocol, _Protocol)
+            kept = protocol.kept
+            try:
+                message, content = await protocol.ask(head, body, bodiless)
+            except BaseException as error:
+                protocol.rest()
+                connection.close()
+                if not (kept and repeatable and isinstance(error, _DEAD)):
+                    raise
+                repeatable = False
+            else:
+                return Answer(connection, message, content)
+
+    async def _connected(self, origin: Origin) -> Connection:
+        try:
+            return await self._connector.connect(origin, [], self._timeout)
+        except TimeoutError as error:
+            raise aiohttp.ConnectionTimeoutError(f"Connection timeout to host {origin.key}") from error
+
+
+class _Protocol(ResponseHandler):
+    """One connection. ``kept`` says whether it has had an exchange; ``quiet`` is the watch's (see `Silence`).
+
+    Between exchanges there is no parser, and a server that speaks then loses the connection: what nobody asked for must
+    not answer the next request.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, silence: Silence) -> None:
+        super().__init__(loop)
+        self.kept = False
+        self.quiet = 0
+        self._silence = silence
+        self._used_parser: HttpParser[Any] | None = None
+        self._upload: asyncio.Task[None] | None = None
+
+    async def ask(self, head: bytes, body: bytes, bodiless: bool) -> tuple[RawResponseMessage, StreamReader]:
+        """Send a request and wait for the head of its answer; interim answers (1xx) are passed over."""
+        transport = self.transport
+        if transport is None:
+            raise self.exception() or aiohttp.ServerDisconnectedError()
+        if self._tail:
+            raise http_exceptions.BadHttpMessage("the server spoke before it was asked")
+        self._listen_for(bodiless)
+        if len(body) <= _ONE_WRITE:
+            transport.write(head + body)
+        else:
+            transport.write(head)
+            self._upload = self._loop.create_task(self._send(body))
+        self._reschedule_timeout()
+        while True:
+            message, content = await self.read()
+            if message.code >= 200 or message.code == 101:
+                return message, content
+
+    def rest(self) -> None:
+        """End an exchange, well or not. Whether the connection can be kept is seen from ``should_close``."""
+        self.kept = True
+        self._parser = None
+        self._drop_timeout()
+        if self._upload is not None:
+            if not self._upload.done():  # answered before the end of the question
+                self._upload.cancel()
+                self.force_close()
+            self._upload = None
+
+    def give_up(self) -> None:
+        """Tell the reader that the server has been silent for too long. Called by `Silence`."""
+        self._on_read_timeout()
+
+    def _listen_for(self, bodiless: bool) -> None:
+        """Get a parser. One that has seen the end of an answer to anything but HEAD is as good as new."""
+        self._skip_payload = bodiless
+        if self._used_parser is not None and not bodiless:
+            self._parser = self._used_parser
+            return
+        self.set_response_params(
+            skip_payload=bodiless,
+            read_until_eof=True,
+            read_bufsize=_BUFFER,
+            max_line_size=_MAX_HEADER,
+            max_field_size=_MAX_HEADER,
+        )
+        if not bodiless:
+            self._used_parser = self._parser
+
+    async def _send(self, body: bytes) -> None:
+        """Write a long body as fast as it is taken. The answer may come before its end: a server need not read it."""
+        for start in range(0, len(body), _ONE_WRITE):
+            if self.transport is None:
+                return
+            self.transport.write(body[start : start + _ONE_WRITE])
+            self._reschedule_timeout()
+            try:
+                await self._drain_helper()
+            except (aiohttp.ClientError, OSError):  # the connection is lost; whoever waits for the answer is told
+                return
+
+    # -- what aiohttp calls -------------------------------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came; without a parser on a connection that was used, it came unasked."""
+        if self._parser is None and self.kept:
+            self.force_close()
+            if self.transport is not None:
+                self.transport.close()
+            return
+        super().data_received(data)
+
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        """Go on after a pause. aiohttp asks for it after each piece that is read, paused or not."""
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Tell a waiting reader of every end.
+
+        When its parser gives up in the middle of a chunked body, aiohttp closes the connection and stops the clock of
+        ``sock_read``, but says nothing to the reader of the body, who would wait until the total timeout.
+        """
+        payload = self._payload
+        self._used_parser = None
+        super().connection_lost(exc)
+        if payload is not None and not payload.is_eof() and payload.exception() is None:
+            payload.set_exception(aiohttp.ClientPayloadError(f"the body broke off: {self.exception()}"))
+
+    def _reschedule_timeout(self) -> None:
+        """Note that the server lives, where aiohttp would start its timer anew: one timer watches all of them."""
+        self.quiet = 0
+        self._silence.listen(self)
+
+    def _drop_timeout(self) -> None:
+        self._silence.leave(self)
+
+
+def origins() -> Callable[[str], Origin]:
+    """Return a memo of the servers that were asked last; it takes a canonical URL up to its path."""
+    return lru_cache(4096)(Origin)
