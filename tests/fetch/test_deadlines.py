@@ -1,10 +1,10 @@
-"""One timer for all exchanges."""
+"""One timer for all exchanges, and one for the silence of all servers."""
 
 import asyncio
 
 import pytest
 
-from acrawl.fetch.deadlines import Deadlines
+from acrawl.fetch.deadlines import Deadlines, Silence
 
 
 @pytest.mark.asyncio
@@ -64,3 +64,41 @@ async def test_both_at_once_are_a_cancellation():
 
     with pytest.raises(asyncio.CancelledError):
         await asyncio.create_task(run())
+
+
+class Peer:
+    def __init__(self):
+        self.quiet = 0
+        self.given_up = asyncio.get_running_loop().create_future()
+
+    def give_up(self):
+        self.given_up.set_result(asyncio.get_running_loop().time())
+
+
+@pytest.mark.asyncio
+async def test_a_peer_is_given_up_once_it_was_silent_for_so_long():
+    silence, loop = Silence(0.4), asyncio.get_running_loop()
+    mute, lively, left = Peer(), Peer(), Peer()
+    began = loop.time()
+    for peer in (mute, lively, left, mute):
+        silence.listen(peer)
+    silence.leave(left)
+    silence.leave(left)
+    while not mute.given_up.done():
+        lively.quiet = 0
+        await asyncio.sleep(0.02)
+    assert 0.4 <= await mute.given_up - began < 1.4
+    assert not lively.given_up.done()
+    assert await lively.given_up - await mute.given_up >= 0.3
+    assert not left.given_up.done()
+    again = Peer()
+    silence.listen(again)  # the watch has stopped meanwhile, and starts again
+    assert await again.given_up
+
+
+@pytest.mark.asyncio
+async def test_without_a_limit_nobody_is_given_up():
+    silence, peer = Silence(0), Peer()
+    silence.listen(peer)
+    await asyncio.sleep(0.1)
+    assert not peer.given_up.done()

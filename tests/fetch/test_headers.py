@@ -1,9 +1,90 @@
-"""Referer, Cookie, and the file name in Content-Disposition."""
+"""Heads as they are sent, Referer, Cookie, and the file name in Content-Disposition."""
 
 import pytest
 
-from acrawl.fetch.headers import file_name, headers_of, referrer_for
+from acrawl.fetch.headers import defaults, file_name, head_of, headers_of, referrer_for
 from acrawl.request import Request
+
+
+def head(url="https://a.example/", authorization="", **fields):
+    usual = {"user-agent": "User-Agent: me", "accept": "Accept: */*"}
+    return head_of(Request(url, **fields), "a.example", usual, authorization).decode()
+
+
+def test_a_head_as_it_is_sent():
+    assert head("https://a.example/x%20y?z&%C3%A9#part", referrer="https://a.example/p") == (
+        "GET /x%20y?z&%C3%A9 HTTP/1.1\r\n"
+        "Host: a.example\r\n"
+        "User-Agent: me\r\n"
+        "Accept: */*\r\n"
+        "Referer: https://a.example/p\r\n"
+        "\r\n"
+    )
+
+
+def test_what_a_request_names_itself_is_sent_once_and_in_its_words():
+    own = {"host": "b.example", "USER-AGENT": "other", "X": "ä", "x": "b", "authorization": "Bearer t"}
+    assert head(headers=own, authorization="Basic dTpw") == (
+        "GET / HTTP/1.1\r\n"
+        "host: b.example\r\n"
+        "USER-AGENT: other\r\n"
+        "Accept: */*\r\n"
+        "authorization: Bearer t\r\n"
+        "x: b\r\n"
+        "\r\n"
+    )
+    referer = {"referer": "https://c.example/"}
+    assert head(referrer="https://a.example/p", headers=referer).count("eferer") == 1
+    assert "\r\nAuthorization: Basic dTpw\r\n" in head(authorization="Basic dTpw")
+
+
+@pytest.mark.parametrize(
+    ("method", "body", "told"),
+    [
+        ("GET", b"", ""),
+        ("head", b"", ""),
+        ("POST", b"", "Content-Length: 0\r\n"),
+        ("put", b"12345", "Content-Type: application/octet-stream\r\nContent-Length: 5\r\n"),
+        ("GET", b"1", "Content-Type: application/octet-stream\r\nContent-Length: 1\r\n"),
+    ],
+)
+def test_where_a_request_ends_is_told_by_its_body(method, body, told):
+    lies = {"Content-Length": "3", "transfer-encoding": "chunked"}
+    for headers in ({}, lies):
+        sent = head(method=method, body=body, headers=headers)
+        assert sent.partition("Accept: */*\r\n")[2] == told + "\r\n"
+        assert sent.startswith(method.upper() + " ")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"cookies": {"a": "1\r\nX: y"}},
+        {"cookies": {"a": "1\n"}},
+        {"cookies": {"a": "1\r"}},
+        {"cookies": {"a\n\r": "1"}},
+        {"headers": {"X": "a\0b"}},
+        {"headers": {"X: y\r\nZ": "1"}},
+        {"headers": {"Transfer-Encoding ": "chunked"}},
+        {"headers": {"Content-Length:": "1"}},
+        {"headers": {"": "1"}},
+        {"headers": {"Ä": "1"}},
+        {"method": "GET / HTTP/1.1\r\nX: y\r\n\r\nGET"},
+        {"method": "GET /x"},
+        {"method": ""},
+    ],
+)
+def test_nothing_can_be_smuggled_into_a_head(fields):
+    with pytest.raises(ValueError, match=r"head of a request|neither a method"):
+        head(**fields)
+
+
+def test_what_every_request_says():
+    sent = head_of(Request("https://a.example/"), "a.example", defaults("me/1")).decode()
+    assert "\r\nUser-Agent: me/1\r\n" in sent
+    assert "image/" not in sent
+    with pytest.raises(ValueError, match="line break"):
+        head_of(Request("https://a.example/"), "a.example", defaults("me\r\nX: y"))
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,6 @@ from aiohttp.client_proto import ResponseHandler
 from aiohttp.client_reqrep import ConnectionKey
 from aiohttp.connector import Connection
 from aiohttp.http import RawResponseMessage
-from aiohttp.http_parser import HttpParser
 from aiohttp.streams import StreamReader
 from multidict import CIMultiDictProxy
 from yarl import URL
@@ -164,7 +163,6 @@ class _Protocol(ResponseHandler):
         self.kept = False
         self.quiet = 0
         self._silence = silence
-        self._used_parser: HttpParser[Any] | None = None
         self._upload: asyncio.Task[None] | None = None
 
     async def ask(self, head: bytes, body: bytes, bodiless: bool) -> tuple[RawResponseMessage, StreamReader]:
@@ -174,7 +172,13 @@ class _Protocol(ResponseHandler):
             raise self.exception() or aiohttp.ServerDisconnectedError()
         if self._tail:
             raise http_exceptions.BadHttpMessage("the server spoke before it was asked")
-        self._listen_for(bodiless)
+        self.set_response_params(
+            skip_payload=bodiless,
+            read_until_eof=True,
+            read_bufsize=_BUFFER,
+            max_line_size=_MAX_HEADER,
+            max_field_size=_MAX_HEADER,
+        )
         if len(body) <= _ONE_WRITE:
             transport.write(head + body)
         else:
@@ -189,6 +193,8 @@ class _Protocol(ResponseHandler):
     def rest(self) -> None:
         """End an exchange, well or not. Whether the connection can be kept is seen from ``should_close``."""
         self.kept = True
+        if not self.should_close and self._has_begun_another():
+            self.force_close()
         self._parser = None
         self._drop_timeout()
         if self._upload is not None:
@@ -201,21 +207,12 @@ class _Protocol(ResponseHandler):
         """Tell the reader that the server has been silent for too long. Called by `Silence`."""
         self._on_read_timeout()
 
-    def _listen_for(self, bodiless: bool) -> None:
-        """Get a parser. One that has seen the end of an answer to anything but HEAD is as good as new."""
-        self._skip_payload = bodiless
-        if self._used_parser is not None and not bodiless:
-            self._parser = self._used_parser
-            return
-        self.set_response_params(
-            skip_payload=bodiless,
-            read_until_eof=True,
-            read_bufsize=_BUFFER,
-            max_line_size=_MAX_HEADER,
-            max_field_size=_MAX_HEADER,
-        )
-        if not bodiless:
-            self._used_parser = self._parser
+    def _has_begun_another(self) -> bool:
+        """Whether the beginning of another answer came with the end of this one."""
+        try:
+            return self._parser is not None and self._parser.feed_eof() is not None
+        except http_exceptions.HttpProcessingError:  # it has, and a bad one
+            return True
 
     async def _send(self, body: bytes) -> None:
         """Write a long body as fast as it is taken. The answer may come before its end: a server need not read it."""
@@ -252,7 +249,6 @@ class _Protocol(ResponseHandler):
         ``sock_read``, but says nothing to the reader of the body, who would wait until the total timeout.
         """
         payload = self._payload
-        self._used_parser = None
         super().connection_lost(exc)
         if payload is not None and not payload.is_eof() and payload.exception() is None:
             payload.set_exception(aiohttp.ClientPayloadError(f"the body broke off: {self.exception()}"))

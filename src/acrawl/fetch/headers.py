@@ -15,50 +15,47 @@ from acrawl.url import host_of
 _MAX_REFERRER = 4096
 #: Methods and header names (RFC 9110, 5.6.2).
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
-#: Headers that say where a message ends. Only who writes it knows.
-_FRAMING = frozenset({"content-length", "transfer-encoding"})
 #: Methods whose requests have no body unless they say so; the others announce an empty one (RFC 9110, 8.6).
 _WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 
 def defaults(user_agent: str) -> dict[str, str]:
-    """Return what every request says unless it says otherwise itself.
+    """Return what every request says unless it says otherwise itself: whole lines by their names in lower case.
 
     ``Accept`` names no image format: a server that converts on demand then sends its original.
     """
-    return {
+    usual = {
         "User-Agent": user_agent,
         "Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
         "Accept-Language": "en,*;q=0.5",
         "Accept-Encoding": "gzip, deflate, br, zstd",
     }
+    return {name.lower(): f"{name}: {value}" for name, value in usual.items()}
 
 
 def head_of(request: Request, authority: str, usual: Mapping[str, str], authorization: str = "") -> bytes:
     """Return the head of a request to the server ``authority``, as it is sent (RFC 9112): one line for each header.
 
-    It has the ``usual`` headers, Host and ``authorization`` unless it names them itself. Where its body ends is told by
-    the body's length, whatever it says of that. Raises ValueError where the method or a header's name is none, or where
-    a header could be taken for another one or for the end of the head.
+    It has Host, the ``usual`` headers (see `defaults`) and ``authorization`` unless it names them itself. Where its
+    body ends is told by the length of the body, whatever its headers say. Raises ValueError for a method or a header's
+    name that is none, and for a header that could be taken for another one or for the end of the head.
     """
-    url = request.url
+    url, body = request.url, request.body
     method = request.method if request.method == "GET" else _token(request.method).upper()
-    lines = [f"{method} {url[url.find('/', 8) :]} HTTP/1.1"]
-    own = headers_of(request)
-    named = {_token(name).lower() for name in own} if own else frozenset()
-    if "host" not in named:
-        lines.append(f"Host: {authority}")
-    lines += [f"{name}: {value}" for name, value in usual.items() if name.lower() not in named]
-    if authorization and "authorization" not in named:
-        lines.append(f"Authorization: {authorization}")
-    if own:
-        lines += [f"{name}: {value}" for name, value in own.items() if name.lower() not in _FRAMING]
-    if request.body or method not in _WITHOUT_BODY:
-        lines.append(f"Content-Length: {len(request.body)}")
-        if request.body and "content-type" not in named:
-            lines.append("Content-Type: application/octet-stream")
-    head = "\r\n".join(lines) + "\r\n\r\n"
-    ours = len(lines) + 1
+    fields = {"host": f"Host: {authority}", **usual}
+    if authorization:
+        fields["authorization"] = f"Authorization: {authorization}"
+    if body:
+        fields["content-type"] = "Content-Type: application/octet-stream"
+    if own := headers_of(request):
+        for name, value in own.items():
+            fields[_token(name).lower()] = f"{name}: {value}"
+        fields.pop("transfer-encoding", None)
+        fields.pop("content-length", None)
+    if body or method not in _WITHOUT_BODY:
+        fields["content-length"] = f"Content-Length: {len(body)}"
+    head = "\r\n".join((f"{method} {url[url.find('/', 8) :]} HTTP/1.1", *fields.values(), "\r\n"))
+    ours = len(fields) + 2
     if head.count("\r") != ours or head.count("\n") != ours or "\0" in head:
         raise ValueError(f"a line break or NUL in the head of a request: {head!r}")
     return head.encode()

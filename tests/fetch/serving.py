@@ -1,0 +1,65 @@
+"""A server that says what it is told to, for the tests of connections."""
+
+import asyncio
+
+import pytest
+
+from acrawl.errors import FetchError
+from acrawl.fetch.transport import Transport
+from acrawl.settings import Fetch
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+#: Longer than what the system keeps between two ends of a connection.
+LONG = bytes(24_000_000)
+
+
+class Server:
+    """Answers each request with what ``answers`` says next (its last one for ever): bytes, or a coroutine function.
+
+    ``made`` counts connections, ``lost`` those that ended, ``heads`` are the requests.
+    """
+
+    def __init__(self, *answers) -> None:
+        self.answers = list(answers)
+        self.made = 0
+        self.lost = 0
+        self.heads = []
+        self.changed = asyncio.Condition()
+
+    async def __call__(self, reader, writer):
+        self.made += 1
+        try:
+            while True:
+                self.heads.append(await reader.readuntil(b"\r\n\r\n"))
+                answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+                if callable(answer):
+                    await answer(reader, writer)
+                else:
+                    writer.write(answer)
+        finally:
+            self.lost += 1
+            async with self.changed:
+                self.changed.notify_all()
+
+    async def until_lost(self, n):
+        """Wait until so many connections have ended."""
+        async with self.changed, asyncio.timeout(5):
+            await self.changed.wait_for(lambda: self.lost >= n)
+
+
+class Never:
+    """A sink that nothing is written to."""
+
+    async def discard(self):
+        pass
+
+
+def fetching(**limits):
+    """A transport with room for one connection: one that gets lost makes the next exchange fail."""
+    return Transport(Fetch(allow_private=True, concurrency=1, connect_timeout=2, **limits))
+
+
+async def failure(awaitable) -> FetchError:
+    with pytest.raises(FetchError) as caught:
+        await awaitable
+    return caught.value
