@@ -170,8 +170,6 @@ class _Protocol(ResponseHandler):
         transport = self.transport
         if transport is None:
             raise self.exception() or aiohttp.ServerDisconnectedError()
-        if self._tail:
-            raise http_exceptions.BadHttpMessage("the server spoke before it was asked")
         self.set_response_params(
             skip_payload=bodiless,
             read_until_eof=True,
@@ -196,7 +194,6 @@ class _Protocol(ResponseHandler):
         if not self.should_close and self._has_begun_another():
             self.force_close()
         self._parser = None
-        self._drop_timeout()
         if self._upload is not None:
             if not self._upload.done():  # answered before the end of the question
                 self._upload.cancel()
@@ -264,4 +261,4 @@ class _Protocol(ResponseHandler):
 
 def origins() -> Callable[[str], Origin]:
     """Return a memo of the servers that were asked last; it takes a canonical URL up to its path."""
-    return lru_cache(4096)(Origin)
+    return lru_cache(1024)(Origin)
