@@ -47,7 +47,7 @@ class FolderStore:
     def prepare(self) -> None:
         """Make the folder and write to it, so that a crawl does not begin in vain. Blocks. Raises `FolderProblem`."""
         try:
-            probing = self.objects.temporary()
+            probing = pathlib.Path(self.objects.temporary())
             probing.write_bytes(b"")
             probing.unlink()
         except OSError as error:
@@ -94,7 +94,7 @@ class FolderSink:
         self._hash = hashlib.sha256()
         self._head = b""
         self._file: Any = None
-        self._temporary: pathlib.Path | None = None
+        self._temporary = ""
 
     async def write(self, chunk: bytes) -> None:
         """Append. Raises `FetchError` ("disk") when the bytes cannot be kept; nothing is left on disk then."""
@@ -117,13 +117,13 @@ class FolderSink:
         self._pending.clear()
         self._pending_size = 0
         file, self._file = self._file, None
-        temporary, self._temporary = self._temporary, None
+        temporary, self._temporary = self._temporary, ""
         if file is not None:
             with contextlib.suppress(OSError):  # a full disk may refuse the last flush; the file goes anyway
                 await file.close()
-        if temporary is not None:
+        if temporary:
             with contextlib.suppress(OSError):  # what cannot be removed now is swept at the next start
-                await asyncio.get_running_loop().run_in_executor(self._store.threads, temporary.unlink, True)
+                await asyncio.get_running_loop().run_in_executor(self._store.threads, os.unlink, temporary)
 
     async def _or_nothing(self, step: Awaitable[_T]) -> _T:
         try:
@@ -136,7 +136,7 @@ class FolderSink:
         data = b"".join(self._pending)
         self._pending.clear()
         self._pending_size = 0
-        if self._temporary is None:
+        if not self._temporary:
             self._head = data[:HEAD]
             self._temporary = await self._store.run(self._store.objects.temporary)
         with _disk():
@@ -146,7 +146,7 @@ class FolderSink:
             await self._file.write(data)
 
     async def _finish(self) -> str:
-        if self._temporary is None:
+        if not self._temporary:
             data = b"".join(self._pending)
             self._pending.clear()
             self._head = data[:HEAD]
@@ -161,7 +161,7 @@ class FolderSink:
             await file.close()
         self._file = None
         await self._store.run(self._store.objects.keep, self._temporary, sha256, self._size)
-        self._temporary = None
+        self._temporary = ""
         return sha256
 
 
@@ -170,7 +170,7 @@ class _Upload:
 
     __slots__ = ("hash", "length", "lock", "temporary")
 
-    def __init__(self, temporary: pathlib.Path) -> None:
+    def __init__(self, temporary: str) -> None:
         self.temporary = temporary
         self.length = 0
         self.hash = hashlib.sha256()
@@ -256,4 +256,4 @@ class Uploads:
         """Drop an upload; its lock is held."""
         self._open.pop(upload, None)
         with contextlib.suppress(FetchError):  # what cannot be removed now is swept at the next start
-            await self._store.run(state.temporary.unlink, True)
+            await self._store.run(os.unlink, state.temporary)

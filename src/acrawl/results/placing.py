@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -105,7 +106,8 @@ class Tree:
                 os.fsync(new.fileno())
             os.replace(temporary, target)
         finally:
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary)
 
 
 def _same(source: pathlib.Path, target: pathlib.Path, sha256: str) -> bool:
