@@ -32,9 +32,14 @@ def is_sha256(text: str) -> bool:
 
 def object_path(root: str | os.PathLike[str], sha256: str) -> pathlib.Path:
     """Return where the bytes with this hash lie. Raises ValueError for what is no SHA-256 in lower hexadecimal."""
+    return pathlib.Path(object_name(os.fspath(root), sha256))
+
+
+def object_name(root: str, sha256: str) -> str:
+    """As `object_path`, for those who ask for many."""
     if not is_sha256(sha256):
         raise ValueError(f"not a SHA-256: {sha256[:80]!r}")
-    return pathlib.Path(_place(os.fspath(root), sha256))
+    return _place(root, sha256)
 
 
 def _place(root: str, sha256: str) -> str:
