@@ -77,8 +77,13 @@ class FolderStore:
 def _disk() -> Iterator[None]:
     try:
         yield
-    except OSError as error:  # full, read-only, not ours: the request ends as failed(disk) and may be tried again
-        raise FetchError("disk", f"{error.strerror or error} ({error.filename or 'while writing'})") from error
+    except OSError as error:  # the caller is told
+        raise _refused(error) from error
+
+
+def _refused(error: OSError) -> FetchError:
+    """Full, read-only, not ours: the request ends as failed(disk) and may be tried again."""
+    return FetchError("disk", f"{error.strerror or error} ({error.filename or 'while writing'})")
 
 
 class FolderSink:
@@ -91,7 +96,7 @@ class FolderSink:
         self._pending: list[bytes] = []
         self._pending_size = 0
         self._size = 0
-        self._hash = hashlib.sha256()
+        self._hash: Any = None
         self._head = b""
         self._file: Any = None
         self._temporary = ""
@@ -106,7 +111,7 @@ class FolderSink:
 
     async def finish(self, url: str, name: str, content_type: str) -> FileFact:
         """Put the file under its hash, whole and fsynced, and say what it is."""
-        sha256 = await self._or_nothing(self._finish())
+        sha256 = await (self._or_nothing(self._finish_large()) if self._temporary else self._finish_small())
         media_type, width, height = probe(self._head)
         if not media_type:
             media_type = content_type.partition(";")[0].strip().lower()
@@ -138,6 +143,7 @@ class FolderSink:
         self._pending_size = 0
         if not self._temporary:
             self._head = data[:HEAD]
+            self._hash = hashlib.sha256()
             self._temporary = await self._store.run(self._store.objects.temporary)
         with _disk():
             if self._file is None:
@@ -145,16 +151,20 @@ class FolderSink:
             await self._store.run(self._hash.update, data)
             await self._file.write(data)
 
-    async def _finish(self) -> str:
-        if not self._temporary:
-            data = b"".join(self._pending)
-            self._pending.clear()
-            self._head = data[:HEAD]
-            with _disk():
-                return await self._store.groups.keep(data)
+    async def _finish_small(self) -> str:
+        data = b"".join(self._pending)
+        self._pending.clear()
+        self._head = data[:HEAD]
+        try:
+            return await self._store.groups.keep(data)
+        except OSError as error:  # the caller is told; nothing of it is on disk
+            raise _refused(error) from error
+
+    async def _finish_large(self) -> str:
         if self._pending:
             await self._spill()
-        file, sha256 = self._file, self._hash.hexdigest()
+        file = self._file
+        sha256: str = self._hash.hexdigest()
         with _disk():
             await file.flush()
             await self._store.run(os.fsync, file.fileno())

@@ -33,13 +33,13 @@ class Groups:
         self._waiting: list[tuple[bytes, asyncio.Future[str]]] = []
         self._worker: asyncio.Task[None] | None = None
 
-    async def keep(self, data: bytes) -> str:
-        """Put the bytes under their hash, whole and fsynced; returns the hash. Raises OSError."""
+    def keep(self, data: bytes) -> asyncio.Future[str]:
+        """Put the bytes under their hash, whole and fsynced; the future is the hash, or raises OSError."""
         done: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._waiting.append((data, done))
         if self._worker is None:
             self._worker = asyncio.create_task(self._work())
-        return await done
+        return done
 
     async def _work(self) -> None:
         loop = asyncio.get_running_loop()
