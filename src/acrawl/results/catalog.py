@@ -50,6 +50,11 @@ _ADD_FILE = (
     " at = CASE sha256 WHEN excluded.sha256 THEN at ELSE excluded.at END,"
     " sha256 = excluded.sha256, place = excluded.place"
 )
+#: "0" comes after "/": all names below a folder of this name.
+_TAKEN = (
+    "SELECT value FROM json_each(?) WHERE EXISTS(SELECT 1 FROM objects WHERE folded = value)"
+    " OR EXISTS(SELECT 1 FROM objects WHERE folded > value || '/' AND folded < value || '0')"
+)
 _DISPLAYED = "o.type LIKE 'image/%'"
 
 
@@ -128,7 +133,7 @@ class Catalog:
             self._db = sqlite3.connect(database, isolation_level=None, check_same_thread=False, timeout=30)
             try:
                 self._open(os.fspath(database))
-                self._naming = Naming(self._db, self._tree)
+                self._naming = Naming(self._tree, self._taken, self._is_object)
             except BaseException:
                 self._db.close()
                 raise
@@ -264,9 +269,15 @@ class Catalog:
 
     def _names_of(self, digests: Iterable[str]) -> dict[str, str | None]:
         """The digests that are known, and their names."""
-        wanted = msgspec.json.encode(list(digests)).decode()
         query = "SELECT sha256, path FROM objects WHERE sha256 IN (SELECT value FROM json_each(?))"
-        return dict(self._db.execute(query, (wanted,)))
+        return dict(self._db.execute(query, (_listed(digests),)))
+
+    def _taken(self, keys: Iterable[str]) -> set[str]:
+        """Which of these folded names are other objects', or folders of other objects."""
+        return {key for (key,) in self._db.execute(_TAKEN, (_listed(keys),))}
+
+    def _is_object(self, key: str) -> bool:
+        return self._db.execute("SELECT 1 FROM objects WHERE folded = ?", (key,)).fetchone() is not None
 
     def _origin(self, sha256: str) -> tuple[str, str, str]:
         """One URL of an object, with the first page that names it and the first text, if any."""
@@ -277,3 +288,8 @@ class Catalog:
             (sha256,),
         ).fetchone()
         return row or ("", "", "")
+
+
+def _listed(texts: Iterable[str]) -> str:
+    """Many texts as one value: a statement takes a bounded number of them."""
+    return msgspec.json.encode(list(texts)).decode()

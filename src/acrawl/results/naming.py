@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-
-import msgspec
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from acrawl.errors import CrawlFailed
 from acrawl.outcome import FileFact
@@ -14,19 +11,21 @@ from acrawl.results.placing import Tree
 
 #: Folders known to be folders; kept to spare a look-up for each file.
 _MAX_KNOWN = 50_000
-#: Which of these names are another object's, or a folder of other objects: "0" comes after "/".
-_TAKEN = (
-    "SELECT value FROM json_each(?) WHERE EXISTS(SELECT 1 FROM objects WHERE folded = value)"
-    " OR EXISTS(SELECT 1 FROM objects WHERE folded > value || '/' AND folded < value || '0')"
-)
 
 
 class Naming:
-    """Names objects in the table ``objects`` of a catalog, and links them. Blocking; one thread at a time."""
+    """Names the objects of a catalog, and links them. Blocking; one thread at a time.
 
-    def __init__(self, database: sqlite3.Connection, tree: Tree) -> None:
-        self._db = database
+    ``taken`` says which of some folded names are those of objects, or of folders of objects; ``is_object`` whether one
+    is that of an object.
+    """
+
+    def __init__(
+        self, tree: Tree, taken: Callable[[Iterable[str]], set[str]], is_object: Callable[[str], bool]
+    ) -> None:
         self._tree = tree
+        self._which_are_taken = taken
+        self._is_object = is_object
         self._folders: dict[str, str] = {}
         #: What is taken since the call began: folded names of files (True) and of their folders (False).
         self._given: dict[str, bool] = {}
@@ -67,7 +66,7 @@ class Naming:
     def _is_taken(self, key: str) -> bool:
         if key in self._given:
             return True
-        return key in self._taken if key in self._checked else bool(self._which_are_taken([key]))
+        return key in self._taken if key in self._checked else bool(self._which_are_taken((key,)))
 
     def _give(self, key: str) -> None:
         """Nobody else of this batch gets the name, or that of one of its folders."""
@@ -76,9 +75,6 @@ class Naming:
         while folder and folder not in self._given:
             self._given[folder] = False
             folder = folder.rpartition("/")[0]
-
-    def _which_are_taken(self, keys: Iterable[str]) -> set[str]:
-        return {key for (key,) in self._db.execute(_TAKEN, (msgspec.json.encode(list(keys)).decode(),))}
 
     def _clear_of_files(self, name: str) -> str:
         """Move a name out of folders that are files already: after ``/a``, ``/a/b.png`` lies in ``a-2``."""
@@ -101,9 +97,7 @@ class Naming:
 
     def _is_file(self, folder: str) -> bool:
         key = folded(folder)
-        if self._given.get(key) or self._tree.blocks(folder):
-            return True
-        return self._db.execute("SELECT 1 FROM objects WHERE folded = ?", (key,)).fetchone() is not None
+        return bool(self._given.get(key)) or self._tree.blocks(folder) or self._is_object(key)
 
 
 def _candidates(name: str, sha256: str) -> Iterator[str]:
