@@ -39,7 +39,7 @@ def stored(root, url, data, **facts):
 
 def added(catalog, *facts):
     with catalog.batch():
-        return [catalog.add_file(fact) for fact in facts]
+        return catalog.add_files(facts)
 
 
 def test_the_first_url_of_a_digest_names_it(catalog, root):
@@ -62,8 +62,7 @@ def test_everything_may_come_again(catalog, root):
     states = []
     for _ in range(2):
         with catalog.batch():
-            for fact in facts:
-                catalog.add_file(fact)
+            catalog.add_files(facts)
             catalog.add_sightings(seen)
             catalog.add_failed([failed])
         pages = [catalog.pages_of(fact.url, 10) for fact in facts]
@@ -95,6 +94,35 @@ def test_a_file_and_a_folder_that_differ_in_case_are_kept_apart(catalog, root):
     urls = ["https://e.org/a", "https://e.org/A/b.png", "https://e.org/x/y.png", "https://e.org/X"]
     names = added(catalog, *(stored(root, url, png(i), type="") for i, url in enumerate(urls)))
     assert names == ["e.org/a", "e.org/A-2/b.png", "e.org/x/y.png", "e.org/X-2"]
+
+
+def test_names_do_not_depend_on_what_arrives_together(tmp_path):
+    urls = [
+        "a",
+        "a/b.png",
+        "A/c.png",
+        "a/B.png",
+        "d/e",
+        "D",
+        "d/e/f",
+        "d/E/g",
+        "a/b.png?x",
+        "h",
+        "H",
+        "h-2",
+        "é",
+        "É/i",
+    ]
+    found = []
+    for name, size in (("one", 1), ("three", 3), ("all", len(urls))):
+        root = tmp_path / name
+        catalog = Catalog(root / "results.db", root)
+        facts = [stored(root, f"https://e.org/{url}", png(i), type="") for i, url in enumerate(urls)]
+        found.append([name for at in range(0, len(facts), size) for name in added(catalog, *facts[at : at + size])])
+        assert set(readable(root)) - {"results.db", "results.db-wal", "results.db-shm"} == set(found[-1])
+        catalog.close()
+    assert len({name.casefold() for name in found[0]}) == len(urls)
+    assert found[0] == found[1] == found[2]
 
 
 def test_many_files_of_one_name_are_kept_apart(catalog, root):
@@ -131,7 +159,7 @@ def test_a_users_file_in_the_place_of_a_folder_is_passed_by(catalog, root):
 def test_a_crash_between_link_and_commit_is_repaired_by_the_repeat(catalog, root):
     fact = stored(root, "https://e.org/a.png", png(1))
     with contextlib.suppress(KeyboardInterrupt), catalog.batch():
-        catalog.add_file(fact)
+        catalog.add_files([fact])
         raise KeyboardInterrupt
     assert readable(root) == {"e.org/a.png": png(1)}
     assert list(catalog.images()) == []
@@ -176,9 +204,21 @@ def test_a_name_that_the_filesystem_refuses_is_replaced(catalog, root, monkeypat
 def test_bytes_that_are_gone_are_told_and_record_nothing(catalog, root):
     fact = stored(root, "https://e.org/a.png", png(1))
     object_path(root, fact.sha256).unlink()
-    with catalog.batch(), pytest.raises(FileNotFoundError):
-        catalog.add_file(fact)
+    (problem,) = added(catalog, fact)
+    assert isinstance(problem, FileNotFoundError)
     assert catalog.totals().files == 0
+
+
+def test_a_file_that_cannot_be_listed_harms_no_other(catalog, root):
+    good, gone, more = (stored(root, f"https://e.org/{i}.png", png(i)) for i in range(3))
+    object_path(root, gone.sha256).unlink()
+    bad = msgspec.structs.replace(gone, sha256="../../etc/passwd")
+    elsewhere = msgspec.structs.replace(gone, where="worker-7")
+    names = added(catalog, good, gone, bad, elsewhere, more, msgspec.structs.replace(gone, url="https://e.org/x.png"))
+    assert [type(name) for name in names] == [str, FileNotFoundError, ValueError, type(None), str, FileNotFoundError]
+    assert set(readable(root)) == {"e.org/0.png", "e.org/2.png"}
+    assert [image.url for image in catalog.images()] == [good.url, gone.url, more.url]
+    assert added(catalog, good, elsewhere, more) == ["e.org/0.png", None, "e.org/2.png"]
 
 
 def test_bytes_on_a_worker_have_no_name_until_they_are_here(catalog, root):
@@ -206,8 +246,8 @@ def test_pages_are_listed_in_the_order_in_which_they_were_read(catalog):
 
 def test_a_picture_knows_a_page_and_a_text(catalog, root):
     with catalog.batch():
-        catalog.add_file(stored(root, "https://e.org/a.png", png(1)))
-        catalog.add_file(stored(root, "https://e.org/b.png", png(1)))
+        catalog.add_files([stored(root, "https://e.org/a.png", png(1))])
+        catalog.add_files([stored(root, "https://e.org/b.png", png(1))])
         catalog.add_sightings(sightings("https://e.org/1", ("https://e.org/a.png", "")))
         catalog.add_sightings(sightings("https://e.org/2", ("https://e.org/b.png", "text")))
     (picture,) = catalog.pictures(0, 10)
@@ -219,7 +259,7 @@ def test_a_picture_knows_a_page_and_a_text(catalog, root):
 def test_a_batch_is_all_or_nothing(catalog, root):
     def full_disk():
         with catalog.batch():
-            catalog.add_file(stored(root, "https://e.org/a.png", png(1)))
+            catalog.add_files([stored(root, "https://e.org/a.png", png(1))])
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with pytest.raises(CrawlFailed, match="No space left"):

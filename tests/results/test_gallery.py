@@ -43,9 +43,8 @@ def put(catalog, url, data, alt="", page="https://e.org/page", **facts):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
     with catalog.batch():
-        name = catalog.add_file(
-            FileFact(url, sha256, len(data), **({"type": "image/png", "width": 4, "height": 4} | facts))
-        )
+        fact = FileFact(url, sha256, len(data), **({"type": "image/png", "width": 4, "height": 4} | facts))
+        (name,) = catalog.add_files([fact])
         catalog.add_sightings(sightings(page, (url, alt)))
     return name
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import gc
 import importlib
 import sys
 from typing import Any
@@ -50,7 +51,12 @@ class Verbs(click.Group):
         if place is None:
             return None
         module, _, name = place.partition(":")
-        command: click.Command = getattr(importlib.import_module(f"acrawl.cli.{module}"), name)
+        gc.disable()  # imports make much, and leave no rubbish worth looking for
+        try:
+            command: click.Command = getattr(importlib.import_module(f"acrawl.cli.{module}"), name)
+        finally:
+            gc.freeze()
+            gc.enable()
         return command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:

@@ -10,8 +10,7 @@ from typing import Any
 
 def run_loop(main: Coroutine[Any, Any, int]) -> int:
     """Run a coroutine on the fastest event loop there is."""
-    # Most of what a crawl makes dies at once; what start-up made never does. Looking through it again is waste.
-    gc.collect()
+    # Most of what a crawl makes dies at once; what start-up made hardly ever does. Looking through it is waste.
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
     try:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import sys
 import time
 from collections.abc import Callable
-from typing import TextIO
-
-from rich.console import Console
-from rich.live import Live
-from rich.table import Table
-from rich.text import Text
+from typing import TYPE_CHECKING, TextIO
 
 from acrawl.outcome import Snapshot
+
+if TYPE_CHECKING:
+    from rich.live import Live
 
 #: Seconds between plain lines, and over which rates are taken.
 PLAIN_SECONDS = 5.0
@@ -26,10 +25,10 @@ class Progress:
     def __init__(
         self, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic, *, quiet: bool = False
     ) -> None:
-        self._console = Console(file=stream or sys.stderr, highlight=False, quiet=quiet)
+        self._stream = stream or sys.stderr
+        self._quiet = quiet
         self._clock = clock
-        live = self._console.is_terminal and not quiet
-        self._live = Live(console=self._console, refresh_per_second=4) if live else None
+        self._live = _live_on(self._stream) if self._stream.isatty() and not quiet else None
         self._began = clock()
         self._last = -PLAIN_SECONDS
         self._past: collections.deque[tuple[float, int, int]] = collections.deque()
@@ -46,26 +45,29 @@ class Progress:
 
     def __exit__(self, *exception: object) -> None:
         if self._live is not None:
-            self._live.update(Text())
+            self._live.update("")
             self._live.stop()
 
     def note(self, text: str) -> None:
         """Show a line that stays."""
-        self._console.print(text, soft_wrap=True, markup=False)
+        if self._live is not None:
+            self._live.console.print(text, soft_wrap=True, markup=False)
+        elif not self._quiet:
+            with contextlib.suppress(BrokenPipeError):  # nobody looks any more; the crawl goes on
+                print(text, file=self._stream, flush=True)
 
     def show(self, now: Snapshot, workers: int, state: str) -> None:
         """Show where the crawl stands."""
         line = self._line(now, workers, state)
         if self._live is not None:
-            self._live.update(Text(line))
+            self._live.update(line)
         elif self._clock() - self._last >= PLAIN_SECONDS:
             self._last = self._clock()
-            self._console.print(line, soft_wrap=True)
+            self.note(line)
 
     def summary(self, end: Snapshot, reason: str) -> None:
         """Show what came of it."""
         seconds = max(self._clock() - self._began, 1e-9)
-        table = Table(title=f"crawl {reason}", title_justify="left", show_header=False, box=None, padding=(0, 2, 0, 0))
         rows: list[tuple[str, str]] = [
             ("discovered", f"{end.discovered:,} ({end.duplicates:,} duplicates met)"),
             ("fetched", f"{end.fetched:,} ({_size(end.bytes)})"),
@@ -78,9 +80,8 @@ class Progress:
             rows.append(("still queued", f"{end.queued + end.leased:,}"))
         rows += [("items delivered", f"{end.delivered:,}"), ("hosts", f"{end.hosts:,}")]
         rows.append(("time", f"{_duration(seconds)} ({end.fetched / seconds:,.1f} requests/s)"))
-        for name, value in rows:
-            table.add_row(name, value)
-        self._console.print(table)
+        width = max(len(name) for name, _ in rows)
+        self.note("\n".join([f"crawl {reason}", *(f"{name:{width}}  {value}" for name, value in rows)]))
 
     def _line(self, now: Snapshot, workers: int, state: str) -> str:
         done = now.fetched + now.failed + now.excluded + now.quarantined
@@ -100,6 +101,14 @@ class Progress:
         then, done_then, size_then = self._past[0]
         passed = now - then
         return ((done - done_then) / passed, (size - size_then) / passed) if passed > 0 else (0.0, 0.0)
+
+
+def _live_on(stream: TextIO) -> Live:
+    # Only here: most crawls have no terminal, and rich is a third of what a master imports.
+    from rich.console import Console
+    from rich.live import Live
+
+    return Live(console=Console(file=stream, highlight=False, markup=False), refresh_per_second=4)
 
 
 def _counted(end: Snapshot, status: str) -> str:

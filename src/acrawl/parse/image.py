@@ -61,7 +61,8 @@ def probe(head: bytes) -> tuple[str, int, int]:
 def _probe(head: bytes) -> tuple[str, int, int]:
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
         width, height = struct.unpack_from(">II", head, 16)
-        animated = 0 <= head.find(b"acTL") < (head.find(b"IDAT") % (1 << 32))
+        pixels = head.find(b"IDAT")  # first: it is near, and acTL only counts before it
+        animated = head.find(b"acTL", 8, pixels if pixels >= 0 else len(head)) >= 0
         return ("image/apng" if animated else "image/png"), width, height
     if head.startswith(b"\xff\xd8\xff"):
         return _jpeg(head)

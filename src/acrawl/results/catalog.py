@@ -15,19 +15,18 @@ import contextlib
 import os
 import pathlib
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
 from acrawl.clock import Clock, SystemClock
 from acrawl.errors import CrawlFailed, FolderProblem, VersionMismatch
 from acrawl.outcome import FileFact, Sightings
-from acrawl.results.names import distinct, folded, name_for, split_extension
+from acrawl.results.names import folded
+from acrawl.results.naming import Naming
 from acrawl.results.placing import Tree
 
 VERSION = 1
-#: Folders known to be folders; kept to spare a look-up for each file.
-_MAX_KNOWN = 50_000
 _SCHEMA = """
 CREATE TABLE objects(
     n INTEGER PRIMARY KEY, sha256 TEXT NOT NULL UNIQUE, path TEXT, folded TEXT UNIQUE,
@@ -42,6 +41,20 @@ CREATE TABLE failed_items(
     item_id TEXT PRIMARY KEY, url TEXT NOT NULL, kind TEXT NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL,
     body BLOB NOT NULL, at REAL NOT NULL) WITHOUT ROWID;
 """
+_ADD_OBJECT = (
+    "INSERT INTO objects(sha256, path, folded, size, type, width, height) VALUES(?, ?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT(sha256) DO UPDATE SET path = excluded.path, folded = excluded.folded"
+)
+_ADD_FILE = (
+    "INSERT INTO files(url, sha256, at, place) VALUES(?, ?, ?, ?) ON CONFLICT(url) DO UPDATE SET"
+    " at = CASE sha256 WHEN excluded.sha256 THEN at ELSE excluded.at END,"
+    " sha256 = excluded.sha256, place = excluded.place"
+)
+#: "0" comes after "/": all names below a folder of this name.
+_TAKEN = (
+    "SELECT value FROM json_each(?) WHERE EXISTS(SELECT 1 FROM objects WHERE folded = value)"
+    " OR EXISTS(SELECT 1 FROM objects WHERE folded > value || '/' AND folded < value || '0')"
+)
 _DISPLAYED = "o.type LIKE 'image/%'"
 
 
@@ -115,12 +128,12 @@ class Catalog:
         self.root = pathlib.Path(root)
         self._clock = clock or SystemClock()
         self._tree = Tree(root)
-        self._known_folders: set[str] = set()
         try:
             pathlib.Path(database).parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(database, isolation_level=None, check_same_thread=False, timeout=30)
             try:
                 self._open(os.fspath(database))
+                self._naming = Naming(self._tree, self._taken, self._is_object)
             except BaseException:
                 self._db.close()
                 raise
@@ -146,35 +159,45 @@ class Catalog:
                 self._tree.settle()
                 self._db.execute("COMMIT")
             except BaseException:  # links may stay behind; the same batch finds and accepts them when it comes again
-                self._known_folders.clear()
+                self._naming.forget()
                 with contextlib.suppress(sqlite3.Error):  # the first error is the one to tell
                     self._db.execute("ROLLBACK")
                 raise
         except (sqlite3.Error, OSError) as error:  # nothing is lost: the batch is still in the outbox
             raise CrawlFailed(f"the catalog of files cannot go on: {error}; make room and resume") from error
 
-    def add_file(self, fact: FileFact) -> str | None:
-        """Record a saved file; returns its name below ROOT, None when the bytes are on a worker only.
+    def add_files(self, facts: Sequence[FileFact]) -> list[str | Exception | None]:
+        """Record saved files; returns the name of each below ROOT, None when the bytes are on a worker only.
 
-        The first URL of a digest names it. Idempotent. Raises FileNotFoundError when the bytes are not where the worker
-        said it put them, and ValueError for a fact that cannot be.
+        The first URL of a digest names it. Idempotent. In the place of a file that cannot be listed stands why, and
+        nothing of it is recorded: FileNotFoundError when the bytes are not where the worker said it put them,
+        ValueError for a fact that cannot be.
         """
-        row = self._db.execute("SELECT path FROM objects WHERE sha256 = ?", (fact.sha256,)).fetchone()
-        path: str | None = row[0] if row else None
-        if path is None:
-            path = None if fact.where else self._place(fact)
-            self._db.execute(
-                "INSERT INTO objects(sha256, path, folded, size, type, width, height) VALUES(?, ?, ?, ?, ?, ?, ?)"
-                " ON CONFLICT(sha256) DO UPDATE SET path = excluded.path, folded = excluded.folded",
-                (fact.sha256, path, path and folded(path), fact.size, fact.type, fact.width, fact.height),
-            )
-        self._db.execute(
-            "INSERT INTO files(url, sha256, at, place) VALUES(?, ?, ?, ?) ON CONFLICT(url) DO UPDATE SET"
-            " at = CASE sha256 WHEN excluded.sha256 THEN at ELSE excluded.at END,"
-            " sha256 = excluded.sha256, place = excluded.place",
-            (fact.url, fact.sha256, self._clock.time(), fact.where),
-        )
-        return path
+        if not facts:
+            return []
+        known = self._names_of({fact.sha256 for fact in facts})
+        nameless = {fact.sha256: fact for fact in reversed(facts) if not fact.where and not known.get(fact.sha256)}
+        wanting = list(nameless.values())[::-1]
+        named = {fact.sha256: name for fact, name in zip(wanting, self._naming.name(wanting), strict=True)}
+        objects: dict[str, tuple[str | int | None, ...]] = {}
+        files: list[tuple[str | float, ...]] = []
+        at = self._clock.time()
+        names: list[str | Exception | None] = []
+        for fact in facts:
+            name = known.get(fact.sha256) or named.get(fact.sha256)
+            if isinstance(name, Exception):
+                if not fact.where:
+                    names.append(name)
+                    continue
+                name = None
+            names.append(name)
+            files.append((fact.url, fact.sha256, at, fact.where))
+            if fact.sha256 not in objects and not known.get(fact.sha256):
+                facts_of_it = (fact.size, fact.type, fact.width, fact.height)
+                objects[fact.sha256] = (fact.sha256, name, name and folded(name), *facts_of_it)
+        self._db.executemany(_ADD_OBJECT, objects.values())
+        self._db.executemany(_ADD_FILE, files)
+        return names
 
     def add_sightings(self, seen: Sightings) -> None:
         """Record where a page names images; the first text for an image on a page stays. Idempotent."""
@@ -244,6 +267,18 @@ class Catalog:
         self._tree.close()
         self._db.close()
 
+    def _names_of(self, digests: Iterable[str]) -> dict[str, str | None]:
+        """The digests that are known, and their names."""
+        query = "SELECT sha256, path FROM objects WHERE sha256 IN (SELECT value FROM json_each(?))"
+        return dict(self._db.execute(query, (_listed(digests),)))
+
+    def _taken(self, keys: Iterable[str]) -> set[str]:
+        """Which of these folded names are other objects', or folders of other objects."""
+        return {key for (key,) in self._db.execute(_TAKEN, (_listed(keys),))}
+
+    def _is_object(self, key: str) -> bool:
+        return self._db.execute("SELECT 1 FROM objects WHERE folded = ?", (key,)).fetchone() is not None
+
     def _origin(self, sha256: str) -> tuple[str, str, str]:
         """One URL of an object, with the first page that names it and the first text, if any."""
         row = self._db.execute(
@@ -254,48 +289,7 @@ class Catalog:
         ).fetchone()
         return row or ("", "", "")
 
-    def _place(self, fact: FileFact) -> str:
-        for name in _candidates(name_for(fact.url, fact.type, fact.name), fact.sha256):
-            path = self._clear_of_files(name)
-            if not self._taken(folded(path)) and self._tree.place(fact.sha256, path):
-                return path
-        raise CrawlFailed(f"no name can be found for {fact.url} in {self.root}")
 
-    def _taken(self, key: str) -> bool:
-        """Say whether the name is another object's, or a folder of other objects."""
-        (taken,) = self._db.execute(
-            "SELECT EXISTS(SELECT 1 FROM objects WHERE folded = ?)"
-            " OR EXISTS(SELECT 1 FROM objects WHERE folded > ? AND folded < ?)",
-            (key, f"{key}/", f"{key}0"),  # "0" comes after "/": all names below a folder of this name
-        ).fetchone()
-        return bool(taken)
-
-    def _clear_of_files(self, name: str) -> str:
-        """Move a name out of folders that are files already: after ``/a``, ``/a/b.png`` lies in ``a-2``."""
-        parts = name.split("/")
-        for part in range(len(parts) - 1):
-            wanted, n = parts[part], 1
-            while self._is_file("/".join(parts[: part + 1])):
-                n += 1
-                parts[part] = f"{wanted}-{n}"
-        return "/".join(parts)
-
-    def _is_file(self, folder: str) -> bool:
-        if folder in self._known_folders:
-            return False
-        query = "SELECT 1 FROM objects WHERE folded = ?"
-        if self._db.execute(query, (folded(folder),)).fetchone() or self._tree.blocks(folder):
-            return True
-        if len(self._known_folders) >= _MAX_KNOWN:
-            self._known_folders.clear()
-        self._known_folders.add(folder)
-        return False
-
-
-def _candidates(name: str, sha256: str) -> Iterator[str]:
-    """Names to try: the wanted one, a few numbered ones, then ones that no other content can want."""
-    yield name
-    yield from (distinct(name, n) for n in range(2, 9))
-    yield from (distinct(name, sha256[:digits]) for digits in (12, 64))
-    host, _, rest = name.partition("/")
-    yield f"{host}/{sha256[:16]}{split_extension(rest)[1]}"
+def _listed(texts: Iterable[str]) -> str:
+    """Many texts as one value: a statement takes a bounded number of them."""
+    return msgspec.json.encode(list(texts)).decode()

@@ -47,7 +47,7 @@ class FolderStore:
     def prepare(self) -> None:
         """Make the folder and write to it, so that a crawl does not begin in vain. Blocks. Raises `FolderProblem`."""
         try:
-            probing = self.objects.temporary()
+            probing = pathlib.Path(self.objects.temporary())
             probing.write_bytes(b"")
             probing.unlink()
         except OSError as error:
@@ -77,8 +77,13 @@ class FolderStore:
 def _disk() -> Iterator[None]:
     try:
         yield
-    except OSError as error:  # full, read-only, not ours: the request ends as failed(disk) and may be tried again
-        raise FetchError("disk", f"{error.strerror or error} ({error.filename or 'while writing'})") from error
+    except OSError as error:  # the caller is told
+        raise _refused(error) from error
+
+
+def _refused(error: OSError) -> FetchError:
+    """Full, read-only, not ours: the request ends as failed(disk) and may be tried again."""
+    return FetchError("disk", f"{error.strerror or error} ({error.filename or 'while writing'})")
 
 
 class FolderSink:
@@ -91,10 +96,10 @@ class FolderSink:
         self._pending: list[bytes] = []
         self._pending_size = 0
         self._size = 0
-        self._hash = hashlib.sha256()
+        self._hash: Any = None
         self._head = b""
         self._file: Any = None
-        self._temporary: pathlib.Path | None = None
+        self._temporary = ""
 
     async def write(self, chunk: bytes) -> None:
         """Append. Raises `FetchError` ("disk") when the bytes cannot be kept; nothing is left on disk then."""
@@ -106,7 +111,7 @@ class FolderSink:
 
     async def finish(self, url: str, name: str, content_type: str) -> FileFact:
         """Put the file under its hash, whole and fsynced, and say what it is."""
-        sha256 = await self._or_nothing(self._finish())
+        sha256 = await (self._or_nothing(self._finish_large()) if self._temporary else self._finish_small())
         media_type, width, height = probe(self._head)
         if not media_type:
             media_type = content_type.partition(";")[0].strip().lower()
@@ -117,13 +122,13 @@ class FolderSink:
         self._pending.clear()
         self._pending_size = 0
         file, self._file = self._file, None
-        temporary, self._temporary = self._temporary, None
+        temporary, self._temporary = self._temporary, ""
         if file is not None:
             with contextlib.suppress(OSError):  # a full disk may refuse the last flush; the file goes anyway
                 await file.close()
-        if temporary is not None:
+        if temporary:
             with contextlib.suppress(OSError):  # what cannot be removed now is swept at the next start
-                await asyncio.get_running_loop().run_in_executor(self._store.threads, temporary.unlink, True)
+                await asyncio.get_running_loop().run_in_executor(self._store.threads, os.unlink, temporary)
 
     async def _or_nothing(self, step: Awaitable[_T]) -> _T:
         try:
@@ -136,8 +141,9 @@ class FolderSink:
         data = b"".join(self._pending)
         self._pending.clear()
         self._pending_size = 0
-        if self._temporary is None:
+        if not self._temporary:
             self._head = data[:HEAD]
+            self._hash = hashlib.sha256()
             self._temporary = await self._store.run(self._store.objects.temporary)
         with _disk():
             if self._file is None:
@@ -145,23 +151,27 @@ class FolderSink:
             await self._store.run(self._hash.update, data)
             await self._file.write(data)
 
-    async def _finish(self) -> str:
-        if self._temporary is None:
-            data = b"".join(self._pending)
-            self._pending.clear()
-            self._head = data[:HEAD]
-            with _disk():
-                return await self._store.groups.keep(data)
+    async def _finish_small(self) -> str:
+        data = b"".join(self._pending)
+        self._pending.clear()
+        self._head = data[:HEAD]
+        try:
+            return await self._store.groups.keep(data)
+        except OSError as error:  # the caller is told; nothing of it is on disk
+            raise _refused(error) from error
+
+    async def _finish_large(self) -> str:
         if self._pending:
             await self._spill()
-        file, sha256 = self._file, self._hash.hexdigest()
+        file = self._file
+        sha256: str = self._hash.hexdigest()
         with _disk():
             await file.flush()
             await self._store.run(os.fsync, file.fileno())
             await file.close()
         self._file = None
         await self._store.run(self._store.objects.keep, self._temporary, sha256, self._size)
-        self._temporary = None
+        self._temporary = ""
         return sha256
 
 
@@ -170,7 +180,7 @@ class _Upload:
 
     __slots__ = ("hash", "length", "lock", "temporary")
 
-    def __init__(self, temporary: pathlib.Path) -> None:
+    def __init__(self, temporary: str) -> None:
         self.temporary = temporary
         self.length = 0
         self.hash = hashlib.sha256()
@@ -256,4 +266,4 @@ class Uploads:
         """Drop an upload; its lock is held."""
         self._open.pop(upload, None)
         with contextlib.suppress(FetchError):  # what cannot be removed now is swept at the next start
-            await self._store.run(state.temporary.unlink, True)
+            await self._store.run(os.unlink, state.temporary)

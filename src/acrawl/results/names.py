@@ -72,16 +72,15 @@ def name_for(url: str, content_type: str = "", server_name: str = "") -> str:
     """
     rest = url.partition("#")[0].partition("://")[2] or url
     rest, _, query = rest.partition("?")
-    host, *parts = rest.split("/")
-    last = parts.pop() if parts else ""
-    folders = _bounded([_portable(part) for part in parts if part])
+    above, slash, last = rest.rpartition("/")
+    folder, last = (_folder(above), last) if slash else (_folder(last), "")
     if server_name:
         last = _portable(re.split(r"[/\\]", server_name)[-1], encoded=False)
     else:
         last = _portable(last) if last else "index"
         if query:
             last = _beside_extension(last, _short(query), content_type)
-    return "/".join([_host(host), *folders, _fit(_typed(last, content_type))])
+    return f"{folder}/{_fit(_typed(last, content_type))}"
 
 
 def distinct(name: str, mark: int | str) -> str:
@@ -93,6 +92,8 @@ def distinct(name: str, mark: int | str) -> str:
 
 def folded(name: str) -> str:
     """Return what a filesystem that ignores case may take the name for; two files never share it."""
+    if name.isascii():
+        return name.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
@@ -108,12 +109,18 @@ def _short(text: str) -> str:
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
 
 
+@functools.lru_cache(4096)
+def _folder(path: str) -> str:
+    """The host of a URL and its folders: few for many files."""
+    host, *parts = path.split("/")
+    return "/".join([_host(host), *_bounded([_portable(part) for part in parts if part])])
+
+
 def _host(host: str) -> str:
     name = _fit(_portable(host.rpartition("@")[2].replace(":", "+"), encoded=False))
     return f"_{name}" if _OURS.fullmatch(name) else name
 
 
-@functools.lru_cache(4096)
 def _portable(part: str, *, encoded: bool = True) -> str:
     """One part of a path as a name: decoded, and free of what any filesystem or shell takes for something else."""
     if _PLAIN.fullmatch(part) and not _DEVICES.fullmatch(part.partition(".")[0]):
@@ -142,7 +149,7 @@ def _decoded(part: str) -> str:
 
 def _fit(part: str) -> str:
     """Cut a long part; a hash of the whole and the extension stay."""
-    if len(part.encode("utf-8", "replace")) <= MAX_PART:
+    if len(part if part.isascii() else part.encode("utf-8", "replace")) <= MAX_PART:
         return part
     stem, extension = split_extension(part)
     tail = f"-{_short(part)}{extension}"

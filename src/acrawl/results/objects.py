@@ -8,6 +8,7 @@ was left by a process that died. Directories are not fsynced here: the master do
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import pathlib
 import re
@@ -31,9 +32,14 @@ def is_sha256(text: str) -> bool:
 
 def object_path(root: str | os.PathLike[str], sha256: str) -> pathlib.Path:
     """Return where the bytes with this hash lie. Raises ValueError for what is no SHA-256 in lower hexadecimal."""
+    return pathlib.Path(object_name(os.fspath(root), sha256))
+
+
+def object_name(root: str, sha256: str) -> str:
+    """As `object_path`, for those who ask for many."""
     if not is_sha256(sha256):
         raise ValueError(f"not a SHA-256: {sha256[:80]!r}")
-    return pathlib.Path(_place(os.fspath(root), sha256))
+    return _place(root, sha256)
 
 
 def _place(root: str, sha256: str) -> str:
@@ -49,22 +55,31 @@ class Objects:
         self._root = os.fspath(self.root)
         self._tmp = self.root / ".objects" / "tmp"
         self._mine: pathlib.Path | None = None
+        self._numbers = itertools.count(1)
         self._lock = -1
         self._guard = threading.Lock()
 
-    def temporary(self) -> pathlib.Path:
+    def temporary(self) -> str:
         """Return the path of a file that does not exist yet, on the same filesystem as the objects."""
         with self._guard:
             if self._mine is None:
                 self._mine = self._enter()
-        return self._mine / secrets.token_hex(8)
+            # A number is enough: nobody else makes files in a folder that we hold.
+            return f"{self._mine}{os.sep}{next(self._numbers)}"
 
-    def keep(self, temporary: str | os.PathLike[str], sha256: str, size: int) -> None:
+    def keep(self, temporary: str, sha256: str, size: int) -> None:
         """Rename a whole, fsynced file to its hash; where the hash is taken already, remove it instead."""
         if self.has(sha256, size):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(temporary)
             return
+        self.put(temporary, sha256)
+
+    def put(self, temporary: str, sha256: str) -> None:
+        """Rename a whole, fsynced file to its hash, for a caller that has just looked: what stands there is replaced.
+
+        By the same bytes, so nobody who reads it meanwhile notices.
+        """
         path = _place(self._root, sha256)
         try:
             os.replace(temporary, path)
@@ -74,11 +89,13 @@ class Objects:
 
     def has(self, sha256: str, size: int | None = None) -> bool:
         """Say whether the object is there. With ``size``, one that was cut or edited in place counts as absent."""
-        try:
-            found = os.stat(_place(self._root, sha256))
-        except FileNotFoundError:
+        path = _place(self._root, sha256)
+        if not os.access(path, os.F_OK):  # most are new, and an exception costs more than the question
             return False
-        return size is None or found.st_size == size
+        try:
+            return size is None or os.stat(path).st_size == size
+        except FileNotFoundError:  # removed between the two
+            return False
 
     def sweep(self) -> int:
         """Remove what processes that died left half-written; returns how many files. Spares those still at work."""

@@ -47,18 +47,22 @@ class Tally(msgspec.Struct):
 
 
 class _Entry:
-    """One delivery while it is worked on: its value, and for an item what the pipelines made of it."""
+    """One delivery while it is worked on: its value, and for an item what the pipelines made of it.
 
-    __slots__ = ("delivery", "failure", "passage", "value")
+    ``kind`` is the item's, or ``failed`` once it is out of the way.
+    """
+
+    __slots__ = ("delivery", "failure", "kind", "passage", "value")
 
     def __init__(self, delivery: Delivery) -> None:
         self.delivery = delivery
+        self.kind = delivery.item.kind
         self.passage: Passage | None = None
         self.value: Any = None
         self.failure: FailedItem | None = None
-        decode = _DECODERS.get(delivery.item.kind)
+        decode = _DECODERS.get(self.kind)
         if decode is None:
-            self.fail(f"unknown kind of item {delivery.item.kind!r}")
+            self.fail(f"unknown kind of item {self.kind!r}")
             return
         try:
             self.value = decode(delivery.item.body)
@@ -75,9 +79,7 @@ class _Entry:
         log.error("item %s of %s failed: %s%s", delivery.item_id, delivery.url, reason, f"\n{detail}" if detail else "")
         item = delivery.item
         self.failure = FailedItem(delivery.item_id, delivery.url, item.kind, reason, detail, item.body)
-
-    def is_kind(self, kind: str) -> bool:
-        return self.failure is None and self.delivery.item.kind == kind
+        self.kind = "failed"
 
 
 class Drain:
@@ -189,7 +191,7 @@ class Drain:
 
     async def _deliver(self, entries: list[_Entry]) -> None:
         # 1. Pipelines, on the loop or in their own threads.
-        items = [entry for entry in entries if entry.is_kind("item")]
+        items = [entry for entry in entries if entry.kind == "item"]
         passages = await self._pipelines.process([entry.value for entry in items])
         for entry, passage in zip(items, passages, strict=True):
             entry.passage = passage
@@ -206,14 +208,15 @@ class Drain:
     def _write(self, entries: list[_Entry]) -> list[int]:
         """Blocking: all of a batch into the catalog and the feeds; returns the committed length of each feed."""
         with self._catalog.batch():
+            paths = self._add_files([entry for entry in entries if entry.kind == "file"])
             rows: list[tuple[_Entry, Any]] = []
             for entry in entries:
-                if entry.is_kind("item") and entry.passage is not None and entry.passage.going:
+                if entry.kind == "item" and entry.passage is not None and entry.passage.going:
                     rows.append((entry, entry.passage.item))
-                elif entry.is_kind("sightings"):
+                elif entry.kind == "sightings":
                     self._catalog.add_sightings(entry.value)
-                elif entry.is_kind("file"):
-                    self._add_file(entry, rows)
+                elif entry.kind == "file" and self._files_to_feeds:
+                    rows.append((entry, _as_item(entry.value, paths[entry])))
             for feed in self._feeds:
                 for place, reason in feed.write([row for _, row in rows]) if rows else ():
                     rows[place][0].fail(reason)
@@ -221,15 +224,15 @@ class Drain:
             self._catalog.add_failed(entry.failure for entry in entries if entry.failure is not None)
         return lengths
 
-    def _add_file(self, entry: _Entry, rows: list[tuple[_Entry, Any]]) -> None:
-        fact: FileFact = entry.value
-        try:
-            path = self._catalog.add_file(fact)
-        except (FileNotFoundError, ValueError) as error:  # the bytes are gone, or the fact is none: recorded as failed
-            entry.fail(f"the saved file cannot be listed: {error}")
-            return
-        if self._files_to_feeds:
-            rows.append((entry, _as_item(fact, path)))
+    def _add_files(self, entries: Sequence[_Entry]) -> dict[_Entry, str | None]:
+        """Record saved files; returns their names. One whose bytes are gone, or whose fact is none, is failed."""
+        paths: dict[_Entry, str | None] = {}
+        for entry, path in zip(entries, self._catalog.add_files([entry.value for entry in entries]), strict=True):
+            if isinstance(path, Exception):
+                entry.fail(f"the saved file cannot be listed: {path}")
+            else:
+                paths[entry] = path
+        return paths
 
     def _marks(self, lengths: Sequence[int]) -> dict[str, int]:
         return {feed.name: length for feed, length in zip(self._feeds, lengths, strict=True) if feed.exact}
@@ -243,7 +246,7 @@ class Drain:
             elif entry.passage is not None:
                 tally.items += entry.passage.going
                 tally.dropped += not entry.passage.going
-            elif entry.is_kind("file"):
+            elif entry.kind == "file":
                 tally.files += 1
             else:
                 tally.sightings += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -9,7 +10,7 @@ import pathlib
 import shutil
 import stat
 
-from acrawl.results.objects import Objects, object_path
+from acrawl.results.objects import Objects, object_name
 
 #: How a filesystem says that it makes no hard links, or no more of them, or none across a border.
 _NO_LINKS = frozenset({errno.EXDEV, errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
@@ -22,6 +23,7 @@ class Tree:
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
         self.root = pathlib.Path(root)
+        self._root = os.fspath(self.root)
         self._objects = Objects(root)
         self._touched: set[str] = set()
 
@@ -31,8 +33,8 @@ class Tree:
         False means that the name is somebody else's or impossible here: try another. Raises FileNotFoundError when
         there is no such object.
         """
-        source = os.fspath(object_path(self.root, sha256))
-        target = f"{self.root}{os.sep}{name}"
+        source = object_name(self._root, sha256)
+        target = f"{self._root}{os.sep}{name}"
         try:
             self._link(source, target)
         except FileExistsError:  # left by a run that died before its commit, or a file of the user's
@@ -42,8 +44,8 @@ class Tree:
             if error.errno in _BAD_NAME:
                 return False
             raise
-        self._touched.add(os.path.dirname(source))
-        self._touch(os.path.dirname(target))
+        self._touch(f".objects/{sha256[:1]}")
+        self._touch(name.rpartition("/")[0])
         return True
 
     def blocks(self, folder: str) -> bool:
@@ -61,7 +63,7 @@ class Tree:
         """Make all names since the last call durable; called before the transaction that records them commits."""
         if os.name != "nt":  # Windows opens no directories
             for folder in self._touched:
-                descriptor = os.open(folder, os.O_RDONLY)
+                descriptor = os.open(f"{self._root}{os.sep}{folder}", os.O_RDONLY)
                 try:
                     os.fsync(descriptor)
                 finally:
@@ -73,11 +75,10 @@ class Tree:
         self._objects.close()
 
     def _touch(self, folder: str) -> None:
-        """Note the folders whose entries may be new: all from the file's up to the root."""
-        root = os.fspath(self.root)
-        while folder not in self._touched and len(folder) >= len(root):
+        """Note the folders whose entries may be new: all from the file's up to the root, which is ``""``."""
+        while folder not in self._touched:
             self._touched.add(folder)
-            folder = os.path.dirname(folder)
+            folder = folder.rpartition("/")[0]
 
     def _link(self, source: str, target: str) -> None:
         try:
@@ -105,7 +106,8 @@ class Tree:
                 os.fsync(new.fileno())
             os.replace(temporary, target)
         finally:
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary)
 
 
 def _same(source: pathlib.Path, target: pathlib.Path, sha256: str) -> bool:
