@@ -61,6 +61,13 @@ def test_a_tag_with_too_many_attributes_is_cut_with_all_after_it():
     assert MAX_ATTRIBUTES < 60_000
 
 
+@pytest.mark.parametrize("before", [0, 1, 14_999, 15_000, 29_999, 40_000])
+def test_a_long_tag_is_looked_at_wherever_it_stands(before):
+    start = (b"<p>" + b"x" * 9_997) * (before // 10_000) + b"y" * (before % 10_000)
+    bomb = start + b"<a " + b" ".join(b"a%d" % i for i in range(6_000)) + b">" + b"<p>z" * 100
+    assert bounded(bomb) == start
+
+
 def test_what_stands_before_the_cut_is_read():
     page = Document(b"<a href=/x>x</a>" + b"<div>" * 50_000 + b"<a href=/y>", "http://h.test/")
     assert urls(page) == ["http://h.test/x"]

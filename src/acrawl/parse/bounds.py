@@ -65,11 +65,19 @@ def bounded(markup: bytes) -> bytes:
     if size < len("<b>") * _SIMPLE_TAGS:
         return markup
     tags = markup.count(b"<")
-    simple = tags <= _FLAT_TAGS and size <= _SIMPLE_SIZE and (size <= _SIMPLE_RUN or not _LONG_RUN.search(markup))
+    simple = tags <= _FLAT_TAGS and size <= _SIMPLE_SIZE and not _runs_long(markup)
     if simple and (tags <= _SIMPLE_TAGS or _closes(markup, MAX_REOPENED * 5 // tags)):
         return markup
     cut = _Walk().cut(markup)
     return markup if cut is None else markup[:cut]
+
+
+def _runs_long(markup: bytes) -> bool:
+    """Whether a tag may be longer than `_SIMPLE_RUN`: it would fill a block, in which most pages have a tag soon."""
+    block = _SIMPLE_RUN // 2
+    blocks = range(0, len(markup) - block + 1, block)
+    full = any(markup.find(b"<", start, start + block) < 0 for start in blocks)
+    return full and _LONG_RUN.search(markup) is not None
 
 
 def _closes(markup: bytes, most: int) -> bool:
