@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from acrawl.errors import RequestError
-from acrawl.request import Request, seal, unseal
+from acrawl.request import BARE_BODY, Request, seal, unseal
 from acrawl.spider import Spider
 
 URL = "http://example.org/a"
@@ -104,15 +104,60 @@ def test_a_request_is_the_same_after_the_journey(meta, priority, dont_filter):
         URL, "parse", meta=meta, cb_kwargs=meta, priority=priority, dont_filter=dont_filter, save="image/"
     )
     sealed = seal(request, b"secret")
-    assert unseal(sealed.body) == request
+    assert unseal(sealed.url, sealed.body) == request
     assert (sealed.url, sealed.host, sealed.priority) == (URL, "http://example.org", priority)
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(sealed), type=type(sealed)) == sealed
 
 
 def test_bytes_that_are_no_request_cannot_be_unsealed():
-    for body in (b"", b"\xc1", msgspec.msgpack.encode({"url": 3})):
+    for body in (b"", b"\xc1", *map(msgspec.msgpack.encode, ({"depth": 3}, ["3"], [0, "", "3"], [0, "", 1, b""], 3))):
         with pytest.raises(msgspec.DecodeError):
-            unseal(body)
+            unseal(URL, body)
+    with pytest.raises(RequestError):
+        unseal("example.org", BARE_BODY)
+
+
+PATHS = st.lists(st.sampled_from(["", "a", "b", "ab", "?q=/a/", "é"]), max_size=5).map("/".join)
+FIELDS = st.fixed_dictionaries(
+    {},
+    optional={
+        "callback": st.none() | st.sampled_from(["parse", "parse_price"]),
+        "method": st.sampled_from(["GET", "POST", "HEAD"]),
+        "headers": st.dictionaries(st.sampled_from(["A", "B"]), st.sampled_from(["", "x"])),
+        "body": st.binary(max_size=3),
+        "cookies": st.dictionaries(st.text(max_size=2), st.text(max_size=2), max_size=2),
+        "encoding": st.sampled_from(["utf-8", "latin-1"]),
+        "errback": st.none() | st.just("parse"),
+        "flags": st.lists(st.text(max_size=3), max_size=2),
+        "depth": st.integers(0, 2**40),
+        "save": st.booleans() | st.sampled_from(["", "image/"]),
+        "not_before": st.floats(allow_nan=False),
+        "referrer": PATHS.map("http://example.org/".__add__) | PATHS | st.text(),
+        "allow_offsite": st.booleans(),
+        "hops": st.integers(0, 20),
+    },
+)
+
+
+@given(PATHS, FIELDS)
+def test_every_field_is_the_same_after_the_journey(path, fields):
+    request = Request(f"http://example.org/{path}", **fields)
+    sealed = seal(request, b"secret")
+    assert unseal(sealed.url, sealed.body) == request
+
+
+def test_a_followed_link_takes_little_room_beside_its_url():
+    page, link = "http://example.org/docs/9.6/intro.html", "http://example.org/docs/9.6/next.html"
+    assert len(seal(Request(link, referrer=page, depth=3), b"k").body) == len("intro.html") + 4
+    assert len(seal(Request(link), b"k").body) == 4
+
+
+def test_opened_requests_share_nothing_that_can_be_changed():
+    body = seal(Request(URL), b"k").body
+    one, other = unseal(URL, body), unseal(URL, body)
+    one.meta["seen"] = True
+    one.headers["A"] = "b"
+    assert (other.meta, other.headers) == ({}, {}) == (unseal(URL, body).meta, Request(URL).headers)
 
 
 @pytest.mark.parametrize(
@@ -126,4 +171,4 @@ def test_what_is_saved(save, media_type, saved):
 
 def test_dates_travel_as_text():
     request = Request(URL, meta={"day": datetime.date(2026, 1, 2)})
-    assert unseal(seal(request, b"k").body).meta == {"day": "2026-01-02"}
+    assert unseal(URL, seal(request, b"k").body).meta == {"day": "2026-01-02"}

@@ -82,6 +82,18 @@ def test_join_never_raises_and_gives_canonical_urls(text):
         assert canonical(found) == found
 
 
+#: What leads through folders.
+PATHS = st.lists(st.sampled_from(["../", "/", "a/", "b.c", "..", "?q=../", "#../f", "~x", "./", "%2e%2e/"]), max_size=6)
+
+
+@given(st.sampled_from(["", "a", "a/", "a/b/c?x=/y/", "a//b//c", "/", "a/b/c/d/e.html"]), PATHS.map("".join))
+@example("a//b/c", "..//../x")
+@example("a/b", "../../../x#y")
+def test_the_short_way_through_folders_is_the_long_way(base, text):
+    for start in ("http://example.org/", "https://u:p@[::1]:81/"):
+        assert Joiner(start + base)(text) == join(start + base, text)
+
+
 @given(URLISH)
 @example("%7Ea")
 @example("a/./b")

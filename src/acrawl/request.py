@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -16,7 +17,7 @@ Callback = Callable[..., Any]
 _encode = msgspec.msgpack.Encoder().encode
 
 
-class Request(msgspec.Struct, frozen=True, omit_defaults=True):
+class Request(msgspec.Struct, frozen=True):
     """One thing to fetch. Immutable; `replace` makes a changed copy.
 
     ``url`` is absolute and is brought into the canonical form of `acrawl.url`. ``callback`` and ``errback`` are methods
@@ -108,8 +109,8 @@ def _method_name(field: str, function: Any) -> str:
 class Sealed(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A discovered request on its way into the frontier.
 
-    What the frontier decides by lies open; ``body`` is the request itself, opaque bytes that only the worker which
-    fetches it unseals. ``key`` is `acrawl.url.fingerprint`. A ``continuation`` is the target of the
+    What the frontier decides by lies open; ``body`` is all of the request but its URL, opaque bytes that only the
+    worker which fetches it unseals. ``key`` is `acrawl.url.fingerprint`. A ``continuation`` is the target of the
     redirect that is reported with it. ``excluded`` is a reason not to fetch it that its finder already knows.
     """
 
@@ -126,10 +127,6 @@ class Sealed(msgspec.Struct, frozen=True, array_like=True, gc=False):
     excluded: str = ""
 
 
-#: Opens `Sealed.body`. Raises `msgspec.DecodeError` for bytes that are no request.
-unseal = msgspec.msgpack.Decoder(Request).decode
-
-
 def seal(request: Request, secret: bytes, *, continuation: bool = False, excluded: str = "") -> Sealed:
     """Close a request for the journey. ``secret`` is the job's, from the master."""
     url = request.url
@@ -138,7 +135,7 @@ def seal(request: Request, secret: bytes, *, continuation: bool = False, exclude
         fingerprint(secret, host, url, request.method, request.body),
         host,
         url,
-        _encode(request),
+        _packed(request),
         request.priority,
         request.depth,
         request.not_before,
@@ -147,3 +144,57 @@ def seal(request: Request, secret: bytes, *, continuation: bool = False, exclude
         continuation,
         excluded,
     )
+
+
+def unseal(url: str, body: bytes) -> Request:
+    """Put a URL and a `Sealed.body` together again.
+
+    Raises `msgspec.DecodeError` for bytes that are no request, `RequestError` for what is no URL.
+    """
+    shared, *values = _astuple(_unpack(body))
+    if shared:
+        values[0] = url[:shared] + values[0]
+    return Request(url, *_in_order(values))
+
+
+# A body is an array: how many characters the referrer has in common with the URL, the rest of the referrer, and the
+# other fields, those first that followed links set. Defaults at its end are left out, so that most bodies are some
+# 15 bytes: a frontier keeps millions of them.
+_BARE = Request("http://a/")
+_TYPES = {field.name: field.type for field in msgspec.structs.fields(Request) if field.name != "url"}
+_USUAL = ("referrer", "depth", "callback", "save", "priority")
+_ORDER = (*_USUAL, *(name for name in _TYPES if name not in _USUAL))
+_Body = msgspec.defstruct(
+    "_Body",
+    [("shared", int, 0), *((name, _TYPES[name], getattr(_BARE, name)) for name in _ORDER)],
+    array_like=True,
+)
+_astuple = msgspec.structs.astuple
+_unpack = msgspec.msgpack.Decoder(_Body).decode
+_as_body = itemgetter(*(1 + list(_TYPES).index(name) for name in _ORDER))
+_in_order = itemgetter(*map(_ORDER.index, _TYPES))
+_DEFAULTS = _as_body(_astuple(_BARE))
+_LINK, _CALLED = 2, len(_USUAL)
+_DEFAULTS_OF_LINK, _DEFAULTS_OF_CALLED = _DEFAULTS[_LINK:], _DEFAULTS[_CALLED:]
+#: The body of a request that is nothing but a GET of its URL.
+BARE_BODY = _encode(())
+
+
+def _packed(request: Request) -> bytes:
+    values = _as_body(_astuple(request))
+    if values[_LINK:] == _DEFAULTS_OF_LINK:
+        values = values[:_LINK]
+    elif values[_CALLED:] == _DEFAULTS_OF_CALLED:
+        values = values[:_CALLED]
+    referrer = values[0]
+    shared = _shared(request.url, referrer) if referrer else 0
+    return _encode((shared, referrer[shared:], *values[1:]))
+
+
+def _shared(url: str, referrer: str) -> int:
+    """How much of its folders the referrer has in common with the URL."""
+    end = len(referrer)
+    while (end := referrer.rfind("/", 0, end)) >= 0:
+        if url.startswith(referrer[: end + 1]):
+            return end + 1
+    return 0

@@ -17,6 +17,7 @@ from acrawl.parse.links import urls as link_urls
 from acrawl.parse.media import Image, images
 from acrawl.parse.selectors import Selector, SelectorList
 from acrawl.request import Callback, Request
+from acrawl.url import is_known
 
 
 class Response:
@@ -112,7 +113,10 @@ class Response:
 
         Takes text, a `Link`, or a selected ``a``, ``link`` or attribute. Raises `RequestError` for what is no URL.
         """
-        found = url.url if isinstance(url, Link) else self.urljoin(_reference(url)) or _reference(url)
+        if isinstance(url, str) and is_known(url):
+            found = url
+        else:
+            found = url.url if isinstance(url, Link) else self.urljoin(_reference(url)) or _reference(url)
         return Request(found, callback, referrer=self.url, depth=self.request.depth + 1, **fields)  # type: ignore[arg-type]
 
     def follow_all(

@@ -12,12 +12,13 @@ import msgspec
 class Lease(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The right to fetch one request, until it is reported, given back, or not renewed in time.
 
-    ``token`` is random; a report under another token changes nothing. ``body`` is the sealed request (see
+    ``token`` is random; a report under another token changes nothing. ``url`` and ``body`` are the sealed request (see
     `acrawl.request.unseal`). ``attempt`` counts from 1. ``robots`` marks the host's robots.txt, which the frontier asks
     for by itself and which is in no queue.
     """
 
     token: int
+    url: str
     body: bytes
     attempt: int = 1
     robots: bool = False

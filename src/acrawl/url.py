@@ -51,9 +51,9 @@ def join(base: str, href: str) -> str | None:
         return None
 
 
-#: References that need no parsing: a path without dots that lead anywhere, of characters that stay as they are.
+#: References that need no parsing: a path that leads up at its beginning only, of characters that stay as they are.
 _PLAIN = re.compile(
-    r"(/?(?:[A-Za-z0-9_~-][A-Za-z0-9._~-]*/)*(?:[A-Za-z0-9_~-][A-Za-z0-9._~-]*)?)"
+    r"((?:\.\./)+|/?)((?:[A-Za-z0-9_~-][A-Za-z0-9._~-]*/)*(?:[A-Za-z0-9_~-][A-Za-z0-9._~-]*)?)"
     r"(?:\?[A-Za-z0-9._~/=&+-]*)?(?:#.*)?\Z"
 ).match
 
@@ -85,9 +85,8 @@ class Joiner:
         except KeyError:
             pass
         plain = _PLAIN(href)
-        if plain is not None and plain[1]:
-            joined = (self._origin if href[0] == "/" else self._path) + href
-            url = _remembered(joined.partition("#")[0])
+        if plain is not None and plain.end(2):
+            url = _remembered(self._plainly(plain[1], href).partition("#")[0])
         else:
             url = join(self._base, href)
         first = href[:1]
@@ -95,6 +94,14 @@ class Joiner:
         if first and by_folder and len(href) < 500:
             self._remember(href, url)
         return url
+
+    def _plainly(self, start: str, href: str) -> str:
+        if start == "/":
+            return self._origin + href
+        folder, top = self._path, len(self._origin)
+        for _ in range(0, len(start), len("../")):
+            folder = folder[: max(folder.rfind("/", 0, -1), top) + 1]
+        return folder + href[len(start) :]
 
     def _remember(self, href: str, url: str | None) -> None:
         global _memo_size  # noqa: PLW0603 - one bound over the memos of all folders

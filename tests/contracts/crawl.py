@@ -121,7 +121,7 @@ class Crawl:
             for place, lease in enumerate(ticket.leases):
                 start_at = now + ticket.start_in + place * ticket.spacing
                 terms = (worker, ticket.host, ticket.share, ticket.spacing, start_at, ticket.rules, ticket.open)
-                got.append(Got(lease.token, unseal(lease.body).url, lease.attempt, lease.robots, *terms))
+                got.append(Got(lease.token, unseal(lease.url, lease.body).url, lease.attempt, lease.robots, *terms))
         assert len(got) <= n
         return got
 

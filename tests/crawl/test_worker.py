@@ -64,7 +64,7 @@ class Handler:
 
 
 def leases(*tokens: int) -> list[Lease]:
-    return [Lease(token, b"") for token in tokens]
+    return [Lease(token, "http://a/", b"") for token in tokens]
 
 
 async def holds(condition):

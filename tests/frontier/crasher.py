@@ -50,7 +50,7 @@ def fails(page: int) -> bool:
 
 def outcome(lease: Lease, secret: bytes) -> Outcome:
     """What comes of a page depends on nothing but the page and the attempt."""
-    page = int(unseal(lease.body).url.rpartition("/")[2])
+    page = int(unseal(lease.url, lease.body).url.rpartition("/")[2])
     if page % 17 == 3 and lease.attempt == 1:
         return Outcome(lease.token, RETRY, "reset", ago=0.0)
     found = [sealed(link, secret) for link in links(page)]

@@ -65,6 +65,9 @@ def test_a_link_is_found(markup, link):
         "<img src=x.png>",
         "<svg><a xlink:href=x>s</a></svg>",
         "<a href>nothing</a>",
+        "<base href=/>",
+        "<svg><image href=x /><use href=#y /></svg>",
+        "<a src=x>s</a><link rel=next src=x><script src=x></script><div href=x>d</div>",
     ],
 )
 def test_what_is_no_link_is_not_found(markup):

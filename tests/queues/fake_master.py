@@ -52,7 +52,7 @@ class FakeBroker:
         if not self.work:
             self.parked.set()
             await asyncio.sleep(wait)
-        leases = [Lease(token, body) for token, body in enumerate(self.work[:n], 1)]
+        leases = [Lease(token, "http://a/", body) for token, body in enumerate(self.work[:n], 1)]
         return Batch(self.epoch, 30.0, [Ticket("http://a", leases)] if leases else [])
 
     async def renew(self, worker: str, epoch: int, held: dict[int, bool]) -> list[int]:

@@ -3,8 +3,10 @@
 import codecs
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from acrawl.parse.encoding import declared, lookup, sniff
+from acrawl.parse.encoding import PRESCAN, declared, lookup, sniff
 
 RUSSIAN = "Съешь же ещё этих мягких французских булок, да выпей чаю. " * 20
 JAPANESE = "これは文字コードの検出テストです。日本語の文章をある程度の長さで用意します。" * 20
@@ -90,6 +92,21 @@ def test_mark_header_document_in_this_order(body, header, encoding):
 )
 def test_prescan(body, encoding):
     assert declared(body) == encoding
+
+
+PIECES = st.sampled_from(
+    [b"<meta ", b"<META charset", b"charset=", b"koi8-r", b"big5", b">", b"<!--", b"-->", b"'", b'"', b" x=", b"</p",
+     b"<?xml encoding=", b" " * 1000, b"http-equiv=content-type content='text/html; charset=utf-8'>", b"<"]
+)  # fmt: skip
+
+
+@given(st.lists(PIECES, max_size=12).map(b"".join))
+@example(b"<p>" + b"<!--" + b" " * 1000 + b"charset > --><meta charset=koi8-r>")
+@example(b"<meta charset='big5>'><meta charset=koi8-r>")
+@example(b"<!-- charset=big5> --><meta charset=koi8-r>")
+def test_a_glance_at_the_beginning_gives_what_the_whole_gives(head):
+    # Where "charset" stands in front, only what it stands in is read; behind a long space, everything is.
+    assert declared(head) == declared(b" " * 1024 + head) or head.startswith(b"<?xml") or len(head) > PRESCAN - 1024
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import msgspec
-
 from acrawl.frontier.base import Gate
 from acrawl.frontier.hosts import Host, Hosts
 from acrawl.frontier.leases import Held, Leases
@@ -18,11 +16,9 @@ from acrawl.frontier.rows import Admission, End, Group, Row
 from acrawl.frontier.seen import Recent
 from acrawl.frontier.tally import Tally
 from acrawl.outcome import EXCLUDED, FAILED, FETCHED, QUARANTINED, RELEASED, RETRY, Outcome
-from acrawl.request import Request, Sealed
+from acrawl.request import BARE_BODY, Sealed
 from acrawl.settings import Settings
 from acrawl.ticket import Lease, Ticket
-
-_encode = msgspec.msgpack.encode
 
 
 class Scheduler:
@@ -142,9 +138,9 @@ class Scheduler:
     def _lease(self, worker: str, host: Host, row: Row | None, now: float) -> Lease:
         held = self.leases.grant(worker, host, row, now)
         if row is None:
-            return Lease(held.token, _encode(Request(f"{host.name}/robots.txt")), robots=True)
+            return Lease(held.token, f"{host.name}/robots.txt", BARE_BODY, robots=True)
         self.leased.add(row.id)
-        return Lease(held.token, row.body, row.attempt + 1)
+        return Lease(held.token, row.url, row.body, row.attempt + 1)
 
     def refill(self, host: Host) -> None:
         """Ask for the next rows of a host when its window runs low."""

@@ -41,8 +41,12 @@ _CASES = "|".join("".join(f"[{c}{c.upper()}]" for c in name.decode()) for name i
 _NAMED = r"<(?=[bcefinstuBCEFINSTU])"
 #: A formatting element with attributes: of equal ones without, three are opened again at the most.
 _FORMATTED = re.compile(rf"{_NAMED}(?:{_CASES})[\s/]".encode())
-#: One that is surely closed: nothing but text in it, and no attribute that could hide the end of a tag.
-_CLOSED = re.compile(rf'{_NAMED}({_CASES}) (?:[\w:-]+="[^"<>]*+"\s*)++>[^<>]*+</\1>'.encode())
+#: An element within a line that is surely closed: nothing but text in it, no attribute that could hide a tag's end.
+_CLOSED = re.compile(
+    rf'<(?=[abcefinstuABCEFINSTU])({_CASES}|[aA]|span)(?: (?:[\w:-]+="[^"<>]*+"\s*)*+)?+>[^<>]*+</\1>'.encode()
+)
+#: How deep such elements are looked for in each other.
+_NESTED = 3
 _LONG_RUN = re.compile(rb"<[a-zA-Z][^<>]{%d}" % _SIMPLE_RUN)
 #: A comment, an end tag, or a start tag with its attributes; quoted values may hold anything.
 _TOKEN = re.compile(
@@ -57,18 +61,33 @@ _NEAR = 16
 
 def bounded(markup: bytes) -> bytes:
     """Return the markup, or the part of it before it becomes too deep. Most pages cost one count of ``<``."""
-    tags = markup.count(b"<")
     size = len(markup)
-    if tags <= _FLAT_TAGS and size <= _SIMPLE_SIZE and (size <= _SIMPLE_RUN or not _LONG_RUN.search(markup)):
-        if tags <= _SIMPLE_TAGS:
-            return markup
-        unclosed = len(_FORMATTED.findall(markup))
-        if tags * unclosed > MAX_REOPENED * 5:
-            unclosed -= len(_CLOSED.findall(markup))
-        if tags * unclosed <= MAX_REOPENED * 5:
-            return markup
+    if size < len("<b>") * _SIMPLE_TAGS:
+        return markup
+    tags = markup.count(b"<")
+    simple = tags <= _FLAT_TAGS and size <= _SIMPLE_SIZE and not _runs_long(markup)
+    if simple and (tags <= _SIMPLE_TAGS or _closes(markup, MAX_REOPENED * 5 // tags)):
+        return markup
     cut = _Walk().cut(markup)
     return markup if cut is None else markup[:cut]
+
+
+def _runs_long(markup: bytes) -> bool:
+    """Whether a tag may be longer than `_SIMPLE_RUN`: it would fill a block, in which most pages have a tag soon."""
+    block = _SIMPLE_RUN // 2
+    blocks = range(0, len(markup) - block + 1, block)
+    full = any(markup.find(b"<", start, start + block) < 0 for start in blocks)
+    return full and _LONG_RUN.search(markup) is not None
+
+
+def _closes(markup: bytes, most: int) -> bool:
+    """Whether surely no more than so many formatting elements stay open."""
+    for _ in range(_NESTED):
+        if len(_FORMATTED.findall(markup)) <= most:
+            return True
+        # A space is left, so that what stood around a closed element does not become a tag.
+        markup = _CLOSED.sub(b" ", markup)
+    return len(_FORMATTED.findall(markup)) <= most
 
 
 class _Walk:

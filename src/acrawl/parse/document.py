@@ -47,9 +47,14 @@ class Document:
         return LexborHTMLParser(bounded(markup))
 
     @cached_property
+    def lowered(self) -> bytes:
+        """The markup in lower case, to see at once that some name is not in it; not cut, and in any encoding."""
+        return self.root.raw_html.lower() if self.encoding in _STATEFUL else self.body.lower()
+
+    @cached_property
     def base(self) -> str:
         """The URL that references are relative to: the first ``<base href>`` that is one, else the document's own."""
-        if self.encoding not in _STATEFUL and b"<base" not in self.body.lower():
+        if b"<base" not in self.lowered:
             return self.url  # most pages: the tree need not be searched to its end
         node = self.root.css_first("base[href]")
         return self.url if node is None else Joiner(self.url)(node.attributes.get("href") or "") or self.url

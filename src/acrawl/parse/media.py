@@ -13,13 +13,17 @@ from acrawl.parse import css, srcset
 from acrawl.parse.document import Document
 from acrawl.url import Joiner
 
-_EXTENSIONS = (
-    *(".png", ".jpg", ".jpeg", ".gif", ".webp", ".avif", ".bmp", ".ico", ".svg", ".tif", ".tiff", ".apng"),
-    *(".jfif", ".jxl"),
+_EXTENSIONS = frozenset(
+    (
+        *("png", "jpg", "jpeg", "gif", "webp", "avif", "bmp", "ico", "svg", "tif", "tiff", "apng"),
+        *("jfif", "jxl"),
+    )
 )
+#: Each is a pass over the tree: few that select too much cost less than one for each kind of element. In SVG,
+#: lexbor's ``[href]`` selects ``xlink:href`` too.
 _QUERY = (
-    "img,image,feimage,a[href],area[href],link[href],link[imagesrcset],meta[content],source[srcset],input[src],"
-    "video[poster],object[data],embed[src],style,[style],[background],template,script[type]"
+    "[href],[src],[srcset],[imagesrcset],meta[content],video[poster],object[data],style,[style],[background],template,"
+    "script[type]"
 )
 #: What follows ``data-`` in the attributes that scripts turn into images.
 _LAZY = re.compile(rb"(?:src(?:set)?|original|lazy(?:-src)?|bg|background-image|full-src)(?=[\s=/>])")
@@ -61,12 +65,15 @@ def images(document: Document) -> list[Image]:
     Whether a URL is an image is not known before it is fetched: a link is taken for one by its extension.
     """
     found = _Collection(document.joiner)
-    tree = document.root
-    lazy = _lazy_names(tree.raw_html)
+    lazy = _lazy_names(document.lowered)
     query = ",".join([_QUERY, *(f"[{name}]" for name in lazy)])
-    scopes: list[Any] = [tree]
+    scopes: list[Any] = [document.root]
     while scopes:
+        last = 0
         for node in scopes.pop().css(query):
+            if node.mem_id == last:
+                continue  # selected for each member of the query that it matches
+            last = node.mem_id
             tag = node.tag or ""
             if tag == "template":
                 scopes.extend(node.template_fragments())
@@ -83,9 +90,9 @@ def images(document: Document) -> list[Image]:
     return [Image(url, alt, source) for url, (alt, source) in found.images.items()]
 
 
-def _lazy_names(markup: bytes) -> list[str]:
+def _lazy_names(lowered: bytes) -> list[str]:
     """Return the lazy attributes that the page may have: most have none, and each costs a pass over the tree."""
-    pieces = markup.lower().split(b"data-")
+    pieces = lowered.split(b"data-")
     names = {match[0] for piece in pieces[1:] if (match := _LAZY.match(piece))}
     return sorted("data-" + name.decode() for name in names)
 
@@ -168,7 +175,10 @@ def _candidates(value: str, attributes: Attributes, found: Found, source: str = 
 
 def _is_image(reference: str) -> bool:
     """Whether the path ends in an extension of images."""
-    return reference.partition("#")[0].partition("?")[0].lower().endswith(_EXTENSIONS)
+    if "#" in reference or "?" in reference:
+        reference = reference.partition("#")[0].partition("?")[0]
+    dot = reference.rfind(".")
+    return dot >= 0 and reference[dot + 1 :].lower() in _EXTENSIONS
 
 
 def _img(_node: Any, attributes: Attributes, found: Found) -> None:
@@ -223,8 +233,15 @@ def _video(_node: Any, attributes: Attributes, found: Found) -> None:
     found(attributes.get("poster") or "", attributes, "poster")
 
 
-def _embedded(_node: Any, attributes: Attributes, found: Found) -> None:
-    reference = attributes.get("data") or attributes.get("src") or ""
+def _object(_node: Any, attributes: Attributes, found: Found) -> None:
+    _embedded(attributes.get("data") or "", attributes, found)
+
+
+def _embed(_node: Any, attributes: Attributes, found: Found) -> None:
+    _embedded(attributes.get("src") or "", attributes, found)
+
+
+def _embedded(reference: str, attributes: Attributes, found: Found) -> None:
     kind = (attributes.get("type") or "").strip().lower()
     if kind.startswith("image/") or (not kind and _is_image(reference)):
         found(reference, attributes, "object")
@@ -252,8 +269,8 @@ _READERS: dict[str, Callable[[Any, Attributes, Found], None]] = {
     "meta": _meta,
     "input": _input,
     "video": _video,
-    "object": _embedded,
-    "embed": _embedded,
+    "object": _object,
+    "embed": _embed,
     "style": _style,
     "script": _script,
 }

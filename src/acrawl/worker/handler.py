@@ -70,7 +70,7 @@ class Handler:
 
     async def _handle(self, work: Work) -> tuple[Outcome, list[str]]:
         try:
-            request = unseal(work.lease.body)
+            request = unseal(work.lease.url, work.lease.body)
         except (msgspec.DecodeError, RequestError) as error:  # ends as failed: no worker can read it
             return Outcome(work.lease.token, FAILED, "malformed-request", str(error)), []
         harvest = Harvest()

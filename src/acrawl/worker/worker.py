@@ -43,6 +43,8 @@ class Worker:
         self._clock = clock
         self._seconds = settings.frontier.lease_seconds
         self._lanes = Lanes(min(5.0, self._seconds / 6))
+        #: With more than this in hand no more is asked for: half a batch has to go first.
+        self._enough = settings.fetch.concurrency + (settings.queues.batch + 1) // 2
         self._state = "run"
         self._idle: deque[asyncio.Future[Work]] = deque()
         self._timer: asyncio.TimerHandle | None = None
@@ -115,14 +117,13 @@ class Worker:
 
     async def _pull(self) -> None:
         batch, poll = self._settings.queues.batch, self._settings.queues.poll_seconds
-        target = self._settings.fetch.concurrency + batch
         while True:
-            room = target - self._lanes.unfinished
-            if self._state != "run" or room < min(batch // 2, target // 2):
+            if self._state != "run" or self._lanes.unfinished > self._enough:
                 self._room.clear()
                 await self._room.wait()
                 continue
             sent = self._clock.now()
+            room = self._settings.fetch.concurrency + batch - self._lanes.unfinished
             got = await self._master.lease(self.name, min(batch, room), poll)
             now = self._clock.now()
             if got.epoch != self.epoch and got.tickets:
@@ -183,7 +184,8 @@ class Worker:
             finally:
                 work.slot = None
                 self._lanes.over(work)
-                self._room.set()
+                if self._lanes.unfinished <= self._enough or not self._lanes.active:
+                    self._room.set()  # not each time: it wakes whoever waits for room
                 self._offer()
             if outcome.ago < 0:
                 self._lanes.spare(work)
