@@ -7,7 +7,10 @@
 At the end every page and every item must be in the JSON Lines feed exactly once and nothing else, the frontier's books
 must balance, the ledger must end as the web says, and the server's own log must show that each host was asked as slowly
 as it was to be, through every kill: the mean gap at least the delay, and all but one in a hundred at least the delay
-less 20 ms (the clock of another process and a busy machine). Ends with 0 when all of it holds; the seed repeats it.
+less 20 ms, when what the server itself was late for is allowed for. Ends with 0 when all of it holds; the seed repeats
+the web and the kills.
+
+`--resets 0.01` lets pages break the connection at first.
 """
 
 import argparse
@@ -21,17 +24,19 @@ import statistics
 import sys
 import tempfile
 
+import msgspec
+
 from acrawl.clock import SystemClock
 from acrawl.errors import CrawlFailed
 from acrawl.frontier.gate import ScopeGate
 from acrawl.frontier.sqlite import SqliteFrontier
 from acrawl.settings import Settings
-from acrawl.testing import FakeServer, FakeWeb, Faults, Shape, gaps, lines, quantile, strikes, under_fire
+from acrawl.testing import FakeServer, FakeWeb, Faults, Shape, gaps, quantile, strikes, under_fire
 
 #: Seconds by which a gap may be short.
 TOLERANCE = 0.02
 SHAPE = Shape(skew=0.0, size=2000)
-FAULTS = Faults(slow=0.02, busy=0.005, reset=0.01, truncated=0.01, moved=0.03, dead=0.03, private=0.02, seconds=0.3)
+FAULTS = Faults(slow=0.02, busy=0.005, truncated=0.01, moved=0.03, dead=0.03, private=0.02, seconds=0.3)
 
 
 def command(options, web):
@@ -82,7 +87,8 @@ def check(folder, server):
     """Compare what came of it with the truth; returns ``(what, count)`` in order, and what of it is wrong."""
     web, wanted, found = server.web, collections.Counter(map(key, server.web.records())), delivered(folder)
     reasons, audit = asyncio.run(books(folder))
-    spaced = gaps(server.hits())
+    hits = server.hits()
+    spaced, excused = gaps(hits), gaps(hits, longest=True)
     facts = {
         "pages": web.layout.pages,
         "records wanted": wanted.total(),
@@ -91,6 +97,7 @@ def check(folder, server):
         "records that do not belong": sum(count for record, count in found.items() if record not in wanted),
         "requests": server.count,
         "gap p1 (s)": quantile(spaced, 0.01),
+        "gap p1 at longest (s)": quantile(excused, 0.01),
         "gap p50 (s)": quantile(spaced, 0.5),
         "gap mean (s)": statistics.fmean(spaced),
         "gap min (s)": spaced[0],
@@ -104,8 +111,8 @@ def check(folder, server):
 
 def impolite(facts, delay):
     """What the gaps say against the crawl."""
-    if facts["gap p1 (s)"] < delay - TOLERANCE:
-        yield f"one gap in a hundred is below {facts['gap p1 (s)']:.3f} s; the delay is {delay} s"
+    if facts["gap p1 at longest (s)"] < delay - TOLERANCE:
+        yield f"one gap in a hundred is below {facts['gap p1 at longest (s)']:.3f} s; the delay is {delay} s"
     if facts["gap mean (s)"] < delay:
         yield f"the mean gap is {facts['gap mean (s)']:.3f} s; the delay is {delay} s"
 
@@ -118,6 +125,7 @@ def parsed(arguments):
     parser.add_argument("--hosts", type=int, default=40)
     parser.add_argument("--delay", type=float, default=0.2, help="seconds between two requests to a host")
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--resets", type=float, default=0.0, help="share of pages that first break the connection")
     parser.add_argument("--seconds", type=float, default=1500.0, help="the longest it may take")
     parser.add_argument("--seed", type=int, default=None, help="repeats an earlier run's web and kills")
     options = parser.parse_args(arguments)
@@ -131,15 +139,15 @@ def main(arguments=None):
     options = parsed(arguments)
     print(f"seed {options.seed}", flush=True)
     folder = pathlib.Path(tempfile.mkdtemp(prefix="acrawl-chaos-"))
-    web = FakeWeb(options.pages, options.hosts, seed=options.seed, shape=SHAPE, faults=FAULTS)
-    plan = strikes(options.seed, options.rounds, sum(1 for _ in web.records()))
+    faults = msgspec.structs.replace(FAULTS, reset=options.resets)
+    web = FakeWeb(options.pages, options.hosts, seed=options.seed, shape=SHAPE, faults=faults)
+    plan = strikes(options.seed, options.rounds, sum(web.ends().values()))
     with FakeServer(web, spread=True) as server:
         words = command(options, server.web)
         try:
             losses = under_fire(
-                words, plan, lambda: lines(folder / "items.jsonl"), cwd=folder, seconds=options.seconds,
-                seed=options.seed,
-            )  # fmt: skip
+                words, plan, lambda: server.count, cwd=folder, seconds=options.seconds, seed=options.seed
+            )
         except (TimeoutError, CrawlFailed) as error:
             print(f"FAILED: {error}")
             return 1

@@ -12,13 +12,15 @@ from typing import NamedTuple
 class Hit(NamedTuple):
     """One request, as it arrived. ``at`` is in seconds since the server's start; ``status`` 0 is no answer.
 
-    ``host`` is the politeness key, as in ``http://127.0.0.1:8080``; ``path`` has the query with it.
+    ``host`` is the politeness key, as in ``http://127.0.0.1:8080``; ``path`` has the query with it. ``late`` is by how
+    many seconds the request may have come sooner: so long the server had not looked at its sockets.
     """
 
     at: float
     host: str
     path: str
     status: int
+    late: float = 0.0
 
     @property
     def url(self) -> str:
@@ -27,7 +29,7 @@ class Hit(NamedTuple):
 
     def line(self) -> str:
         """The hit as a line of a log file: its fields in order, with tabs between them."""
-        return f"{self.at:.6f}\t{self.host}\t{self.path}\t{self.status}\n"
+        return f"{self.at:.6f}\t{self.host}\t{self.path}\t{self.status}\t{self.late:.6f}\n"
 
 
 def read_hits(path: str | os.PathLike[str]) -> list[Hit]:
@@ -35,17 +37,25 @@ def read_hits(path: str | os.PathLike[str]) -> list[Hit]:
     text = pathlib.Path(path).read_text(encoding="utf-8")
     found = []
     for line in text[: text.rfind("\n") + 1].splitlines():
-        at, host, place, status = line.split("\t")
-        found.append(Hit(float(at), host, place, int(status)))
+        at, host, place, status, late = line.split("\t")
+        found.append(Hit(float(at), host, place, int(status), float(late)))
     return found
 
 
-def gaps(hits: Iterable[Hit]) -> list[float]:
-    """The seconds between one request and the next at the same host, for all hosts, in ascending order."""
-    times: dict[str, list[float]] = {}
+def gaps(hits: Iterable[Hit], *, longest: bool = False) -> list[float]:
+    """The seconds between one request and the next at the same host, for all hosts, in ascending order.
+
+    With ``longest`` each is the longest that it may have been (`Hit.late`): one that is too short is so for certain,
+    however busy the server was.
+    """
+    by_host: dict[str, list[Hit]] = {}
     for hit in hits:
-        times.setdefault(hit.host, []).append(hit.at)
-    return sorted(late - early for found in times.values() for early, late in itertools.pairwise(sorted(found)))
+        by_host.setdefault(hit.host, []).append(hit)
+    return sorted(
+        after.at - before.at + (before.late if longest else 0.0)
+        for found in by_host.values()
+        for before, after in itertools.pairwise(sorted(found))
+    )
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:

@@ -27,6 +27,8 @@ from acrawl.url import canonical
 
 #: Pieces in which a slow body leaves.
 PIECES = 5
+#: Seconds between two marks of the time by which `Hit.late` is told.
+BEAT = 0.004
 
 
 class FakeServer:
@@ -51,6 +53,7 @@ class FakeServer:
         self._file: IO[str] | None = None
         self._kept: list[Hit] = []
         self._began = 0.0
+        self._looked = 0.0
         self._visitor: Visitor
         self._news = threading.Condition()
         self._loop = asyncio.new_event_loop()
@@ -120,16 +123,28 @@ class FakeServer:
         await runner.setup()
         try:
             await web.SockSite(runner, self._socket).start()
+            heart = asyncio.create_task(self._beat())
             self._up.set()
             await self._ending.wait()
+            heart.cancel()
         finally:
             await runner.cleanup()
+
+    async def _beat(self) -> None:
+        """Keep the time up to which every request that had come by then has been seen."""
+        before = time.monotonic()
+        while True:
+            await asyncio.sleep(BEAT)
+            # What had come before this turn's look at the sockets is being handled in this turn or the next, and the
+            # turn before was over when it began.
+            self._looked, before = before - self._began, time.monotonic()
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         at = time.monotonic() - self._began
         host = f"http://{request.host}"
         answer = self._visitor.ask(canonical(host + request.raw_path))
-        self._record(Hit(at, host, request.raw_path, 0 if answer.ending == "reset" else answer.status))
+        status = 0 if answer.ending == "reset" else answer.status
+        self._record(Hit(at, host, request.raw_path, status, at - self._looked))
         if answer.delay:
             await asyncio.sleep(answer.delay)
         if answer.ending == "reset":
