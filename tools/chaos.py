@@ -125,6 +125,7 @@ def parsed(arguments):
     parser.add_argument("--hosts", type=int, default=40)
     parser.add_argument("--delay", type=float, default=0.2, help="seconds between two requests to a host")
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--pause", type=float, default=1.5, help="longest wait before a kill whose moment has come")
     parser.add_argument("--resets", type=float, default=0.0, help="share of pages that first break the connection")
     parser.add_argument("--seconds", type=float, default=1500.0, help="the longest it may take")
     parser.add_argument("--seed", type=int, default=None, help="repeats an earlier run's web and kills")
@@ -141,7 +142,7 @@ def main(arguments=None):
     folder = pathlib.Path(tempfile.mkdtemp(prefix="acrawl-chaos-"))
     faults = msgspec.structs.replace(FAULTS, reset=options.resets)
     web = FakeWeb(options.pages, options.hosts, seed=options.seed, shape=SHAPE, faults=faults)
-    plan = strikes(options.seed, options.rounds, sum(web.ends().values()))
+    plan = strikes(options.seed, options.rounds, sum(web.ends().values()), pause=options.pause)
     with FakeServer(web, spread=True) as server:
         words = command(options, server.web)
         try:
