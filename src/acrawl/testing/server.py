@@ -56,7 +56,7 @@ class FakeServer:
         self._looked = 0.0
         self._visitor: Visitor
         self._news = threading.Condition()
-        self._loop = asyncio.new_event_loop()
+        self._loop: asyncio.AbstractEventLoop
         self._up = threading.Event()
         self._ending = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="fake-server", daemon=True)
@@ -85,12 +85,13 @@ class FakeServer:
         self.web = self.web.at(place)
         if self._path is not None:
             self._file = self._path.open("w", encoding="utf-8")
+        self._loop = asyncio.new_event_loop()
         self._began = time.monotonic()
         self._visitor = Visitor(self.web, time.monotonic)
         self._thread.start()
         self._up.wait()
         if self._failure is not None:
-            raise self._failure
+            self.__exit__(None, None, None)
         return self
 
     def __exit__(
@@ -99,6 +100,7 @@ class FakeServer:
         with contextlib.suppress(RuntimeError):  # its loop has ended already, by a failure
             self._loop.call_soon_threadsafe(self._ending.set)
         self._thread.join()
+        self._socket.close()
         with self._news:
             if self._file is not None:
                 self._file.close()

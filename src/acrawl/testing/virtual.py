@@ -49,6 +49,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         future.add_done_callback(self._returned)
         return future
 
+    async def shutdown_default_executor(self, *timeout: float) -> None:
+        """See `asyncio.loop.shutdown_default_executor`; its time limit (Python 3.12) is not skipped over."""
+        self._threads += 1
+        try:
+            await super().shutdown_default_executor(*timeout)
+        finally:
+            self._threads -= 1
+
     def _returned(self, _: asyncio.Future[Any]) -> None:
         self._threads -= 1
 
