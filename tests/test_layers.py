@@ -9,7 +9,14 @@ ROOMS = """errors clock version | settings url job cluster | logs | parse | requ
 RANK = {room: i for i, group in enumerate(ROOMS.split("|")) for room in group.split()}
 #: Third-party and system packages that have one address each.
 ADDRESSES = {
-    "aiohttp": {"fetch.connections", "fetch.failures", "monitor.web", "results.webhook", "testing", "demo.server"},
+    "aiohttp": {
+        "fetch.connections",
+        "fetch.failures",
+        "monitor.web",
+        "results.webhook",
+        "testing.server",
+        "demo.server",
+    },
     "redis": {"frontier.redis"},
     "multiprocessing": {"queues.wire", "queues.server", "queues.client", "cluster"},
     "sqlite3": {"frontier.store", "frontier.schema", "results.catalog"},

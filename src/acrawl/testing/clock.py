@@ -1,4 +1,4 @@
-"""Helpers for tests, for users as for acrawl itself.
+"""A clock that stands still until it is told to move.
 
 `ManualClock` stands in for `acrawl.clock.SystemClock`: delays, leases and retries of hours are tested in milliseconds,
 and never by waiting::

@@ -1,0 +1,178 @@
+"""Whole crawls in one process: the truth of the web is what they bring, and time costs nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import doctest
+import time
+from collections import Counter
+from typing import ClassVar
+
+import pytest
+
+import acrawl.testing
+from acrawl import DropItem, Request, Spider
+from acrawl.clock import Clock
+from acrawl.errors import CrawlFailed, SettingsError
+from acrawl.testing import Answer, FakeWeb, Faults, LoopClock, Pages, Shape, VirtualLoop, WebSpider, crawl, gaps
+
+MISBEHAVING = Faults(
+    slow=0.1, drip=0.1, busy=0.1, reset=0.1, truncated=0.1, moved=0.1, dead=0.1, private=0.1, calendar=0.02, deep=0.02,
+    outage=0.2, outage_every=60, trap=5,
+)  # fmt: skip
+
+
+def crawled(web: FakeWeb, settings=None, **more):
+    settings = {"scope.within": "any"} | (settings or {})
+    return crawl(WebSpider, web, settings, arguments={"url": web.seeds[0]}, **more)
+
+
+def canonical(records):
+    return Counter(tuple(sorted(record.items())) for record in records)
+
+
+def test_the_example_in_the_docstring_is_true():
+    assert doctest.testmod(acrawl.testing) == (0, 10)
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_crawl_of_a_misbehaving_web_brings_exactly_what_there_is(workers):
+    web = FakeWeb(400, hosts=12, seed=workers, faults=MISBEHAVING)
+    done = crawled(web, workers=workers)
+    assert done.counts.reasons == web.ends()
+    assert canonical(done.items) == canonical(web.records())
+    assert done.audit.problems == []
+    assert done.ended == {url: web.end(url) for url in web.urls()}
+    assert done.counts.retries > 50
+
+
+def test_hours_of_delay_take_no_time_and_are_kept():
+    web = FakeWeb(60, hosts=3, shape=Shape(crawl_delay=30.0))
+    began = time.monotonic()
+    done = crawled(web)
+    assert done.counts.fetched == 60
+    assert done.seconds > 600
+    assert time.monotonic() - began < 10
+    assert gaps(done.hits)[0] >= 30.0
+
+
+def test_the_same_crawl_makes_the_same_requests_at_the_same_times():
+    web = FakeWeb(60, hosts=3, faults=Faults(slow=0.3), shape=Shape(crawl_delay=1.0))
+    first, second = (crawled(web) for _ in range(2))
+    assert sorted(hit.url for hit in first.hits) == sorted(hit.url for hit in second.hits)
+    assert canonical(first.items) == canonical(second.items)
+
+
+class Careful(Spider):
+    """Shows what a user's test may want to see."""
+
+    start_urls = ("http://a.test/",)
+    custom_settings: ClassVar = {"fetch.retries": 1, "fetch.idle_timeout": 5}
+    closed_with = ""
+
+    class Cheap:
+        def process_item(self, item):
+            if item["price"] > 10:
+                raise DropItem("dear")
+            return item | {"cheap": True}
+
+    pipelines = (Cheap,)
+
+    def __init__(self, tag=""):
+        super().__init__(tag=tag)
+
+    def parse(self, response):
+        for price in response.css("b::text").getall():
+            yield {"price": int(price), "tag": self.tag}
+        if response.url.endswith("boom"):
+            raise RuntimeError("boom")
+        yield from response.follow_all()
+
+    def closed(self, reason):
+        type(self).closed_with = reason
+
+
+def test_a_users_spider_is_seen_from_all_sides():
+    pages = Pages(
+        {
+            "http://a.test/": "<b>3</b><b>30</b><a href=/boom>x</a><a href=/late>x</a><a href=http://b.test/>x</a>"
+            "<a href=/flaky>x</a><a href=/cut>x</a>",
+            "http://a.test/boom": "boom <b>7</b>",
+            "http://a.test/late": Answer(b"", delay=6.0),
+            "http://a.test/flaky": [Answer(ending="reset"), "<b>9</b>"],
+            "http://a.test/cut": Answer(b"half", ending="truncated"),
+        }
+    )
+    done = crawl(Careful, pages, {"politeness.concurrency": 2}, arguments={"tag": "t"})
+    assert sorted(item["price"] for item in done.items) == [3, 7, 9]
+    assert all(item["cheap"] and item["tag"] == "t" for item in done.items)
+    assert done.ended == {
+        "http://a.test/": "fetched",
+        "http://a.test/boom": "failed(callback)",
+        "http://a.test/late": "failed(timeout)",
+        "http://a.test/flaky": "fetched",
+        "http://a.test/cut": "failed(truncated)",
+    }
+    assert "RuntimeError: boom" in done.details["http://a.test/boom"]
+    assert done.details["http://a.test/late"] == "fetch.idle_timeout"
+    assert done.counts.excluded == 1
+    assert Counter(hit.path for hit in done.hits)["/late"] == 2
+    assert Careful.closed_with == "finished"
+
+
+def test_a_spider_that_does_not_end_is_told_so():
+    web = FakeWeb(5, faults=Faults(calendar=1.0))
+    with pytest.raises(CrawlFailed, match="most=200"):
+        crawled(web, most=200)
+
+
+def test_what_start_raises_reaches_the_test():
+    class Broken(Spider):
+        def start(self):
+            yield Request("http://a.test/")
+            raise RuntimeError("no more")
+
+    with pytest.raises(CrawlFailed, match="no more"):
+        crawl(Broken, {"http://a.test/": ""})
+    with pytest.raises(SettingsError, match="did you mean"):
+        crawl(Careful, {}, {"politeness.dely": 1})
+
+
+@pytest.mark.asyncio
+async def test_from_a_test_with_a_loop_it_runs_in_a_thread():
+    done = await asyncio.to_thread(crawl, Careful, {"http://a.test/": "<b>1</b>"})
+    assert len(done.items) == 1
+
+
+def test_the_virtual_loop_sleeps_in_order_and_waits_for_threads():
+    woken = []
+
+    async def sleeper(clock: Clock, seconds: float) -> None:
+        await clock.sleep(seconds)
+        woken.append(clock.now() - began)
+
+    async def main() -> None:
+        nonlocal began
+        clock = LoopClock(time=5000.0)
+        began = clock.now()
+        assert clock.time() == 5000.0
+        blocking = asyncio.create_task(asyncio.to_thread(time.sleep, 0.2))
+        await asyncio.gather(*(sleeper(clock, seconds) for seconds in (3600.0, 5.0, 0.0)), blocking)
+        assert clock.time() == pytest.approx(8600.0, abs=0.01)
+
+    began = 0.0
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        runner.run(main())
+    assert woken == pytest.approx([0.0, 5.0, 3600.0], abs=0.01)
+
+
+def test_no_timer_fires_while_a_thread_works():
+    async def main() -> float:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        async with asyncio.timeout(0.05):
+            await asyncio.to_thread(time.sleep, 0.2)
+        return loop.time() - began
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        assert runner.run(main()) < 0.01
