@@ -53,6 +53,11 @@ def test_the_readme_names_every_command():
     assert [name for name in COMMANDS if f"acrawl {name}" not in text and f"`{name}`" not in text] == []
 
 
+def test_the_manual_has_an_example_of_every_command():
+    shown = {name for name, *_ in commands(ROOT / "docs" / "cli.md")}
+    assert sorted(set(COMMANDS) - shown) == []
+
+
 def test_the_changelog_begins_with_this_version():
     versions = re.findall(r"^## \[(\d[^\]]*)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert versions[0] == VERSION

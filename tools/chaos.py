@@ -9,8 +9,6 @@ must balance, the ledger must end as the web says, and the server's own log must
 as it was to be, through every kill: the mean gap at least the delay, and all but one in a hundred at least the delay
 less 20 ms, when what the server itself was late for is allowed for. Ends with 0 when all of it holds; the seed repeats
 the web and the kills.
-
-`--resets 0.01` lets pages break the connection at first.
 """
 
 import argparse
@@ -126,7 +124,7 @@ def parsed(arguments):
     parser.add_argument("--delay", type=float, default=0.2, help="seconds between two requests to a host")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--pause", type=float, default=1.5, help="longest wait before a kill whose moment has come")
-    parser.add_argument("--resets", type=float, default=0.0, help="share of pages that first break the connection")
+    parser.add_argument("--resets", type=float, default=0.01, help="share of pages that first break the connection")
     parser.add_argument("--seconds", type=float, default=1500.0, help="the longest it may take")
     parser.add_argument("--seed", type=int, default=None, help="repeats an earlier run's web and kills")
     options = parser.parse_args(arguments)

@@ -23,7 +23,7 @@
     IgnoreRequest, DropItem       what a spider or a pipeline raises to say "not this one"
 
 Errors of other libraries are translated where they enter: aiohttp's and the operating system's in
-``fetch/transport.py``, sqlite3's in ``frontier/store.py``, the socket's in ``queues/``.
+``fetch/failures.py``, sqlite3's in ``frontier/database.py``, the socket's in ``queues/``.
 """
 
 EXIT_OK = 0

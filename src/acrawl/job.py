@@ -5,6 +5,8 @@
     JOB/job.db        the frontier          JOB/results.db   files and sightings
     JOB/job.json      the crawl's identity  JOB/lock         the master that works here
     JOB/join.json     how workers join      JOB/nonce        proof that a worker sees this disk
+
+A crawl makes the folder where it is missing. Whoever only asks or mends calls `find` first, or says ``make=False``.
 """
 
 from __future__ import annotations
@@ -15,20 +17,29 @@ import os
 import pathlib
 import secrets
 import shutil
+import socket
 
 import msgspec
 
 from acrawl.errors import FolderProblem, JobConflict, JobLocked
 
+#: Where jobs are, seen from the folder a crawl was started in: see `acrawl.cli.crawl`.
+_PLACES = (".acrawl", ".acrawl/*", "*/.acrawl", "*/.acrawl/*")
+
 
 class Identity(msgspec.Struct, frozen=True):
-    """What makes two crawls the same: spider, arguments and scope. ``state`` is ``begun`` or ``finished``."""
+    """What makes two crawls the same: spider, arguments and scope. ``state`` is ``begun`` or ``finished``.
+
+    ``command`` is what was typed, and ``cwd`` where: for people who want to go on with it.
+    """
 
     spider: str
     sha256: str
     arguments: dict[str, str]
     scope: str
     state: str = "begun"
+    command: list[str] = []
+    cwd: str = ""
 
     def differences(self, other: Identity) -> list[str]:
         """In words, how another crawl differs from this one."""
@@ -43,10 +54,15 @@ class Identity(msgspec.Struct, frozen=True):
 
 
 class Job:
-    """A job folder, locked for this process. Use as a context manager."""
+    """A job folder, locked for this process. Use as a context manager.
 
-    def __init__(self, folder: str | os.PathLike[str]) -> None:
+    Entering makes the folder; with ``make=False`` it has to be a job's already. Raises `FolderProblem`, `JobLocked`,
+    `JobConflict`.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], *, make: bool = True) -> None:
         self.folder = pathlib.Path(folder)
+        self._make = make
         self._lock: int | None = None
 
     @property
@@ -66,20 +82,24 @@ class Job:
 
     def __enter__(self) -> Job:
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            if self._make:
+                self.folder.mkdir(parents=True, exist_ok=True)
+            else:
+                check(self.folder)
             self._lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise FolderProblem(f"{self.folder}: cannot be used as the job's folder: {error.strerror}") from None
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            owner = os.pread(self._lock, 20, 0).decode(errors="replace").strip()
+            owner = os.pread(self._lock, 300, 0).decode(errors="replace").strip()
             os.close(self._lock)
+            self._lock = None
             raise JobLocked(
-                f"{self.folder}: process {owner or '?'} is crawling here; wait for it, or give another --job"
+                f"{self.folder}: process {owner or '?'} works here; wait for it, or give another --job"
             ) from None
         os.ftruncate(self._lock, 0)
-        os.pwrite(self._lock, b"%d\n" % os.getpid(), 0)
+        os.pwrite(self._lock, f"{os.getpid()} on host {socket.gethostname()}\n".encode(), 0)
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -119,6 +139,13 @@ class Job:
         if before is not None:
             self._write(msgspec.structs.replace(before, state="finished"))
 
+    def reopen(self) -> Identity | None:
+        """Record that there is more to crawl; returns the crawl, None where it was never recorded. Idempotent."""
+        before = self._read()
+        if before is not None and before.state != "begun":
+            self._write(msgspec.structs.replace(before, state="begun"))
+        return before
+
     def nonce(self) -> tuple[str, str]:
         """Write a fresh secret into the folder: the file's path, and what a worker must find in it."""
         path, value = self.folder / "nonce", secrets.token_hex(16)
@@ -154,3 +181,39 @@ class Job:
                 with contextlib.suppress(FileNotFoundError):
                     path.unlink()
         shutil.rmtree(self.folder / "uploads", ignore_errors=True)
+
+
+def check(folder: pathlib.Path) -> None:
+    """Refuse a folder that no crawl has begun in, by name. Makes nothing. Raises `JobConflict`."""
+    if is_job(folder):
+        return
+    below = jobs_below(folder)
+    if below:
+        raise JobConflict(f"{folder} is no job folder; below it there is --job {' or --job '.join(map(str, below))}")
+    raise JobConflict(f"{folder}: {'no crawl has begun here' if folder.is_dir() else 'no such job folder'}")
+
+
+def find(folder: pathlib.Path | None) -> pathlib.Path:
+    """The job folder that is meant: the given one, or the only one below this folder. Makes nothing.
+
+    Raises `JobConflict` for a folder that is no job's, and when there are none or several to choose from.
+    """
+    if folder is not None:
+        check(folder)
+        return folder
+    found = jobs_below(pathlib.Path())
+    if not found:
+        raise JobConflict("no crawl has begun here (looked below ./.acrawl and ./*/.acrawl); say which: --job DIR")
+    if len(found) > 1:
+        raise JobConflict(f"{len(found)} crawls have begun here; say which: --job {' or --job '.join(map(str, found))}")
+    return found[0]
+
+
+def jobs_below(folder: pathlib.Path) -> list[pathlib.Path]:
+    """The job folders that crawls started in this folder use when nothing else is said, sorted."""
+    return sorted({job for place in _PLACES for job in folder.glob(place) if is_job(job)})
+
+
+def is_job(folder: pathlib.Path) -> bool:
+    """Whether a crawl has begun in this folder. One that may not be looked into is none."""
+    return os.path.isfile(folder / "job.db")  # Path.is_file raises where looking is not allowed

@@ -14,6 +14,8 @@ FAILED = "failed"
 EXCLUDED = "excluded"
 RETRY = "retry"
 RELEASED = "released"
+#: Does not end it: more of this outcome follows.
+PART = "part"
 #: Only the frontier ends a request so: it took too many workers with it.
 QUARANTINED = "quarantined"
 
@@ -22,13 +24,14 @@ class HostFacts(msgspec.Struct, frozen=True, array_like=True):
     """What a worker learned about a host while it fetched.
 
     ``pause`` asks that nobody starts anything there for so many seconds (429, 503, Retry-After). ``rules`` is what
-    the host's robots.txt says to us, encoded; with it ``crawl_delay`` and ``sitemaps``.
+    the host's robots.txt says to us, encoded; with it ``crawl_delay`` and ``sitemaps``. ``address`` is the server's.
     """
 
     pause: float = 0.0
     rules: bytes | None = None
     crawl_delay: float | None = None
     sitemaps: list[str] = []
+    address: str = ""
 
 
 class Item(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -80,7 +83,10 @@ class Outcome(msgspec.Struct, frozen=True, array_like=True):
 
     ``reason`` is one word for the ledger, ``detail`` a text for people (a traceback). ``http_status`` is 0 without an
     answer; ``size`` counts body bytes; ``seconds`` is the time it took and ``ago`` how long ago it started, both by
-    the worker's clock. ``delay`` is when to retry. All of it takes effect in one step, or none.
+    the worker's clock; ``latency`` is how long the head of the answer took (0: none came). ``delay`` is when to retry.
+    All of it takes effect in one step, or none: of an outcome too large for one message the first parts have the
+    status ``part``, are counted by ``part`` from 0, and bring ``requests`` and ``items`` only; they take effect with
+    the last one.
     """
 
     token: int
@@ -96,6 +102,8 @@ class Outcome(msgspec.Struct, frozen=True, array_like=True):
     items: list[Item] = []
     host: HostFacts | None = None
     duplicates: int = 0
+    latency: float = 0.0
+    part: int = 0
 
 
 class Receipt(msgspec.Struct, frozen=True, array_like=True):
@@ -129,8 +137,23 @@ class Snapshot(msgspec.Struct, frozen=True):
     """Ends by ``status(reason)``."""
 
 
+class Try(msgspec.Struct, frozen=True):
+    """What came of a try that was not the last one; ``at`` is Unix time, when it ended."""
+
+    attempt: int
+    at: float
+    reason: str
+    detail: str = ""
+    http_status: int = 0
+    seconds: float = 0.0
+
+
 class Story(msgspec.Struct, frozen=True):
-    """All that is known about one URL; ``state`` is ``unknown``, ``queued``, ``leased`` or how it ended."""
+    """All that is known about one URL; ``state`` is ``unknown``, ``queued``, ``leased`` or how it ended.
+
+    ``path`` are the pages that led to it, from the seed on; ``tries`` the earlier tries, oldest first. ``not_before``
+    is Unix time, 0 without a wait; ``host_waits`` says in words what its host waits for.
+    """
 
     url: str
     state: str
@@ -143,15 +166,37 @@ class Story(msgspec.Struct, frozen=True):
     depth: int = 0
     found_on: str = ""
     ended_at: float = 0.0
+    priority: int = 0
+    not_before: float = 0.0
+    path: list[str] = []
+    tries: list[Try] = []
+    host_waits: str = ""
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """One line of the ledger, for lists; ``ended_at`` is Unix time."""
+
+    url: str
+    status: str
+    reason: str
+    detail: str = ""
+    attempts: int = 0
+    ended_at: float = 0.0
 
 
 class Audit(msgspec.Struct, frozen=True):
-    """The books: ``problems`` is empty when every request is in exactly one state and every item accounted for."""
+    """The books: ``problems`` is empty when every request is in exactly one state and every item accounted for.
+
+    ``ends`` counts the ledger by ``status(reason)``; ``hosts`` is how many hosts have books of their own.
+    """
 
     discovered: int
     queued: int
     done: int
     problems: list[str] = []
+    hosts: int = 0
+    undelivered: int = 0
+    ends: dict[str, int] = {}
 
 
 class Sighting(msgspec.Struct, frozen=True, array_like=True):

@@ -198,3 +198,8 @@ def _shared(url: str, referrer: str) -> int:
         if url.startswith(referrer[: end + 1]):
             return end + 1
     return 0
+
+
+def shortened(body: bytes) -> bytes:
+    """Return a body as acrawl 0.1 stored it (with its URL and the names of its fields) in today's form."""
+    return _packed(msgspec.msgpack.decode(body, type=Request))

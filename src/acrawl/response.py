@@ -24,10 +24,11 @@ class Response:
     """What a server answered to a request.
 
     ``url`` is the URL that answered, ``body`` the decoded bytes (empty for a saved file, whose facts are in ``file``),
-    ``seconds`` the time from start to last byte.
+    ``seconds`` the time from start to last byte, ``latency`` that to the head. ``ip_address`` is the server's (or the
+    proxy's), empty where nothing was sent.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a noun: its fields, by name
         self,
         url: str,
         *,
@@ -36,6 +37,8 @@ class Response:
         body: bytes = b"",
         request: Request | None = None,
         seconds: float = 0.0,
+        latency: float = 0.0,
+        ip_address: str = "",
         file: FileFact | None = None,
     ) -> None:
         self.url = url
@@ -44,6 +47,8 @@ class Response:
         self.body = body
         self.request = Request(url) if request is None else request
         self.seconds = seconds
+        self.latency = latency
+        self.ip_address = ip_address
         self.file = file
 
     def __repr__(self) -> str:

@@ -50,6 +50,14 @@ class Politeness(Section, frozen=True):
     """After so many pauses without one success a host is given up."""
     give_up_after: Seconds = 3600.0
     """After so long without one success a paused host is given up."""
+    adaptive: bool = True
+    """Ask less of a host in trouble (429, 503, time-outs, growing latency), and step by step more again."""
+    budget_by: Annotated[str, msgspec.Meta(pattern="^(none|domain|address|spider)$")] = "none"
+    """Share a second budget over the hosts of one: domain, address (of the server), spider (its politeness_key)."""
+    budget_concurrency: Positive = 16
+    """Requests under way at all hosts of one such budget."""
+    budget_delay: Seconds = 0.0
+    """Seconds between two starts at all hosts of one such budget."""
 
 
 class Fetch(Section, frozen=True):
@@ -97,10 +105,18 @@ class Limits(Section, frozen=True):
 
     max_pages: Count = 0
     """Requests that ended as fetched."""
+    max_bytes: Count = 0
+    """Bytes of all bodies."""
     max_seconds: Seconds = 0.0
     """Seconds since the crawl began or was resumed."""
     max_errors: Count = 0
     """Requests that ended as failed."""
+    host_pages: Count = 0
+    """Requests of one host that ended as fetched; then the rest of that host is excluded(limit)."""
+    host_bytes: Count = 0
+    """Bytes of all bodies of one host."""
+    host_errors: Count = 0
+    """Requests of one host that ended as failed."""
 
 
 class Frontier(Section, frozen=True):
@@ -112,12 +128,20 @@ class Frontier(Section, frozen=True):
     """The longest wait for company in a group commit."""
     commit_rows: Positive = 2000
     """Rows after which a group commit does not wait."""
+    order: Annotated[str, msgspec.Meta(pattern="^(found|breadth|depth)$")] = "found"
+    """Which goes first at a host: what was found first, breadth (the least depth) or depth (the greatest) first."""
     window: Positive = 256
     """Queued requests of one host kept in memory."""
+    rows: Positive = 100_000
+    """Queued requests of all hosts kept in memory, roughly."""
+    idle_hosts: Positive = 20_000
+    """Hosts without work kept in memory."""
     recent: Positive = 500_000
     """Keys of recently seen URLs kept in memory."""
     max_lost: Positive = 3
-    """Lost leases after which a started request is quarantined."""
+    """Lost leases after which a started request is quarantined; the last of them it had a worker to itself."""
+    stall_seconds: Annotated[float, msgspec.Meta(ge=1)] = 900.0
+    """A started request that shows no progress for so long loses its lease."""
     durable: bool = False
     """Wait for the disk at each commit (synchronous=FULL): survives power loss, costs about 13 %."""
 
@@ -184,6 +208,7 @@ SCRAPY_NAMES = {
     "REDIRECT_MAX_TIMES": "fetch.max_redirects",
     "RETRY_TIMES": "fetch.retries",
     "DEPTH_LIMIT": "scope.max_depth",
+    "AUTOTHROTTLE_ENABLED": "politeness.adaptive",
     "CLOSESPIDER_PAGECOUNT": "limits.max_pages",
     "CLOSESPIDER_TIMEOUT": "limits.max_seconds",
     "CLOSESPIDER_ERRORCOUNT": "limits.max_errors",

@@ -55,6 +55,13 @@ class Spider:
         """Handle a response whose request names no callback."""
         raise NotImplementedError(f"{type(self).__name__} has no parse() and the request to {response.url} no callback")
 
+    def politeness_key(self, host: str) -> str:
+        """Return what this host (``https://a.example``) shares its second budget by; empty for none.
+
+        Called on the master, once for each host, where ``politeness.budget_by`` is ``spider``.
+        """
+        return ""
+
     def closed(self, reason: str) -> None:
         """Called on the master when the crawl has ended; ``reason`` is ``finished``, a limit's name or ``stopped``."""
 

@@ -160,11 +160,12 @@ def fingerprint(key: bytes, host: str, url: str, method: str = "GET", body: byte
     tail = blake2b(url.encode("utf-8", "surrogatepass"), digest_size=12, key=key)
     if method != "GET" or body:
         tail.update(b"\0" + method.encode() + b"\0" + body)
-    return _host_prefix(key, host) + tail.digest()
+    return host_prefix(key, host) + tail.digest()
 
 
 @functools.lru_cache(65536)
-def _host_prefix(key: bytes, host: str) -> bytes:
+def host_prefix(key: bytes, host: str) -> bytes:
+    """Return the bytes with which the fingerprints of a host begin."""
     return blake2b(host.encode("utf-8", "surrogatepass"), digest_size=4, key=key).digest()
 
 

@@ -13,7 +13,7 @@ from acrawl.cli import acrawl as program
 from acrawl.settings import Settings, resolve
 from acrawl.version import VERSION
 
-COMMANDS = ["images", "run", "work", "demo", "list", "settings", "version"]
+COMMANDS = ["images", "run", "work", "why", "audit", "retry", "demo", "list", "settings", "version"]
 
 
 def typed(*arguments: str) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from acrawl.clock import Clock
 from acrawl.frontier.base import Delivery, Frontier, Gate
-from acrawl.outcome import FETCHED, HostFacts, Item, Outcome, Receipt, Snapshot, Story
+from acrawl.outcome import FETCHED, PART, HostFacts, Item, Outcome, Receipt, Snapshot, Story
 from acrawl.request import Request, Sealed, seal, unseal
 from acrawl.testing import ManualClock
 
@@ -33,6 +34,9 @@ class OpenGate:
 
     def opens(self, host: str) -> bool:
         return host in self.seeds
+
+    def group(self, host: str) -> str:
+        return host.rpartition(".")[2]
 
 
 class Got(NamedTuple):
@@ -67,6 +71,7 @@ class Crawl:
         self._overrides: dict[str, Any] = {}
         self._gate: Gate = OpenGate()
         self._engine: Any = None
+        self._parts: Counter[int] = Counter()
 
     async def open(self, overrides: Mapping[str, Any] | None = None, gate: Gate | None = None) -> None:
         self._overrides = DEFAULTS | dict(overrides or {})
@@ -140,7 +145,10 @@ class Crawl:
         return got
 
     async def report(self, got: Got, status: str = FETCHED, **facts: Any) -> Receipt:
-        """Report one lease; ``worker`` and ``epoch`` may be false ones."""
+        """Report one lease; ``worker`` and ``epoch`` may be false ones. Parts are counted here."""
+        if status == PART:
+            facts.setdefault("part", self._parts[got.token])
+            self._parts[got.token] += 1
         worker, epoch = facts.pop("worker", got.worker), facts.pop("epoch", self.epoch)
         if "links" in facts:
             facts["requests"] = [self.sealed(link) for link in facts.pop("links")]
@@ -167,6 +175,11 @@ class Crawl:
                     return urls
                 await asyncio.sleep(0)
         raise AssertionError(f"still not done: {await self.snapshot()}")
+
+    async def begin(self, *got: Got, progress: int = 1) -> None:
+        """Their workers say that they have started these, and how far they are."""
+        for one in got:
+            assert await self.frontier.renew(one.worker, self.epoch, {one.token: progress}) == []
 
     # -- what is known
 

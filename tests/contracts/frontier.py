@@ -14,12 +14,31 @@ import pytest_asyncio
 
 from contracts.crawl import Crawl, Opener
 from contracts.frontier_books import BookPromises
+from contracts.frontier_budgets import BudgetPromises
+from contracts.frontier_history import HistoryPromises
 from contracts.frontier_hosts import HostPromises
 from contracts.frontier_leases import LeasePromises
+from contracts.frontier_limits import LimitPromises
+from contracts.frontier_memory import MemoryPromises
+from contracts.frontier_pace import PacePromises
+from contracts.frontier_parts import PartPromises
 from contracts.frontier_queue import QueuePromises
+from contracts.frontier_suspects import SuspectPromises
 
 
-class FrontierContract(QueuePromises, HostPromises, LeasePromises, BookPromises):
+class FrontierContract(
+    QueuePromises,
+    LimitPromises,
+    MemoryPromises,
+    HostPromises,
+    PacePromises,
+    BudgetPromises,
+    LeasePromises,
+    PartPromises,
+    SuspectPromises,
+    BookPromises,
+    HistoryPromises,
+):
     """Subclass it, mark the subclass with ``pytest.mark.asyncio``, and every promise is tested."""
 
     @pytest_asyncio.fixture

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from acrawl.outcome import FAILED, RETRY, HostFacts, Outcome, Receipt
+from acrawl.outcome import FAILED, PART, RETRY, HostFacts, Outcome, Receipt
 from contracts.crawl import HOST, Crawl, item
 
 
@@ -44,6 +44,70 @@ class LeasePromises:
         await crawl.clock.settle()
         await crawl.frontier.release("a", crawl.epoch, [got.token])
         assert [one.url for one in await waiting] == [f"{HOST}/1"]
+
+    @pytest.mark.parametrize("why", ["limit", "suspect"])
+    async def test_a_worker_that_gets_nothing_sleeps_although_a_host_is_due(self, crawl: Crawl, why: str):
+        await crawl.open({"limits.max_pages": 1 if why == "limit" else 0, "frontier.max_lost": 2})
+        await crawl.add("http://b.test/1")
+        await crawl.report(await crawl.one(), RETRY, delay=3.0)  # due while the worker waits
+        await crawl.add("/1")
+        got = await crawl.one()
+        if why == "suspect":
+            await crawl.begin(got)
+            await crawl.frontier.lost("w")
+            got = await crawl.one()
+        asleep = crawl.clock.sleepers
+        waiting = asyncio.create_task(crawl.lease(wait=5.0))
+        for _ in range(4):
+            await crawl.clock.advance(1.0)
+            assert crawl.clock.sleepers == asleep + 1
+        await crawl.clock.advance(1.0)
+        assert await waiting == []
+        await crawl.report(got, FAILED)
+
+    @pytest.mark.parametrize("progress", [0, 1])
+    async def test_a_started_lease_without_progress_runs_out_although_it_is_renewed(self, crawl: Crawl, progress: int):
+        await crawl.open({"frontier.stall_seconds": 100})
+        await crawl.add("/1")
+        got = await crawl.one()
+        await crawl.begin(got, progress=7)
+        for _ in range(9):
+            await crawl.clock.advance(10)
+            assert await crawl.frontier.renew("w", crawl.epoch, {got.token: progress}) == []
+        for _ in range(6):
+            await crawl.clock.advance(10)
+            gone = await crawl.frontier.renew("w", crawl.epoch, {got.token: progress})
+        assert gone == [got.token]
+        assert await crawl.state("/1") == "queued"
+        assert await crawl.report(got) == Receipt(0, 1)
+
+    async def test_a_lease_that_makes_progress_lives_for_hours(self, crawl: Crawl):
+        await crawl.open({"frontier.stall_seconds": 100})
+        await crawl.add("/1")
+        got = await crawl.one()
+        for turn in range(1, 721):
+            await crawl.begin(got, progress=turn // 8 + 1)  # a sign of life every 80 seconds
+            await crawl.clock.advance(10)
+        assert await crawl.report(got) == Receipt(1)
+
+    async def test_what_has_not_started_does_not_stand_still(self, crawl: Crawl):
+        """It waits in its worker for its turn at the host."""
+        await crawl.open({"frontier.stall_seconds": 100})
+        await crawl.add("/1")
+        got = await crawl.one()
+        for _ in range(30):
+            await crawl.begin(got, progress=0)
+            await crawl.clock.advance(10)
+        assert await crawl.report(got) == Receipt(1)
+
+    async def test_a_stalled_request_counts_as_lost(self, crawl: Crawl):
+        await crawl.open({"frontier.stall_seconds": 100, "frontier.max_lost": 1})
+        await crawl.add("/1")
+        got = await crawl.one()
+        for _ in range(20):
+            await crawl.frontier.renew("w", crawl.epoch, {got.token: 1})
+            await crawl.clock.advance(10)
+        await crawl.until_state("/1", "quarantined(worker-lost)")
 
     async def test_a_lease_lives_as_long_as_it_is_renewed_and_is_queued_again_when_not(self, crawl: Crawl):
         await crawl.open()
@@ -154,6 +218,41 @@ class LeasePromises:
             ("/1", 1), ("/2", 1), ("/3", 1), ("/4", 1)
         ]  # fmt: skip
 
+    async def test_what_is_given_back_after_it_began_has_been_a_start(self, crawl: Crawl):
+        await crawl.open({"politeness.delay": 2.0})
+        await crawl.add("/1", "/2")
+        first, second = await crawl.lease()
+        await crawl.begin(first)
+        await crawl.frontier.release("w", crawl.epoch, [first.token, second.token])
+        assert (await crawl.one()).start_at == crawl.clock.now() + 2.0
+
+    @pytest.mark.parametrize("status", ["", "quarantined", "FETCHED", "done", "\0"])
+    async def test_an_unknown_status_fails_the_request_and_nothing_else_of_it_counts(self, crawl: Crawl, status: str):
+        await crawl.open()
+        await crawl.add("/1", "/2")
+        got, other = await crawl.lease()
+        await crawl.report(got, PART, links=["/part"], items=[item("part")])
+        facts = {"links": ["/3"], "items": [item("x")], "host": HostFacts(pause=100.0)}
+        assert await crawl.report(got, status, **facts) == Receipt(1)
+        await crawl.report(other)
+        story = await crawl.story("/1")
+        assert (story.state, story.reason, repr(status) in story.detail) == ("failed", "bad-report", True)
+        now = await crawl.snapshot()
+        assert (now.discovered, now.fetched, now.failed, now.undelivered, now.queued) == (2, 1, 1, 0, 0)
+        assert await crawl.bodies() == []
+        await crawl.add("/4")
+        assert len(await crawl.lease()) == 1
+
+    async def test_robots_of_an_unknown_status_have_not_come(self, crawl: Crawl):
+        await crawl.open({"politeness.obey_robots": True, "fetch.retries": 1})
+        await crawl.add("/1")
+        await crawl.report(await crawl.one(), "what", host=HostFacts(rules=b"R"))
+        await crawl.clock.advance(400)
+        got = await crawl.one()
+        assert got.robots
+        await crawl.allow(got)
+        assert (await crawl.one()).url == f"{HOST}/1"
+
     async def test_a_retry_waits_and_counts(self, crawl: Crawl):
         await crawl.open()
         await crawl.add("/1")
@@ -223,9 +322,28 @@ class LeasePromises:
         await crawl.open()
         await crawl.add("/innocent")
         for number in range(8):
-            await crawl.one(f"w{number}")
+            got = await crawl.one(f"w{number}")
+            await crawl.frontier.renew(f"w{number}", crawl.epoch, {got.token: 0})
             await crawl.frontier.lost(f"w{number}")
         assert await crawl.state("/innocent") == "queued"
+
+    async def test_what_could_not_have_been_started_yet_is_never_quarantined(self, crawl: Crawl):
+        await crawl.open({"politeness.delay": 5.0})
+        await crawl.add("/first", "/second")
+        for worker in "abc":
+            await crawl.lease(worker, 2)
+            await crawl.frontier.lost(worker)
+            await crawl.clock.advance(5)
+        assert await crawl.state("/second") == "queued"
+        assert await crawl.state("/first") == "quarantined(worker-lost)"
+
+    async def test_what_kills_before_any_heartbeat_is_quarantined(self, crawl: Crawl):
+        await crawl.open()
+        await crawl.add("/bomb")
+        for worker in "abc":
+            await crawl.one(worker)
+            await crawl.frontier.lost(worker)
+        await crawl.until_state("/bomb", "quarantined(worker-lost)")
 
     async def test_quarantine_at_a_host_with_stale_rules_lets_the_rest_go_on(self, crawl: Crawl):
         limits = {"politeness.obey_robots": True, "politeness.robots_ttl": 60, "frontier.max_lost": 1}

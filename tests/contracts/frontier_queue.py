@@ -10,6 +10,9 @@ import pytest
 from acrawl.outcome import FETCHED, RELEASED, RETRY
 from contracts.crawl import HOST, Crawl, Got, OpenGate
 
+#: More than any of these tests has (`frontier.rows`).
+PLENTY = 100_000
+
 
 class QueuePromises:
     async def test_adding_again_changes_nothing(self, crawl: Crawl):
@@ -126,8 +129,9 @@ class QueuePromises:
     # -- more than memory holds
 
     @pytest.mark.parametrize("n", [1, 3, 100])
-    async def test_a_long_queue_comes_out_once_and_in_order(self, crawl: Crawl, n: int):
-        await crawl.open({"frontier.window": 8})
+    @pytest.mark.parametrize(("window", "rows"), [(8, PLENTY), (8, 1), (8, 5), (1, 3), (1, PLENTY)])
+    async def test_a_long_queue_comes_out_once_and_in_order(self, crawl: Crawl, n: int, window: int, rows: int):
+        await crawl.open({"frontier.window": window, "frontier.rows": rows})
         chance = random.Random(n)
         priorities = {f"/{number}": chance.randrange(5) for number in range(70)}
         for path, priority in priorities.items():
@@ -135,10 +139,11 @@ class QueuePromises:
         expected = [HOST + path for path in sorted(priorities, key=lambda path: -priorities[path])]
         assert await crawl.fetch_all(n=n) == expected
 
-    @pytest.mark.parametrize("seed", range(6))
-    async def test_nothing_is_lost_or_doubled_while_a_long_queue_is_read(self, crawl: Crawl, seed: int):
+    @pytest.mark.parametrize("seed", range(3))
+    @pytest.mark.parametrize("rows", [PLENTY, 5, 1])
+    async def test_nothing_is_lost_or_doubled_while_a_long_queue_is_read(self, crawl: Crawl, seed: int, rows: int):
         """Rows are added, retried, released and lost at whatever moment the next part of the queue arrives."""
-        await crawl.open({"frontier.window": 8})
+        await crawl.open({"frontier.window": 8, "frontier.rows": rows, "frontier.max_lost": 1000})
         chance = random.Random(seed)
         await crawl.frontier.add([crawl.sealed(f"/{n}", priority=chance.randrange(4)) for n in range(60)])
         planned, fetched, tasks = {f"{HOST}/{n}" for n in range(60)}, [], []
@@ -178,8 +183,9 @@ class QueuePromises:
         assert (await crawl.snapshot()).fetched == len(planned)
 
     @pytest.mark.parametrize("turns", range(8))
-    async def test_what_ends_while_the_queue_is_read_is_not_handed_out_again(self, crawl: Crawl, turns: int):
-        await crawl.open({"frontier.window": 8})
+    @pytest.mark.parametrize("rows", [PLENTY, 4])
+    async def test_what_ends_while_the_queue_is_read_is_not_handed_out_again(self, crawl: Crawl, turns: int, rows: int):
+        await crawl.open({"frontier.window": 8, "frontier.rows": rows})
         await crawl.add(*(f"/{n}" for n in range(8)))
         held = await crawl.lease(n=8)
         await crawl.frontier.add([crawl.sealed(f"/first/{n}", priority=1) for n in range(14)])
@@ -197,8 +203,9 @@ class QueuePromises:
         assert sorted(urls) == sorted([f"{HOST}/{n}" for n in range(8)] + [f"{HOST}/first/{n}" for n in range(14)])
 
     @pytest.mark.parametrize("turns", range(8))
-    async def test_a_retry_is_not_lost_in_what_is_being_read(self, crawl: Crawl, turns: int):
-        await crawl.open({"frontier.window": 8})
+    @pytest.mark.parametrize("rows", [PLENTY, 4])
+    async def test_a_retry_is_not_lost_in_what_is_being_read(self, crawl: Crawl, turns: int, rows: int):
+        await crawl.open({"frontier.window": 8, "frontier.rows": rows})
         begin = crawl.clock.time()
         await crawl.frontier.add([crawl.sealed(f"/{n}", not_before=begin + 10 * n) for n in range(40)])
         await crawl.clock.advance(75)
@@ -212,8 +219,9 @@ class QueuePromises:
         urls = [one.url for one in others] + await crawl.fetch_all()
         assert urls == [f"{HOST}/{n}" for n in (*range(1, 11), 0, *range(11, 40))]
 
-    async def test_a_lost_request_at_the_edge_of_the_window_is_not_forgotten(self, crawl: Crawl):
-        await crawl.open({"frontier.window": 8})
+    @pytest.mark.parametrize("rows", [PLENTY, 9, 2])
+    async def test_a_lost_request_at_the_edge_of_the_window_is_not_forgotten(self, crawl: Crawl, rows: int):
+        await crawl.open({"frontier.window": 8, "frontier.rows": rows})
         await crawl.add(*(f"/{n}" for n in range(40)))
         await crawl.restart()  # all of it is read from storage now, in parts of eight
         await crawl.clock.advance(10)
@@ -258,10 +266,11 @@ class QueuePromises:
         assert await crawl.state("/1") == "excluded(limit)"
 
     @pytest.mark.parametrize("turns", range(6))
-    async def test_stop_ends_what_is_just_being_read(self, crawl: Crawl, turns: int):
-        await crawl.open({"frontier.window": 8})
+    @pytest.mark.parametrize("rows", [PLENTY, 3])
+    async def test_stop_ends_what_is_just_being_read(self, crawl: Crawl, turns: int, rows: int):
+        await crawl.open({"frontier.window": 8, "frontier.rows": rows})
         await crawl.add(*(f"/{n}" for n in range(40)))
-        got = await crawl.lease(n=7)
+        got = await crawl.lease_until(7)
         for _ in range(turns):
             await asyncio.sleep(0)
         await crawl.frontier.stop("limit")

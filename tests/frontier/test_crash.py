@@ -55,7 +55,7 @@ async def test_a_crawl_that_is_killed_again_and_again_ends_as_if_it_had_not_been
     assert live(tmp_path, None) > 0  # there was something left to do
 
     database = sqlite3.connect(tmp_path / "crawl.sqlite")
-    ledger = database.execute("select url, status, attempts from ledger").fetchall()
+    ledger = database.execute("select url, status, attempts from ledger l join ending e on e.id = l.ending").fetchall()
     database.close()
     assert Counter(url for url, _, _ in ledger) == Counter(crasher.url(page) for page in range(crasher.PAGES))
     expected = {crasher.url(page): "failed" if crasher.fails(page) else "fetched" for page in range(crasher.PAGES)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from acrawl.frontier.hosts import Host
+from acrawl.frontier.host import Host
 from acrawl.frontier.leases import Held, Leases
 from acrawl.frontier.rows import Row
 
@@ -20,7 +20,7 @@ def host() -> Host:
 
 @pytest.fixture
 def leases() -> Leases:
-    return Leases(30.0)
+    return Leases(30.0, 1e9)
 
 
 def grant(leases: Leases, host: Host, worker: str = "w", number: int = 1, now: float = 0.0) -> Held:
@@ -68,7 +68,7 @@ def test_renewal_prolongs_only_what_is_named_and_the_workers(leases: Leases, hos
     )
     assert leases.expired(49.9) == []
     assert leases.expired(50.0) == [kept]
-    assert not theirs.started
+    assert not theirs.named
 
 
 def test_renewed_many_times_it_is_still_one_lease(leases: Leases, host: Host):
@@ -82,10 +82,19 @@ def test_renewed_many_times_it_is_still_one_lease(leases: Leases, host: Host):
 
 def test_once_started_always_started(leases: Leases, host: Host):
     held = grant(leases, host)
-    assert not held.started
-    leases.renew("w", {held.token: True}, 1.0)
-    leases.renew("w", {held.token: False}, 2.0)
-    assert held.started
+    leases.renew("w", {held.token: 1}, 1.0)
+    leases.renew("w", {held.token: 0}, 2.0)
+    assert held.may_have_started(2.0)
+
+
+def test_it_may_have_started_once_it_might_and_nobody_has_said_otherwise(leases: Leases, host: Host):
+    host.hold("w", 8, 1)
+    held = leases.grant("w", host, row(1), 10.0, 5.0)
+    assert [held.may_have_started(now) for now in (10.0, 14.9, 15.0)] == [False, False, True]
+    leases.renew("w", {held.token: 0}, 16.0)
+    assert not held.may_have_started(16.0)
+    leases.renew("w", {held.token: 1}, 17.0)
+    assert held.may_have_started(17.0)
 
 
 def test_ended_leases_leave_nothing_to_expire(leases: Leases, host: Host):

@@ -8,6 +8,7 @@ import sqlite3
 import pytest
 
 from acrawl.errors import EnvironmentProblem, JobConflict
+from acrawl.frontier import schema
 from acrawl.frontier.sqlite import SqliteFrontier
 from acrawl.outcome import Outcome
 from acrawl.request import Request, seal
@@ -59,7 +60,7 @@ async def problems(path: str) -> list[str]:
         ("delete from ledger", "3 discovered, but 2 queued and 0 done"),
         ("update meta set value = 9 where key = 'next_id'", "8 discovered"),
         (
-            "insert into ledger select id, 'fetched', '', '', 0, 0, 0, 1, depth, parent, url, 0 from queue where id=2",
+            "insert into ledger select 2, host, 1, '', 0, 0, 0, 1, 0, 0, 0, 0, 0, '', null from queue where id = 2",
             "queued and done at once",
         ),
         ("update seen set id = 77 where id = 1", "seen requests are neither queued nor done"),
@@ -103,7 +104,7 @@ async def test_a_file_of_another_schema_is_refused_and_left_alone(path: str):
     meddle(path, "pragma user_version = 99")
     with pytest.raises(JobConflict, match="schema 99"):
         await opened(path)
-    meddle(path, "pragma user_version = 1")
+    meddle(path, f"pragma user_version = {schema.VERSION}")
     assert await problems(path) == []
 
 
@@ -141,5 +142,5 @@ async def test_jobs_have_secrets_of_their_own(tmp_path: pathlib.Path):
 @pytest.mark.parametrize("durable", [True, False])
 async def test_waiting_for_the_disk_is_a_setting(path: str, durable: bool):
     frontier = await opened(path, **{"frontier.durable": durable})
-    assert frontier._store._one("pragma synchronous") == (2 if durable else 1,)
+    assert frontier._store.database.one("pragma synchronous") == (2 if durable else 1,)
     await frontier.close()

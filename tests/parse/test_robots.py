@@ -26,6 +26,48 @@ def test_asking_does_not_change_what_travels():
     assert decode(before) is decode(before)
 
 
+DECISIVE = """
+User-agent: *
+Disallow: /private/
+Allow: /private/open
+Disallow: /*.pdf$
+Disallow: /caf\u00e9
+Disallow: /same
+Allow: /same
+Disallow: /deep*er
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        ("/", ""),
+        ("/private/page?x=1", "Disallow: /private/"),
+        ("/private/open/door", "Allow: /private/open"),
+        ("/a/b.pdf", "Disallow: /*.pdf$"),
+        ("/a/b.pdfx", ""),
+        ("/caf\u00e9", "Disallow: /caf%C3%A9"),
+        ("/same", "Allow: /same"),
+        ("/deep/and/deeper", "Disallow: /deep*er"),
+        ("/private/open/b.pdf", "Allow: /private/open"),
+    ],
+)
+def test_the_line_that_decides_is_named(path, line):
+    made = rules(DECISIVE)
+    assert made.decisive(f"https://h.test{path}") == line
+    assert made.allowed(f"https://h.test{path}") == (not line.startswith("Disallow"))
+
+
+@given(
+    st.lists(st.tuples(st.text("/ab*$", min_size=1, max_size=6), st.booleans()), max_size=8), st.text("/ab", max_size=8)
+)
+def test_the_line_that_decides_agrees_with_the_verdict(lines, path):
+    text = "".join(f"{'Allow' if allow else 'Disallow'}: /{pattern}\n" for pattern, allow in lines)
+    made = rules(f"User-agent: *\n{text}")
+    url = f"https://h.test/{path}"
+    assert made.allowed(url) == (not made.decisive(url).startswith("Disallow"))
+
+
 def test_all_or_nothing():
     assert ALLOW_ALL.allowed("https://h.test/x")
     assert not DISALLOW_ALL.allowed("https://h.test/")

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from acrawl.cli.options import TYPED
 from acrawl.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, AcrawlError
 
 #: Where each verb lives. Only the one that is typed is imported: a worker needs no master and starts sooner.
@@ -17,6 +18,9 @@ COMMANDS = {
     "images": "crawl:images",
     "run": "crawl:run",
     "work": "work:work",
+    "why": "ask:why",
+    "audit": "ask:audit",
+    "retry": "mend:retry",
     "demo": "demo:demo",
     "list": "inspect:list_spiders",
     "settings": "inspect:settings",
@@ -30,6 +34,8 @@ Examples:
   acrawl run spider.py -o items.jsonl --workers 4       a spider of your own
   acrawl run spider.py --listen 0.0.0.0:8001            the same, open to other machines
   acrawl work --join join.json spider.py                on each of them
+  acrawl why https://example.org/missing                what became of a URL
+  acrawl audit --failed                                 what a crawl's books say
 
 \b
 Exit codes:
@@ -40,6 +46,11 @@ Exit codes:
 
 class Verbs(click.Group):
     """The commands, imported when they are asked for."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click's; what was typed is kept for the job's record."""
+        ctx.meta[TYPED] = list(args)
+        return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """All names, in the order of `COMMANDS`."""

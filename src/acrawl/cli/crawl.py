@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from acrawl.cli.launch import crawl
-from acrawl.cli.options import address_of, arguments_of, cores, resolved, shared
+from acrawl.cli.options import address_of, arguments_of, cores, resolved, shared, typed
 from acrawl.errors import UsageError
 from acrawl.master.plan import Plan
 from acrawl.queues.join import load_authkey
@@ -99,4 +99,5 @@ def make_plan(  # noqa: PLR0913 - the command line's options, each named once
         resume=resume,
         fresh=fresh,
         quiet=quiet,
+        typed=typed(),
     )

@@ -15,6 +15,9 @@ from acrawl.settings import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+#: Where the words of the command line are kept in click's contexts.
+TYPED = "acrawl.typed"
+
 _SHARED = [
     click.option(
         "--workers", type=click.IntRange(0, 256), default=None, help="Local worker processes [default: cores]."
@@ -30,6 +33,14 @@ _SHARED = [
     click.option("--authkey-file", type=click.Path(path_type=pathlib.Path), help="A key of your own for --listen."),
     click.option("-q", "--quiet", is_flag=True, help="Show warnings and errors only."),
 ]
+
+
+#: The job that a verb asks or mends.
+job_option = click.option(
+    "--job",
+    type=click.Path(path_type=pathlib.Path, file_okay=False),
+    help="The job folder [default: the only one below ./.acrawl and ./*/.acrawl].",
+)
 
 
 def shared(command: F) -> F:
@@ -71,6 +82,12 @@ def address_of(listen: str | None) -> tuple[str, int] | None:
     if not port.isdecimal() or not 0 <= int(port) <= 65535:
         raise UsageError(f"--listen {listen}: write HOST:PORT, as in 0.0.0.0:8001")
     return host.strip("[]") or "127.0.0.1", int(port)
+
+
+def typed() -> tuple[str, ...]:
+    """The words of the command line with which the present command goes on later: all but ``--fresh``."""
+    words: list[str] = click.get_current_context().meta.get(TYPED, [])
+    return tuple(word for word in words if word != "--fresh")
 
 
 def cores() -> int:

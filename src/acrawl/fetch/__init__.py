@@ -14,7 +14,7 @@ from typing import Self
 
 from acrawl.clock import Clock, SystemClock
 from acrawl.errors import FetchError, IgnoreRequest
-from acrawl.fetch.base import Send, Sink, Stage
+from acrawl.fetch.base import Advance, Send, Sink, Stage
 from acrawl.fetch.robots import MAX_SIZE, RobotsAnswer, fetch_robots
 from acrawl.fetch.transport import Transport
 from acrawl.request import Request
@@ -53,18 +53,20 @@ class Fetcher:
         opened: bool = False,
         sink: Sink | None = None,
         cut: int = 0,
+        advance: Advance | None = None,
+        once: bool = False,
     ) -> Response:
         """Make one exchange through all stages. Raises `FetchError`, or `IgnoreRequest` where a stage does.
 
         Anything else that a stage raises becomes a `FetchError` with the reason ``stage`` and the traceback.
 
         ``opened`` (`Ticket.open`) lets this request's host have a private address, and no other a stage may turn to.
-        See `Transport.__call__` for ``sink`` and ``cut``.
+        See `Transport.__call__` for ``sink``, ``cut``, ``advance`` and ``once``.
         """
         private_host = host_of(request.url) if opened else ""
+        send: Send = partial(self._transport, private_host=private_host, sink=sink, cut=cut, advance=advance, once=once)
         if not self._stages:
-            return await self._transport(request, private_host=private_host, sink=sink, cut=cut)
-        send: Send = partial(self._transport, private_host=private_host, sink=sink, cut=cut)
+            return await send(request)
         for stage in reversed(self._stages):
             send = _wrapped(stage, send)
         try:

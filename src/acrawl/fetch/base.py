@@ -16,6 +16,10 @@ from acrawl.response import Response
 Send = Callable[[Request], Awaitable[Response]]
 
 
+#: Told of the bytes of a body as they come: how a watcher sees that a long exchange lives.
+Advance = Callable[[int], None]
+
+
 class Stage(Protocol):
     """One step of a fetch; users' downloader middleware has the same shape."""
 

@@ -25,6 +25,7 @@ from aiohttp.streams import StreamReader
 from multidict import CIMultiDictProxy
 from yarl import URL
 
+from acrawl.fetch.base import Advance
 from acrawl.fetch.deadlines import Silence
 from acrawl.fetch.guard import refused_port
 from acrawl.settings import Fetch
@@ -69,9 +70,12 @@ class Origin(aiohttp.ClientRequest):
 
 
 class Answer:
-    """The head of an answer, and its body as far as it has come. Ends with `release` or `close`."""
+    """The head of an answer, and its body as far as it has come. Ends with `release` or `close`.
 
-    __slots__ = ("_connection", "_protocol", "content", "headers", "status")
+    ``address`` is the server's; ``advance`` is what readers of the body tell how far they have come.
+    """
+
+    __slots__ = ("_connection", "_protocol", "address", "advance", "content", "headers", "status")
 
     def __init__(self, connection: Connection, message: RawResponseMessage, content: StreamReader) -> None:
         protocol = connection.protocol
@@ -81,6 +85,8 @@ class Answer:
         self.status: int = message.code
         self.headers: CIMultiDictProxy[str] = message.headers
         self.content = content
+        self.address = protocol.address
+        self.advance: Advance = _unheard
 
     @property
     def broken(self) -> BaseException | None:
@@ -161,6 +167,7 @@ class _Protocol(ResponseHandler):
     def __init__(self, loop: asyncio.AbstractEventLoop, silence: Silence) -> None:
         super().__init__(loop)
         self.kept = False
+        self.address = ""
         self.quiet = 0
         self._silence = silence
         self._upload: asyncio.Task[None] | None = None
@@ -225,6 +232,12 @@ class _Protocol(ResponseHandler):
 
     # -- what aiohttp calls -------------------------------------------------------------------------------------
 
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Note who is at the other end."""
+        super().connection_made(transport)
+        peer = transport.get_extra_info("peername")
+        self.address = peer[0] if isinstance(peer, tuple) else ""
+
     def data_received(self, data: bytes) -> None:
         """Parse what came; without a parser on a connection that was used, it came unasked."""
         if self._parser is None and self.kept:
@@ -257,6 +270,10 @@ class _Protocol(ResponseHandler):
 
     def _drop_timeout(self) -> None:
         self._silence.leave(self)
+
+
+def _unheard(_: int) -> None:
+    """Nobody watches."""
 
 
 def origins() -> Callable[[str], Origin]:

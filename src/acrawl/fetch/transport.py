@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from acrawl.clock import Clock, SystemClock
 from acrawl.errors import FetchError
-from acrawl.fetch.base import Sink
+from acrawl.fetch.base import Advance, Sink
 from acrawl.fetch.connections import Answer, Connections, Origin, Resolver, origins
 from acrawl.fetch.deadlines import Deadlines
 from acrawl.fetch.failures import BLOCKED, FOREIGN, translated
@@ -62,14 +62,22 @@ class Transport:
         await self._private.close()
 
     async def __call__(
-        self, request: Request, *, private_host: str = "", sink: Sink | None = None, cut: int = 0
+        self,
+        request: Request,
+        *,
+        private_host: str = "",
+        sink: Sink | None = None,
+        cut: int = 0,
+        advance: Advance | None = None,
+        once: bool = False,
     ) -> Response:
         """Make one exchange; redirects are answers like others. Raises `FetchError` and nothing else of the network.
 
         ``private_host`` is the politeness key that may have a private address. With ``request.save``, a 200 answer of a
         type that it wants goes to ``sink``, which is discarded when the exchange fails; one of another type stays in
         memory, and the bodies of other answers are left out. Without a sink every body stays in memory. A body longer
-        than ``cut``, if that is given, ends there and is taken for whole.
+        than ``cut``, if that is given, ends there and is taken for whole. ``advance`` hears of the bytes.
+        ``once``: not even a request that a server most likely never saw is sent again, for starts keep a distance here.
         """
         began = self._now()
         fetch = self._fetch
@@ -80,7 +88,11 @@ class Transport:
             if origin.refused:
                 raise FetchError("blocked", origin.refused)
             with self._deadlines.within(fetch.file_timeout if saving else fetch.total_timeout):
-                answer = await self._ask(origin, request, origin.key == private_host or fetch.allow_private)
+                private = origin.key == private_host or fetch.allow_private
+                answer = await self._ask(origin, request, private=private, once=once)
+                latency = self._now() - began
+                if advance is not None:
+                    answer.advance = advance
                 try:
                     if not saving:
                         body = await _body(answer, cut or fetch.max_body, bool(cut))
@@ -108,10 +120,12 @@ class Transport:
             body=body,
             request=request,
             seconds=self._now() - began,
+            latency=latency,
+            ip_address=answer.address,
             file=file,
         )
 
-    async def _ask(self, origin: Origin, request: Request, private: bool) -> Answer:
+    async def _ask(self, origin: Origin, request: Request, *, private: bool, once: bool) -> Answer:
         """Send the request and read the head of the answer."""
         method = request.method.upper()
         return await (self._private if private else self._public).ask(
@@ -119,7 +133,7 @@ class Transport:
             head_of(request, origin.authority, self._usual, origin.authorization),
             request.body,
             bodiless=method == "HEAD",
-            repeatable=method in _IDEMPOTENT,
+            repeatable=method in _IDEMPOTENT and not once,
         )
 
 
@@ -159,12 +173,13 @@ async def _body(answer: Answer, limit: int, cut: bool, head: bytes = b"") -> byt
     """
     if not cut:
         _check_announced(answer, limit)
-    content = answer.content
+    content, advance = answer.content, answer.advance
     pieces = []
     size = 0
     piece = head or await content.readany()
     while piece:
         size += len(piece)
+        advance(len(piece))
         if size > limit:
             if not cut:
                 raise _too_large(limit)
@@ -181,11 +196,12 @@ async def _body(answer: Answer, limit: int, cut: bool, head: bytes = b"") -> byt
 async def _saved(answer: Answer, url: str, sink: Sink, limit: int, head: bytes) -> FileFact:
     """Stream a decoded body, of which ``head`` is read already, into the sink; finish it when all of it is there."""
     _check_announced(answer, limit)
-    content = answer.content
+    content, advance = answer.content, answer.advance
     size = 0
     piece = head or await content.readany()
     while piece:
         size += len(piece)
+        advance(len(piece))
         if size > limit:
             raise _too_large(limit)
         await sink.write(piece)

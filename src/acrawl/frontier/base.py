@@ -23,6 +23,9 @@ class Gate(Protocol):
     def opens(self, host: str) -> bool:
         """Whether the user named this host, so that it may have a private address."""
 
+    def group(self, host: str) -> str:
+        """The key of the second budget this host shares with others; empty for none."""
+
 
 class Leasing(Protocol):
     """The part of a frontier that workers see, directly or over the queues. All calls are batched."""
@@ -35,16 +38,20 @@ class Leasing(Protocol):
         never arrives is a set of leases that will be lost.
         """
 
-    async def renew(self, worker: str, epoch: int, held: Mapping[int, bool]) -> list[int]:
-        """Prolong leases: ``{token: has it started}``. Returns the tokens that are no longer the worker's.
+    async def renew(self, worker: str, epoch: int, held: Mapping[int, int]) -> list[int]:
+        """Prolong leases: ``{token: progress}``. Returns the tokens that are no longer the worker's.
 
+        ``progress`` is 0 until the request has started, then a number from 1 on that grows with every sign of life
+        (bytes received, things made). What has started and stands still for ``stall_seconds`` is not prolonged.
         Does not wait; idempotent. Nothing is prolonged under a wrong epoch: then all tokens come back.
         """
 
     async def report(self, worker: str, epoch: int, outcomes: Sequence[Outcome]) -> Receipt:
         """End leases and take what came of them, each outcome in one atomic step; returns once it is durable.
 
-        Idempotent: a repeated report, a late one and one of another epoch change nothing and are counted as stale.
+        An outcome of status ``part`` ends nothing: it is staged, durably, and takes effect with the last one of its
+        token, or never. Idempotent: a repeated report, a late one and one of another epoch change nothing and are
+        counted as stale.
         A slot at the host is free as soon as the outcome arrives, before the commit.
         """
 

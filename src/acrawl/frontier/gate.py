@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from acrawl.request import Sealed
 from acrawl.settings import Scope
 from acrawl.url import folded, host_of, name_of, registrable_domain
 
 
+def domain_of(host: str) -> str:
+    """The registrable domain of a host."""
+    return registrable_domain(name_of(host))
+
+
 class ScopeGate:
     """The gate of a spider: its ``allowed_domains`` where it has any, else the scope setting around its seeds.
+
+    ``group_of`` names the second budget of a host, where one is asked for.
 
     Seeds themselves always belong. Verdicts by host are kept, so that a link costs one look-up.
     """
 
-    def __init__(self, scope: Scope, allowed_domains: Sequence[str] = ()) -> None:
+    def __init__(
+        self, scope: Scope, allowed_domains: Sequence[str] = (), group_of: Callable[[str], str] = domain_of
+    ) -> None:
         self._within = scope.within
         self._max_depth = scope.max_depth
+        self._group_of = group_of
+        self._by_path = scope.within == "path" and not allowed_domains
         self._domains = tuple(domain.lower().strip(".") for domain in allowed_domains)
         self._hosts: set[str] = set()
         self._sites: set[str] = set()
@@ -39,13 +50,17 @@ class ScopeGate:
         """See `acrawl.frontier.base.Gate.excludes`."""
         if self._max_depth and request.depth > self._max_depth:
             return "depth"
-        if request.allow_offsite or self._belongs(request):
+        if request.allow_offsite or (self._verdicts.get(request.host) and not self._by_path):
             return ""
-        return "offsite"
+        return "" if self._belongs(request) else "offsite"
 
     def opens(self, host: str) -> bool:
         """See `acrawl.frontier.base.Gate.opens`."""
         return host in self._hosts
+
+    def group(self, host: str) -> str:
+        """See `acrawl.frontier.base.Gate.group`."""
+        return self._group_of(host)
 
     def _belongs(self, request: Sealed) -> bool:
         verdict = self._verdicts.get(request.host)
@@ -53,7 +68,7 @@ class ScopeGate:
             if len(self._verdicts) > 100_000:
                 self._verdicts.clear()
             verdict = self._verdicts[request.host] = self._includes(request.host)
-        if verdict and self._within == "path" and not self._domains:
+        if verdict and self._by_path:
             tail = folded(request.host) + request.url[len(request.host) :]
             return any(tail.startswith(path) for path in self._paths)
         return verdict

@@ -1,8 +1,8 @@
-"""Host clocks and shares: who may ask a host for something, how much at once, and when. Pure: time is an argument.
+"""All hosts: those that may be granted something now, in turn, and a heap of the others by their time.
 
-What always holds: the live shares of a host never sum above its concurrency, where a worker's live share is the
-smaller of what it was granted and what it still holds; and a host with a delay serves one worker at a time, so that
-the spacing of its starts is kept by one clock.
+A host is in one of these places: *ready* (in turn), *waiting* for a time (in the heap), *parked* (all its shares are
+taken; a lease that ends brings it back), *reading* its queue, on an *errand* (robots.txt), or *idle*. Idle ones are
+forgotten once there are many; what must outlast that stands in their records on disk. Pure: time is an argument.
 """
 
 from __future__ import annotations
@@ -10,166 +10,63 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
-from bisect import insort
+import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterable
 
-from acrawl.frontier.rows import Row
+from acrawl.frontier.budgets import Budget
+from acrawl.frontier.host import HORIZON, Host
+from acrawl.frontier.pace import Pace
+from acrawl.frontier.rows import Record, Row
 from acrawl.settings import Politeness
+from acrawl.url import host_of
 
-#: A ticket never reserves start times further ahead than this: seconds of work at a host that has a delay.
-HORIZON = 10.0
-
-
-class Host:
-    """One host: its window of queued requests, its terms, and who holds how much of it.
-
-    ``window`` is the sorted head of its queue; with ``more``, all behind ``high`` is on disk only. ``errand`` is True
-    while its robots.txt is being fetched; ``rules_until`` is when its rules grow stale (0: never fetched). ``gone`` is
-    how its requests end once it has been given up.
-    """
-
-    __slots__ = (
-        "delay", "errand", "errands", "failing_since", "gone", "held", "high", "is_ready", "last_start", "late",
-        "limit", "more", "name", "next_at", "paused_until", "pauses", "refilling", "rules", "rules_until", "shares",
-        "wake_at", "window",
-    )  # fmt: skip
-
-    def __init__(self, name: str, limit: int, delay: float) -> None:
-        self.name = name
-        self.limit = limit
-        self.delay = delay
-        self.window: list[Row] = []
-        self.more = False
-        self.high: Row | None = None
-        self.refilling = False
-        self.late: list[Row] = []
-        self.shares: dict[str, int] = {}
-        self.held: dict[str, int] = {}
-        self.next_at = 0.0
-        self.last_start = -math.inf
-        self.paused_until = 0.0
-        self.pauses = 0
-        self.failing_since = 0.0
-        self.rules: bytes | None = None
-        self.rules_until = 0.0
-        self.errand = False
-        self.errands = 0
-        self.gone: tuple[str, str] | None = None
-        self.is_ready = False
-        self.wake_at: float | None = None
-
-    @property
-    def has_work(self) -> bool:
-        """Whether anything is queued here, in memory or on disk."""
-        return bool(self.window) or self.more
-
-    @property
-    def live(self) -> int:
-        """The sum of the live shares."""
-        return sum(min(self.shares[worker], held) for worker, held in self.held.items())
-
-    def share_for(self, worker: str, workers: int) -> int:
-        """How many requests this worker may have under way here; 0 means that it can be granted nothing now."""
-        mine = self.held.get(worker, 0)
-        if self.delay > 0:
-            return 0 if len(self.held) > (mine > 0) else self.limit
-        others = self.live - (min(self.shares[worker], mine) if mine else 0)
-        share = min(math.ceil(self.limit / max(1, workers)), self.limit - others)
-        # A share shrinks only once the worker holds no more than the smaller one: what it holds may all be under way.
-        return 0 if mine > share and share < self.shares[worker] else max(0, share)
-
-    def hold(self, worker: str, share: int, count: int) -> None:
-        """Record a grant."""
-        self.shares[worker] = share
-        self.held[worker] = self.held.get(worker, 0) + count
-
-    def free(self, worker: str) -> None:
-        """Record the end of one lease."""
-        left = self.held.get(worker, 0) - 1
-        if left > 0:
-            self.held[worker] = left
-        else:
-            self.held.pop(worker, None)
-            self.shares.pop(worker, None)
-        if not self.held:
-            # Start times that were reserved but never used are free again.
-            self.next_at = self.last_start + self.delay
-
-    def rest_until(self, when: float) -> None:
-        """Start nothing sooner, whatever was started before."""
-        self.next_at = max(self.next_at, when)
-        self.last_start = max(self.last_start, when - self.delay)
-
-    def started(self, when: float) -> None:
-        """Something was started here at that time, or may have been."""
-        self.last_start = max(self.last_start, when)
-        self.next_at = max(self.next_at, self.last_start + self.delay)
-
-    def reserve(self, now: float, count: int) -> float:
-        """Take ``count`` start times, the host's delay apart; returns the seconds until the first."""
-        first = max(now, self.next_at)
-        if self.delay > 0:
-            self.next_at = first + count * self.delay
-        return first - now
-
-    def most(self, share: int) -> int:
-        """How many requests one ticket may bring: enough to keep the share busy until the next one."""
-        if self.delay > 0:
-            return max(1, int(HORIZON / self.delay))
-        return max(8, 2 * share)
-
-    def put(self, row: Row, size: int) -> None:
-        """Queue a row: into the window where it belongs there, else it is on disk.
-
-        While the next rows are being read it waits in ``late``, so that neither overtakes the other.
-        """
-        window = self.window
-        if self.refilling:
-            self.late.append(row)
-            return
-        if self.more and (self.high is None or row[:3] > self.high[:3]):  # by place alone: it may be `high` come back
-            return
-        if window and row < window[-1]:
-            insort(window, row)
-        else:
-            window.append(row)
-        if len(window) > size + size // 2:
-            del window[size:]
-            self.high, self.more = window[-1], True
-
-    def emptied(self) -> None:
-        """All that was queued here, in memory and on disk, is being ended."""
-        self.window.clear()
-        self.late.clear()
-        self.more = False
-
-    def refilled(self, rows: list[Row], size: int, gone: Callable[[int], bool]) -> None:
-        """Take what was read from disk behind the window; ``gone`` tells ids that are leased or done by now."""
-        late, self.late = {row.id: row for row in self.late}, []
-        self.refilling = False
-        self.more = len(rows) >= size
-        self.high = rows[-1] if rows else self.high
-        self.window += [row for row in rows if row.id not in late and not gone(row.id)]
-        inside = {row.id for row in self.window}
-        for number, row in late.items():
-            if number not in inside and not gone(number):
-                self.put(row, size)
+#: The longest a retry waits; one that seems to be due later was written by a clock that has been set back: it is due.
+MOST_RETRY_DELAY = 86_400.0
+#: Rows that are read for a host while memory holds as many as it should.
+_SCARCE = 16
 
 
 class Hosts:
-    """All hosts: those that may be granted something now, in turn, and a heap of the others by their time."""
+    """Every host with work, and those without that were met lately.
 
-    def __init__(self, terms: Politeness, wall: float = 0.0) -> None:
-        """``wall`` is what to add to a clock reading to get seconds since the epoch, as in ``Row.not_before``."""
+    ``wall`` is what to add to a clock reading to get seconds since the epoch, as in ``Row.not_before``. ``group_of``
+    names the second budget of a host (empty: none). ``rows`` is how many queued requests memory should hold, ``idle``
+    how many hosts without work.
+    """
+
+    def __init__(
+        self,
+        terms: Politeness,
+        wall: float = 0.0,
+        group_of: Callable[[str], str] = lambda _: "",
+        *,
+        rows: int = 100_000,
+        idle: int = 20_000,
+    ) -> None:
         self.terms = terms
         self.wall = wall
         self.by_name: dict[str, Host] = {}
+        #: How the requests of hosts that were given up end.
+        self.gone: dict[str, tuple[str, str]] = {}
         #: Nothing is started sooner, at whatever host.
         self.resting_until = -math.inf
+        self._least_rest = 0.0
+        #: How many rows all windows hold.
+        self.rows = 0
+        #: How many are being read, at most.
+        self.reading = 0
+        self._most_rows = rows
+        self._most_idle = idle
+        self._group_of = group_of
+        #: Kept by their hosts: a budget is forgotten with the last of them.
+        self._budgets: weakref.WeakValueDictionary[str, Budget[Host]] = weakref.WeakValueDictionary()
         self._ready: deque[Host] = deque()
         self._heap: list[tuple[float, int, Host]] = []
+        self._idle: dict[Host, None] = {}
         self._order = itertools.count()
+
+    # -- who is known
 
     def get(self, name: str) -> Host:
         """The host of that name; made with the default terms when it is new."""
@@ -177,7 +74,74 @@ class Hosts:
         if host is None:
             host = self.by_name[name] = Host(name, self.terms.concurrency, self.terms.delay)
             host.rest_until(self.resting_until)
+            if self.terms.budget_by in {"domain", "spider"}:
+                self.join(host, self._group_of(name))
         return host
+
+    def rest_all(self, now: float, least: float) -> None:
+        """A restart: no host is asked sooner than its delay, for what was started last is not known to the second."""
+        delays = (self.terms.delay, self.terms.budget_delay if self.terms.budget_by != "none" else 0.0, least)
+        self.resting_until = now + max(delays)
+        self._least_rest = least
+
+    def recall(self, record: Record, now: float) -> Host:
+        """The host of a record; what memory knows already counts more."""
+        known = record.name in self.by_name
+        host = self.get(record.name)
+        if known:
+            return host
+        host.fetched, host.failed, host.size = record.fetched, record.failed, record.size
+        age = now + self.wall - record.rules_at
+        if record.rules is not None and self.terms.obey_robots and 0 <= age < self.terms.robots_ttl:
+            self.set_rules(host, record.rules, record.crawl_delay, now + self.terms.robots_ttl - age)
+            if now < self.resting_until and host.delay > self._least_rest:
+                host.rest_until(now + host.delay)
+        if record.address and self.terms.budget_by == "address":
+            self.join(host, record.address, now)
+        return host
+
+    def join(self, host: Host, key: str, now: float = 0.0) -> None:
+        """Put a host under the budget of that key (empty: under none). What it holds and has started moves with it."""
+        if (host.budget.key if host.budget is not None else "") == key:
+            return
+        if host.budget is not None:
+            host.budget.holders.discard(host)
+            host.budget.parked.pop(host, None)
+            self._unpark(host.budget, now)  # no lease of this host will end for them any more
+        if not key:
+            host.budget = None
+            return
+        budget = self._budgets.get(key)
+        if budget is None:
+            budget = self._budgets[key] = Budget(key, self.terms.budget_concurrency, self.terms.budget_delay)
+        host.budget = budget
+        budget.started(min(host.last_start, now))
+        if host.held:
+            budget.holders.add(host)
+
+    def forget_idle(self, now: float, spare: Container[str]) -> None:
+        """Forget the hosts that have been idle the longest, as far as nothing about them is needed any more.
+
+        ``spare`` are names of hosts that are about to get work.
+        """
+        for host in list(itertools.islice(self._idle, 2 * max(0, len(self._idle) - self._most_idle))):
+            del self._idle[host]
+            if self._is_idle(host):
+                if host.name in spare or self._matters(host, now):
+                    self._idle[host] = None
+                elif self.by_name.get(host.name) is host:  # else it was forgotten before, and met again
+                    del self.by_name[host.name]
+
+    def _matters(self, host: Host, now: float) -> bool:
+        """Whether more has to be remembered of an idle host than its record holds; not once it has been given up."""
+        if host.name in self.gone:
+            return False
+        return host.opens_at > now or host.paused_until > now or host.pauses > 0 or host.errands > 0
+
+    def _is_idle(self, host: Host) -> bool:
+        return not (host.has_work or host.held or host.refilling or host.errand)
+
+    # -- its terms
 
     def set_rules(self, host: Host, rules: bytes, crawl_delay: float | None, until: float) -> None:
         """Take what the host's robots.txt says."""
@@ -185,7 +149,7 @@ class Hosts:
         host.rules_until = until
         host.errands = 0
         host.delay = max(self.terms.delay, min(crawl_delay or 0.0, self.terms.max_crawl_delay))
-        host.next_at = max(host.next_at, host.last_start + host.delay)  # robots.txt was a start, too
+        host.next_at = max(host.next_at, host.last_start + host.gap)  # robots.txt was a start, too
 
     def pause(self, host: Host, now: float, seconds: float) -> bool:
         """Start nothing at the host for a while. False when it has been pausing for so long that it is given up."""
@@ -197,23 +161,88 @@ class Hosts:
         lasted = host.paused_until - host.failing_since
         return host.pauses <= self.terms.max_pauses and lasted <= self.terms.give_up_after
 
-    def succeeded(self, host: Host) -> None:
-        """The host answered as it should: earlier pauses no longer count."""
+    def succeeded(self, host: Host, now: float, started: float, latency: float = 0.0) -> None:
+        """The host answered as it should, ``latency`` seconds after ``started``: earlier pauses no longer count."""
         host.pauses = 0
+        if latency <= 0 or not self.terms.adaptive:
+            return
+        host.best = min(host.best, latency)
+        if host.pace is None:
+            if latency < 1.0:
+                return
+            host.pace = Pace(host.limit)
+        host.pace.success(now, started, latency, host.best)
+        if host.pace.whole:
+            host.pace = None
 
-    def wake(self, host: Host, now: float) -> None:
-        """Something about the host changed: put it where it belongs. Cheap to call too often."""
-        if host.is_ready:
-            return  # judged again when its turn comes
+    def struggled(self, host: Host, now: float, started: float) -> None:
+        """The host asked for less, or did not answer in time."""
+        if self.terms.adaptive:
+            if host.pace is None:
+                host.pace = Pace(host.limit)
+            host.pace.trouble(now, started)
+
+    def waits(self, url: str, now: float) -> str:
+        """What keeps a queued URL waiting, in words."""
+        host = self.by_name.get(host_of(url))
+        if host is None:
+            return ""
+        if host.errand:
+            return "its host's robots.txt is being fetched"
+        if host.paused_until > now:
+            return f"its host asked to be left alone for {host.paused_until - now:.0f} s more"
+        if host.opens_at > now:
+            return f"its host is asked every {host.spacing:g} s, the next time in {host.opens_at - now:.1f} s"
+        if host.parked:
+            return f"its host is being asked for {sum(host.held.values())} other requests"
+        return "its turn at its host has not come"
+
+    # -- turns
+
+    def wake(self, host: Host, now: float, *, first: bool = False) -> None:
+        """Something about the host changed: put it where it belongs. Cheap to call too often.
+
+        ``first``: its turn had come before, and could not be used.
+        """
+        if host.is_ready or host.parked:
+            return  # judged again when its turn comes, or a lease ends
         at = self.ready_at(host, now)
         if at is None:
+            if self._is_idle(host):
+                self._idle[host] = None
             return
         if at <= now:
             host.is_ready = True
-            self._ready.append(host)
+            if first:
+                self._ready.appendleft(host)
+            else:
+                self._ready.append(host)
         elif host.wake_at is None or at < host.wake_at:
             host.wake_at = at
             heapq.heappush(self._heap, (at, next(self._order), host))
+
+    def park(self, host: Host) -> None:
+        """Nothing can be granted here to anybody: wait for a lease to end, here or at another host of its budget."""
+        host.parked = True
+        if host.budget is not None and host.budget.is_full:
+            host.budget.parked[host] = None
+
+    def freed(self, host: Host, now: float) -> None:
+        """A lease has ended here: whoever waited for that gets a turn, those who waited for the budget before it."""
+        host.parked = False
+        if host.budget is not None and host.budget.parked:
+            host.budget.parked.pop(host, None)
+            self._unpark(host.budget, now)
+        self.wake(host, now)
+
+    def _unpark(self, budget: Budget[Host], now: float) -> None:
+        """One that can use it; all of them once nobody is left whose next end could wake the others."""
+        while budget.parked:
+            other, _ = budget.parked.popitem(last=False)
+            other.parked = False
+            self.wake(other, now)
+            if other.is_ready and budget.holders:
+                return
 
     def promote(self, now: float) -> int:
         """Make ready whose time has come; returns how many hosts are ready: so many `take` make one round."""
@@ -240,26 +269,71 @@ class Hosts:
         if not host.has_work or host.errand:
             return None
         if self.needs_errand(host, now):
-            return None if host.held else max(now, host.next_at, host.paused_until)
-        if not host.window:
+            return None if host.held else max(now, host.opens_at, host.paused_until)
+        if not host.window and host.refilling:
             return None
         # Start times may be reserved a little ahead, so that a ticket is there when its time comes.
-        return max(now, host.next_at - HORIZON / 2, host.paused_until, host.window[0].not_before - self.wall)
+        opens = max(now, host.opens_at - HORIZON / 2, host.paused_until)
+        return max(opens, self.due_at(host.window[0], now)) if host.window else opens
+
+    def due_at(self, row: Row, now: float) -> float:
+        """When a row may be fetched, as a reading of the clock."""
+        at = row.not_before - self.wall
+        return now if row.attempt and at > now + MOST_RETRY_DELAY + 1.0 else at
 
     def needs_errand(self, host: Host, now: float) -> bool:
         """Whether robots.txt has to be fetched before anything else."""
         return self.terms.obey_robots and now >= host.rules_until
 
-    def due_rows(self, host: Host, now: float, most: int) -> list[Row]:
-        """Take at most ``most`` rows whose time has come out of the window."""
-        window = host.window
-        count = min(most, len(window))
-        while count and window[count - 1].not_before - self.wall > now:  # as in ready_at, to the last bit
-            count -= 1
-        rows = window[:count]
-        del window[:count]
-        return rows
-
     def next_due(self) -> float | None:
         """When the next host becomes ready by itself; None when none waits for a time."""
         return self._heap[0][0] if self._heap else None
+
+    # -- windows
+
+    def due_rows(self, host: Host, now: float, most: int, apart: Callable[[Row], bool] = lambda _: False) -> list[Row]:
+        """Take at most ``most`` rows whose time has come out of the window; one that stands ``apart`` comes alone."""
+        window = host.window
+        count = min(most, len(window))
+        while count and self.due_at(window[count - 1], now) > now:  # as in ready_at, to the last bit
+            count -= 1
+        for place in range(1, count):
+            if window[place].lost and apart(window[place]):
+                count = place
+                break
+        rows = window[:count]
+        del window[:count]
+        self.rows -= count
+        return rows
+
+    def worth_waiting_for(self, n: int) -> int:
+        """For how many hosts to read at once when ``n`` rows are wanted."""
+        return max(1, n // _SCARCE) if self.is_scarce else n
+
+    def put(self, host: Host, row: Row, window: int) -> None:
+        """Queue a row at its host; while memory holds enough rows, it is left on disk."""
+        self.rows += host.put(row, window if self.rows < self._most_rows else 0)
+
+    @property
+    def is_scarce(self) -> bool:
+        """Whether memory holds as many rows as it should, or soon will."""
+        return self.rows + self.reading >= self._most_rows
+
+    def worth_reading(self, window: int) -> int:
+        """How many rows to read for a host whose window is low."""
+        return min(window, _SCARCE) if self.is_scarce else window
+
+    def refilled(self, host: Host, rows: list[Row], size: int, gone: Callable[[int], bool]) -> None:
+        """Take what was read for a host; see `Host.refilled`."""
+        before = len(host.window) + len(host.late or ())
+        host.refilled(rows, size, gone)
+        self.rows += len(host.window) - before
+
+    def reread(self, host: Host) -> None:
+        """See `Host.reread`."""
+        self.rows -= host.reread()
+
+    def emptied(self, hosts: Iterable[Host]) -> None:
+        """See `Host.emptied`."""
+        for host in hosts:
+            self.rows -= host.emptied()

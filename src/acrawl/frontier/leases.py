@@ -9,14 +9,22 @@ import heapq
 import secrets
 from collections.abc import Iterator, Mapping
 
-from acrawl.frontier.hosts import Host
+from acrawl.frontier.host import Host
 from acrawl.frontier.rows import Row
 
 
 class Held:
-    """One live lease. ``row`` is None for a host's robots.txt; ``started``: its worker said that it has begun."""
+    """One live lease. ``row`` is None for a host's robots.txt; ``start_at`` is when it may be started.
 
-    __slots__ = ("deadline", "host", "row", "started", "token", "worker")
+    ``progress`` is the last its worker said (``named``, if it has said anything), ``moved`` when it last grew.
+    ``parts`` counts the parts of its outcome that have come, ``made`` the items in them. ``alone``: its worker was
+    given nothing besides.
+    """
+
+    __slots__ = (
+        "alone", "deadline", "host", "made", "moved", "named", "parts", "progress", "row", "start_at", "token",
+        "worker",
+    )  # fmt: skip
 
     def __init__(self, token: int, worker: str, host: Host, row: Row | None, deadline: float) -> None:
         self.token = token
@@ -24,14 +32,28 @@ class Held:
         self.host = host
         self.row = row
         self.deadline = deadline
-        self.started = False
+        self.start_at = 0.0
+        self.named = False
+        self.progress = 0
+        self.moved = 0.0
+        self.parts = 0
+        self.made = 0
+        self.alone = False
+
+    def may_have_started(self, now: float) -> bool:
+        """Whether it may be what its worker died of.
+
+        Its worker said that it has begun; or has said nothing of it since it might: what kills at once leaves no time.
+        """
+        return self.progress > 0 or (not self.named and now >= self.start_at)
 
 
 class Leases:
-    """All live leases."""
+    """All live leases; one that is renewed for ``stall`` seconds without any progress is lost all the same."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, stall: float) -> None:
         self.seconds = seconds
+        self._stall = stall
         self._held: dict[int, Held] = {}
         self._of: dict[str, set[int]] = {}
         self._deadlines: list[tuple[float, int]] = []
@@ -43,37 +65,51 @@ class Leases:
     def __iter__(self) -> Iterator[Held]:
         return iter(self._held.values())
 
-    def grant(self, worker: str, host: Host, row: Row | None, now: float) -> Held:
-        """Begin a lease."""
+    def grant(self, worker: str, host: Host, row: Row | None, now: float, start_in: float = 0.0) -> Held:
+        """Begin a lease on what may be started in ``start_in`` seconds."""
         token = secrets.randbits(62)
         deadline = now + self.seconds
         held = self._held[token] = Held(token, worker, host, row, deadline)
+        held.start_at = now + start_in
         self._of.setdefault(worker, set()).add(token)
         heapq.heappush(self._deadlines, (deadline, token))
         return held
 
+    def get(self, worker: str, token: int) -> Held | None:
+        """A lease; None when it is not, or no longer, this worker's."""
+        held = self._held.get(token)
+        return held if held is not None and held.worker == worker else None
+
     def end(self, worker: str, token: int) -> Held | None:
         """End a lease; None when it is not, or no longer, this worker's."""
-        held = self._held.get(token)
-        if held is None or held.worker != worker:
-            return None
-        return self._end(held)
+        held = self.get(worker, token)
+        return None if held is None else self._end(held)
 
-    def renew(self, worker: str, tokens: Mapping[int, bool], now: float) -> list[int]:
-        """Prolong leases ``{token: started}``; returns those that are not the worker's."""
+    def renew(self, worker: str, tokens: Mapping[int, int], now: float) -> list[int]:
+        """Prolong leases ``{token: progress}``; returns those that are not the worker's.
+
+        A lease that has started and stands still is not prolonged: it runs out, however often it is named.
+        """
         strange = []
-        for token, started in tokens.items():
-            held = self._held.get(token)
-            if held is None or held.worker != worker:
+        for token, progress in tokens.items():
+            held = self.get(worker, token)
+            if held is None:
                 strange.append(token)
                 continue
-            held.deadline = now + self.seconds
-            held.started = held.started or started
+            held.named = True
+            if progress > held.progress:
+                held.progress, held.moved = progress, now
+            if not held.progress or now - held.moved < self._stall:
+                held.deadline = now + self.seconds
         return strange
 
     def of(self, worker: str) -> list[Held]:
         """The leases a worker holds."""
         return [self._held[token] for token in self._of.get(worker, ())]
+
+    def count(self, worker: str) -> int:
+        """How many leases a worker holds."""
+        return len(self._of.get(worker, ()))
 
     def expired(self, now: float) -> list[Held]:
         """End and return the leases that were not renewed in time."""
@@ -102,6 +138,10 @@ class Leases:
         for worker in [worker for worker, seen in self._seen.items() if now - seen > self.seconds]:
             del self._seen[worker]
         return len(self._seen)
+
+    def knows(self, worker: str) -> bool:
+        """Whether the worker counts in the shares."""
+        return worker in self._seen
 
     def _end(self, held: Held) -> Held:
         del self._held[held.token]

@@ -12,7 +12,8 @@ from acrawl.request import Sealed
 class Row(NamedTuple):
     """A queued request. Rows of a host sort by their first three fields, which is the order they are fetched in.
 
-    ``rank`` is the negated priority; ``attempt`` counts the tries so far, ``lost`` the workers it was lost with.
+    ``rank`` is the negated priority, moved by the order policy; ``attempt`` counts the tries so far, ``lost`` the
+    workers it was lost with.
     """
 
     not_before: float
@@ -26,7 +27,7 @@ class Row(NamedTuple):
 
 
 class End(NamedTuple):
-    """How a request ended, for the ledger. ``row`` is None for a request that was never queued."""
+    """How a request ended, for the ledger. ``seconds`` is how long its last try took."""
 
     id: int
     status: str
@@ -38,12 +39,46 @@ class End(NamedTuple):
     attempts: int = 0
 
 
+class Tried(NamedTuple):
+    """A try that was not the last one; ``at`` is Unix time."""
+
+    request: int
+    at: float
+    attempt: int
+    reason: str
+    detail: str = ""
+    http_status: int = 0
+    seconds: float = 0.0
+
+
 class Admission(NamedTuple):
-    """A discovered request on its way in: who found it, and why it is kept out (empty when it is not)."""
+    """A discovered request on its way in: who found it, why it is kept out (empty when it is not), and its rank."""
 
     request: Sealed
     parent: int
     excluded: str
+    rank: int
+
+
+class Record(NamedTuple):
+    """What the storage knows of a host; ``rules_at`` is Unix time, 0 without rules."""
+
+    name: str
+    rules: bytes | None = None
+    crawl_delay: float = 0.0
+    rules_at: float = 0.0
+    address: str = ""
+    fetched: int = 0
+    failed: int = 0
+    size: int = 0
+
+
+class Rules(NamedTuple):
+    """What a host's robots.txt says, encoded, and since when (Unix time)."""
+
+    rules: bytes
+    crawl_delay: float
+    at: float
 
 
 @dataclass
@@ -51,22 +86,36 @@ class Group:
     """What one transaction writes: all of it, or nothing."""
 
     admissions: list[Admission] = field(default_factory=list)
+    met: set[str] = field(default_factory=set)
+    """The hosts of the admissions, which memory must not forget before they have come in."""
+    strangers: set[str] = field(default_factory=set)
+    """Those of them that memory knows nothing of: their records are wanted with the result."""
     ends: list[End] = field(default_factory=list)
     requeued: list[Row] = field(default_factory=list)
+    tried: list[Tried] = field(default_factory=list)
     items: list[tuple[int, int, Item]] = field(default_factory=list)
     """``(request id, ordinal, item)``"""
+    staged: list[tuple[int, int, bytes]] = field(default_factory=list)
+    """``(request id, part, its admissions and items, encoded)``"""
+    assembled: list[int] = field(default_factory=list)
+    """Requests whose staged parts take effect now."""
+    voided: list[int] = field(default_factory=list)
+    """Requests whose staged parts are void; of those staged in this same group none is left in it."""
     delivered: list[int] = field(default_factory=list)
     marks: dict[str, int] = field(default_factory=dict)
     meta: dict[str, Any] = field(default_factory=dict)
-    rules: list[tuple[str, bytes, float, float]] = field(default_factory=list)
-    """``(host, encoded rules, crawl delay, when)``"""
+    rules: dict[str, Rules] = field(default_factory=dict)
+    addresses: dict[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """How many rows it writes, roughly: what a commit waits for."""
         return len(self.admissions) + len(self.ends) + len(self.items) + len(self.requeued) + len(self.delivered)
 
     def __bool__(self) -> bool:
-        return bool(len(self) or self.marks or self.meta or self.rules)
+        return bool(
+            len(self) or self.staged or self.voided or self.marks or self.meta or self.rules or self.addresses
+            or self.tried
+        )  # fmt: skip
 
 
 @dataclass
@@ -74,15 +123,25 @@ class Committed:
     """What a transaction made of a group."""
 
     rows: list[tuple[str, Row]] = field(default_factory=list)
-    """``(host, row)`` of the requests that are now queued."""
+    """``(host, row)`` of the requests that are now queued, as far as they are not told by ``overflown`` alone."""
+    overflown: set[str] = field(default_factory=set)
+    """Hosts that got more rows than are worth carrying: their windows have to be read again from the start."""
+    records: list[Record] = field(default_factory=list)
+    """What is known of the group's strangers, and of all hosts that came in parts."""
     keys: list[bytes] = field(default_factory=list)
     """The fingerprints that are now surely in the seen set."""
     duplicates: int = 0
     admitted: int = 0
     """How many requests got a number: queued, or excluded at the door."""
+    queued: int = 0
+    """How many rows entered the queue."""
     removed: int = 0
-    """How many rows left the queue."""
+    """How many rows left it."""
+    items: int = 0
+    """How many items entered the outbox."""
     delivered: int = 0
-    """How many items left the outbox."""
+    """How many left it."""
+    hosts: int = 0
+    """How many hosts were met for the first time."""
     ends: list[End] = field(default_factory=list)
     """As written: a redirect that came back to its own chain has become a failure, what the gate refused is added."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import functools
 import logging
 import secrets
 from collections.abc import Coroutine, Mapping, Sequence
@@ -19,17 +20,19 @@ import msgspec
 
 from acrawl.clock import Clock
 from acrawl.errors import CrawlFailed
+from acrawl.frontier import books
 from acrawl.frontier.base import Gate
 from acrawl.frontier.committer import Committer
-from acrawl.frontier.hosts import Host
-from acrawl.frontier.rows import Committed, Group
+from acrawl.frontier.host import Host
+from acrawl.frontier.reader import Reader
+from acrawl.frontier.rows import Committed, Group, Row
 from acrawl.frontier.scheduler import Scheduler
 from acrawl.frontier.store import Delivered, Store
 from acrawl.outcome import EXCLUDED, Audit, Outcome, Receipt, Snapshot, Story
 from acrawl.request import Sealed
 from acrawl.settings import Settings
 from acrawl.ticket import Batch
-from acrawl.url import canonical, fingerprint, host_of
+from acrawl.url import canonical
 
 log = logging.getLogger(__name__)
 
@@ -54,43 +57,39 @@ class SqliteFrontier:
         self._sweeps = 0
         pace, rows = self._settings.commit_seconds, self._settings.commit_rows
         self._committer = Committer(store, clock, self._apply, pace=pace, rows=rows)
+        self._reader = Reader(store, self._committer, self._on_read)
         wall = clock.time() - clock.now()
-        self._plan = Scheduler(settings, gate, wall, lambda: self._committer.group, self._on_low, self._on_gone)
+        self._plan = Scheduler(settings, gate, wall, lambda: self._committer.group, self._reader.want, self._on_gone)
 
     @classmethod
     async def open(cls, path: str, settings: Settings, gate: Gate, clock: Clock) -> SqliteFrontier:
         """Open or make the job's database; a new epoch begins. Raises `JobConflict`, `EnvironmentProblem`."""
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
             loop = asyncio.get_running_loop()
-            store = await loop.run_in_executor(pool, Store, path, settings.frontier.durable)
+            limits = settings.limits
+            counting = bool(limits.host_pages or limits.host_bytes or limits.host_errors)
+            make = functools.partial(Store, path, durable=settings.frontier.durable, counting=counting)
+            store = await loop.run_in_executor(pool, make)
         frontier = cls(store, settings, gate, clock)
         try:
             await frontier._load()
         except BaseException:
             await frontier.close()
             raise
+        frontier._spawn(frontier._reader.run())
         frontier._spawn(frontier._sweep())
         return frontier
 
     async def _load(self) -> None:
-        run, meta = self._committer.run, self._store.meta
+        run, meta = self._committer.run, self._store.database.meta
         self.secret = await run(meta, "secret") or secrets.token_bytes(16)
         self.epoch = int(await run(meta, "epoch") or 0) + 1
         self._seeds = await run(meta, "seeds") or 0
         self._exhausted = bool(await run(meta, "exhausted"))
-        self._plan.tally.load(*await run(self._store.counts))
-        now, hosts = self._clock.now(), self._plan.hosts
+        self._plan.tally.load(await run(books.counts, self._store.database))
         if self.epoch > 1:
-            hosts.resting_until = now + max(hosts.terms.delay, RESTART_PAUSE)
-        for name, rules, crawl_delay, at in await run(self._store.load):
-            host = hosts.get(name)
-            age = self._clock.time() - at
-            if rules is not None and hosts.terms.obey_robots and 0 <= age < hosts.terms.robots_ttl:
-                hosts.set_rules(host, rules, crawl_delay, now + hosts.terms.robots_ttl - age)
-            host.more = True
-            if self.epoch > 1:
-                host.rest_until(now + max(host.delay, RESTART_PAUSE))
-            self._plan.refill(host)
+            self._plan.hosts.rest_all(self._clock.now(), RESTART_PAUSE)
+        self._plan.load(await run(self._store.load), self._clock.now())
         self._committer.group.meta.update(secret=self.secret, epoch=self.epoch)
         await self._committer.durable()
 
@@ -110,7 +109,7 @@ class SqliteFrontier:
             await self._stirred((until if due is None else min(until, due)) - now)
             now = self._clock.now()
 
-    async def renew(self, worker: str, epoch: int, held: Mapping[int, bool]) -> list[int]:
+    async def renew(self, worker: str, epoch: int, held: Mapping[int, int]) -> list[int]:
         """See `Leasing.renew`."""
         now = self._clock.now()
         self._plan.leases.met(worker, now)
@@ -123,6 +122,7 @@ class SqliteFrontier:
         now = self._clock.now()
         self._plan.leases.met(worker, now)
         accepted = self._plan.settle(worker, outcomes, now)
+        self._committer.group.meta["duplicates"] = self._plan.tally.duplicates
         self._stir_up()
         await self._committer.durable()
         return Receipt(accepted, len(outcomes) - accepted)
@@ -145,7 +145,7 @@ class SqliteFrontier:
 
     async def adopt(self, worker: str, epoch: int, tokens: Sequence[int]) -> list[int]:
         """See `Frontier.adopt`."""
-        return await self.renew(worker, epoch, dict.fromkeys(tokens, False))
+        return await self.renew(worker, epoch, dict.fromkeys(tokens, 0))
 
     async def lost(self, worker: str) -> int:
         """See `Frontier.lost`."""
@@ -183,7 +183,7 @@ class SqliteFrontier:
 
     async def stop(self, reason: str) -> int:
         """See `Frontier.stop`."""
-        self._plan.stopped = reason
+        self._plan.state.door.stopped = reason
         return await self._end_queued(list(self._plan.hosts.by_name.values()), (EXCLUDED, reason), None)
 
     async def snapshot(self) -> Snapshot:
@@ -193,20 +193,23 @@ class SqliteFrontier:
         self._committer.check()
         plan = self._plan
         at_rest = self._committer.idle and not self._sweeps
-        finished = self._exhausted and at_rest and plan.idle and not plan.tally.undelivered
-        return plan.tally.snapshot(leased=len(plan.leased), hosts=len(plan.hosts.by_name), finished=finished)
+        finished = self._exhausted and at_rest and plan.state.idle and not plan.tally.undelivered
+        return plan.tally.snapshot(leased=len(plan.state.leased), finished=finished)
 
     async def explain(self, url: str) -> Story:
         """See `Frontier.explain`."""
         url = canonical(url)
-        story = await self._committer.run(self._store.story, fingerprint(self.secret, host_of(url), url), url)
-        leased = any(held.row is not None and held.row.url == url for held in self._plan.leases)
-        return msgspec.structs.replace(story, state="leased") if leased and story.state == "queued" else story
+        story = await self._committer.run(books.story, self._store.database, url)
+        if story.state != "queued":
+            return story
+        if any(held.row is not None and held.row.url == url for held in self._plan.leases):
+            return msgspec.structs.replace(story, state="leased")
+        return msgspec.structs.replace(story, host_waits=self._plan.hosts.waits(url, self._clock.now()))
 
     async def audit(self) -> Audit:
         """See `Frontier.audit`."""
         await self._committer.durable()
-        return await self._committer.run(self._store.audit)
+        return await self._committer.run(books.audit, self._store.database)
 
     async def close(self) -> None:
         """See `Frontier.close`."""
@@ -220,23 +223,12 @@ class SqliteFrontier:
 
     def _apply(self, group: Group, made: Committed) -> None:
         """Take over into memory what a transaction has made durable."""
-        plan = self._plan
-        plan.recent.update(made.keys)
-        plan.ending.difference_update(end.id for end in group.ends)
-        plan.tally.committed(group, made)
-        plan.queued(made.rows, self._clock.now())
-        if made.rows:
+        self._plan.committed(group, made, self._clock.now())
+        if made.rows or made.overflown:
             self._stir_up()
 
-    def _on_low(self, host: Host) -> None:
-        self._spawn(self._read_window(host))
-
-    async def _read_window(self, host: Host) -> None:
-        # What was requeued must be on disk at its new place before the file is asked what comes next.
-        await self._committer.durable()
-        size = self._settings.window
-        rows = await self._committer.run(self._store.refill, host.name, host.high, size)
-        self._plan.refilled(host, rows, self._clock.now())
+    def _on_read(self, host: Host, rows: list[Row], size: int) -> None:
+        self._plan.refilled(host, rows, size, self._clock.now())
         self._stir_up()
 
     def _on_gone(self, host: Host, end: tuple[str, str]) -> None:
@@ -245,6 +237,7 @@ class SqliteFrontier:
 
     async def _give_up(self, host: Host, end: tuple[str, str]) -> None:
         await self._end_queued([host], end, host.name)
+        self._plan.hosts.wake(host, self._clock.now())  # it is idle now
         self._stir_up()
 
     async def _end_queued(self, hosts: Sequence[Host], end: tuple[str, str], name: str | None) -> int:
@@ -252,9 +245,8 @@ class SqliteFrontier:
         self._sweeps += 1  # until it is on disk, the crawl is not finished
         try:
             await self._committer.durable()
-            for host in hosts:
-                host.emptied()
-            spare = [*self._plan.leased, *self._plan.ending]
+            self._plan.hosts.emptied(hosts)
+            spare = [*self._plan.state.leased, *self._plan.state.ending]
             count = await self._committer.run(self._store.sweep, end, spare, self._clock.time(), name)
             self._plan.tally.swept(end, count)
         finally:

@@ -1,34 +1,37 @@
-"""The frontier's file: one SQLite database, one thread that reads and writes it.
+"""What the frontier writes: whole groups, each in one transaction, by one thread.
 
-Everything here blocks and runs in that thread; the engine hands it whole groups. sqlite3's errors become
-`EnvironmentProblem` (a full or failing disk), which ends the crawl: nothing that was not committed is acknowledged.
+Everything here blocks and runs in that thread. What only reads, for people, is in `books`.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-import sqlite3
-from collections.abc import Iterator, Sequence
-from typing import Any, TypeVar
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 
-from acrawl.errors import EnvironmentProblem
-from acrawl.frontier import schema
-from acrawl.frontier.rows import Committed, End, Group, Row
-from acrawl.outcome import EXCLUDED, FAILED, Audit, Item, Story
+import msgspec
+
+from acrawl.frontier.database import Database, as_json, chunks
+from acrawl.frontier.rows import Admission, Committed, End, Group, Record, Row
+from acrawl.outcome import EXCLUDED, FAILED, FETCHED, Item
 from acrawl.request import Sealed
 
-T = TypeVar("T")
-
 _COLUMNS = "not_before, rank, id, attempt, lost, depth, url, body"
-#: One statement holds the GIL from start to end; one per row would hand it to a busy event loop each time.
-_CHUNK = 64
-#: The integers of SQLite; a priority beyond them goes first or last all the same.
-_RANKS = (1 << 63) - 1
+_RECORD = "name, rules, crawl_delay, rules_at, address, fetched, failed, size"
+#: Keys that are looked for at once.
+_KEYS = 256
+#: Rows that a transaction gives to memory one by one; of more, memory learns only where they are.
+_MOST_CARRIED = 20_000
+#: Ordinals of the items of one visit; those of the next begin there.
+_VISIT = 1 << 32
+#: Ends of EXCLUDED that may be undone: a limit may be raised, a host may come back.
+_UNDOABLE = frozenset({"limit", "rate-limited", "robots-unreachable"})
+
+_part = msgspec.msgpack.Decoder(tuple[list[Admission], list[tuple[int, Item]]]).decode
 
 
 class Delivered(tuple[int, str, str, Item]):
-    """See `acrawl.frontier.base.Delivery`."""
+    """See `acrawl.outcome.Delivery`."""
 
     __slots__ = ()
     id = property(lambda self: self[0])
@@ -38,120 +41,162 @@ class Delivered(tuple[int, str, str, Item]):
 
 
 class Store:
-    """Storage steps of the SQLite engine. Not thread-safe: one thread at a time."""
+    """Storage steps of the SQLite engine. Not thread-safe: one thread at a time. See `Database` for what is raised."""
 
-    def __init__(self, path: str, durable: bool = False) -> None:
+    def __init__(self, path: str, *, durable: bool = False, counting: bool = False) -> None:
+        """``counting``: keep how much was fetched from each host, which limits of hosts need."""
+        self.database = Database(path, durable=durable)
         try:
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
-        except sqlite3.Error as error:
-            raise EnvironmentProblem(f"{path}: {error}") from error
-        self._path = path
-        self._hosts: dict[str, int] = {}
-        try:
-            schema.prepare(self._db, path, durable=durable)
-            self._next_id = int(self.meta("next_id") or 1)
-        except sqlite3.Error as error:
-            self.close()
-            raise EnvironmentProblem(f"{path}: {error}") from error
+            self._next_id = int(self.database.meta("next_id") or 1)
+            self.database.run("delete from staged")  # parts of a former life's outcomes: their last ones never come
+            self._endings = {row[1:]: row[0] for row in self.database.all("select id, status, reason from ending")}
         except BaseException:
-            self.close()
+            self.database.close()
             raise
+        self._hosts: dict[str, int] = {}
+        self._counting = counting
+        self._counts: defaultdict[int, list[int]] = defaultdict(lambda: [0, 0, 0])
+        if not counting:
+            self.database.run("delete from meta where key = 'counting'")
+        elif not self.database.meta("counting"):
+            self._count_hosts()
 
     def close(self) -> None:
         """Let go of the file."""
-        self._db.close()
+        self.database.close()
 
-    def meta(self, key: str) -> Any:
-        """One value of the meta table; None when it was never set."""
-        row = self._one("select value from meta where key = ?", key)
-        return row[0] if row else None
+    # -- one group, one transaction
 
     def commit(self, group: Group, now: float) -> Committed:
         """Write a group in one transaction."""
+        first, db = self._next_id, self.database
+        made = Committed()
         try:
-            self._db.execute("begin immediate")
-            try:
-                made = self._write(group, now)
-                self._db.execute("commit")
-            except BaseException:
-                self._db.execute("rollback")
-                self._hosts.clear()
-                raise
-        except sqlite3.Error as error:
-            raise EnvironmentProblem(f"{self._path}: {error}") from error
+            with db.transaction():
+                self._write(group, made, now)
+                for key, value in (group.meta | ({"next_id": self._next_id} if self._next_id != first else {})).items():
+                    db.set_meta(key, value)
+        except BaseException:
+            self._next_id = first
+            self._hosts.clear()
+            self._counts.clear()
+            self._endings = {row[1:]: row[0] for row in db.all("select id, status, reason from ending")}
+            raise
         return made
 
-    def _write(self, group: Group, now: float) -> Committed:
-        made = Committed()
-        first = self._next_id
-        self._admit(group, made, now)
-        self._end(group, made, now)
-        self._bulk(
+    def _write(self, group: Group, made: Committed, now: float) -> None:
+        db = self.database
+        made.records = self._records(group.strangers)
+        db.delete("staged", group.voided, "request")
+        db.bulk("insert into staged(request, part, body) values ", "(?,?,?)", group.staged)
+        items = list(group.items)
+        self._admit(group.admissions, group, made, now)
+        for request in group.assembled:
+            items += self._assemble(request, group, made, now)
+        self._end(group.ends, made, now)
+        db.bulk(
             "update queue set (not_before, attempt, lost) = (new.column1, new.column2, new.column3) from (values ",
             "(?,?,?,?)",
             [(row.not_before, row.attempt, row.lost, row.id) for row in group.requeued],
             ") as new where queue.id = new.column4",
         )
-        self._bulk(
-            "insert into outbox(request, ordinal, url, kind, body) select column1, column2, coalesce("
-            "(select url from queue where id = column1), (select url from ledger where id = column1), ''), "
-            "column3, column4 from (values ",
-            "(?,?,?,?)",
-            [(request, ordinal, item.kind, item.body) for request, ordinal, item in group.items],
-            ")",
+        db.bulk(
+            "insert or ignore into attempt(request, at, attempt, reason, detail, http_status, took) values ",
+            "(?,?,?,?,?,?,?)",
+            [(t.request, _ms(t.at), t.attempt, t.reason, t.detail, t.http_status, _ms(t.seconds)) for t in group.tried],
         )
-        made.delivered = self._delete("outbox", group.delivered)
-        for feed, length in group.marks.items():
-            self._db.execute("insert or replace into mark values(?, ?)", (feed, length))
-        for name, *rules in group.rules:
-            self._db.execute(
-                "update host set (rules, crawl_delay, rules_at) = (?, ?, ?) where id = ?", (*rules, self._host(name))
-            )
-        meta = group.meta | ({"next_id": self._next_id} if self._next_id != first else {})
-        for key, value in meta.items():
-            self._db.execute("insert or replace into meta values(?, ?)", (key, value))
-        return made
+        made.items = len(items)
+        db.bulk(
+            "insert into outbox(request, ordinal, url, kind, body) "
+            f"select column1, column2 + visit * {_VISIT}, url, column3, column4 from (values ",
+            "(?,?,?,?)",
+            [(request, ordinal, item.kind, item.body) for request, ordinal, item in items],
+            ") join ledger on id = column1",
+        )
+        made.delivered = db.delete("outbox", group.delivered)
+        self._note(group)
 
-    def _admit(self, group: Group, made: Committed, now: float) -> None:
-        known = self._known([admission.request.key for admission in group.admissions])
-        ids = dict(known)
+    def _note(self, group: Group) -> None:
+        """Write what is known of feeds and hosts."""
+        db = self.database
+        for feed, length in group.marks.items():
+            db.run("insert or replace into mark values(?, ?)", feed, length)
+        for name, rules in group.rules.items():
+            db.run("update host set (rules, crawl_delay, rules_at) = (?, ?, ?) where id = ?", *rules, self._host(name))
+        for name, address in group.addresses.items():
+            db.run("update host set address = ? where id = ?", address, self._host(name))
+        if self._counting:
+            db.bulk(
+                "update host set (fetched, failed, size) = (fetched + column2, failed + column3, size + column4) from "
+                "(values ",
+                "(?,?,?,?)",
+                [(host, *counts) for host, counts in self._counts.items()],
+                ") where host.id = column1",
+            )
+            self._counts.clear()
+
+    # -- coming in
+
+    def _admit(self, admissions: Sequence[Admission], group: Group, made: Committed, now: float) -> None:
+        known = self._known([admission.request.key for admission in admissions])
+        fresh: dict[bytes, int] = {}
         queued, refused = [], []
-        for request, parent, excluded in group.admissions:
-            if request.key in ids and not self._admits_again(request, ids[request.key], parent, group):
-                made.duplicates += 1
-                continue
-            number = self._next_id
-            self._next_id += 1
-            made.admitted += 1
-            ids.setdefault(request.key, number)
+        number = self._next_id
+        for admission in admissions:
+            request, parent, excluded, rank = admission
+            key = request.key
+            if key in known or key in fresh:
+                if not self._admits_again(request, parent, fresh, group):
+                    made.duplicates += 1
+                    continue
+            else:
+                fresh[key] = number
             if excluded:
                 end = End(number, EXCLUDED, excluded)
                 made.ends.append(end)
-                refused.append((*end, request.depth, parent, request.url, now))
-                continue
-            not_before, rank = max(0.0, request.not_before), max(-_RANKS, min(-request.priority, _RANKS))
-            row = Row(not_before, rank, number, 0, 0, request.depth, request.url, request.body)
-            made.rows.append((request.host, row))
-            queued.append((number, self._host(request.host), *row[:2], *row[3:6], parent, *row[6:]))
-        made.keys = list(ids)
-        fresh = sorted((key, number) for key, number in ids.items() if key not in known)
-        self._bulk("insert into seen(key, id) values ", "(?,?)", fresh)
-        self._bulk(
-            "insert into queue(id, host, not_before, rank, attempt, lost, depth, parent, url, body) values ",
-            "(?,?,?,?,?,?,?,?,?,?)",
+                refused.append((end, (0, rank, 0, request.depth, parent, request.url, request.body)))
+            else:
+                not_before = max(0.0, request.not_before)
+                host = self._host(request.host, made)
+                row = Row(not_before, rank, number, 0, 0, request.depth, request.url, request.body)
+                if len(made.rows) < _MOST_CARRIED:
+                    made.rows.append((request.host, row))
+                else:
+                    made.overflown.add(request.host)
+                queued.append((number, host, not_before, rank, request.depth, parent, request.url, request.body))
+            number += 1
+        made.admitted += number - self._next_id
+        made.queued += len(queued)
+        self._next_id = number
+        made.keys += known
+        made.keys += fresh
+        self.database.bulk("insert into seen(key, id) values ", "(?,?)", sorted(fresh.items()))
+        self.database.bulk(
+            "insert into queue(id, host, not_before, rank, attempt, lost, visit, depth, parent, url, body) values ",
+            "(?,?,?,?,0,0,0,?,?,?,?)",
             queued,
         )
-        self._ledger(refused)
+        self._ledger(refused, made, now)
 
-    def _admits_again(self, request: Sealed, target: int, parent: int, group: Group) -> bool:
+    def _known(self, keys: Sequence[bytes]) -> set[bytes]:
+        found: set[bytes] = set()
+        for part in chunks(list(dict.fromkeys(keys)), _KEYS):  # SQLite sorts each part; to sort all costs more
+            marks = ",".join("?" * len(part))
+            found.update(key for (key,) in self.database.all(f"select key from seen where key in ({marks})", *part))
+        return found
+
+    def _admits_again(self, request: Sealed, parent: int, fresh: dict[bytes, int], group: Group) -> bool:
         """Whether a request whose fingerprint is known comes in all the same.
 
         A redirect to itself does: it may have set a cookie. One to another request of its own chain is a loop, and the
         request that redirected has failed.
         """
-        if request.dont_filter or (request.continuation and target == parent):
+        if not request.continuation:
+            return request.dont_filter
+        target = fresh.get(request.key) or self.database.value("select id from seen where key = ?", request.key)
+        if request.dont_filter or target == parent:
             return True
-        if request.continuation and self._is_in_chain(target, parent):
+        if self._is_in_chain(target, parent):
             detail = f"back to {request.url}"
             group.ends[:] = [
                 end._replace(status=FAILED, reason="redirect-loop", detail=detail) if end.id == parent else end
@@ -161,100 +206,159 @@ class Store:
 
     def _is_in_chain(self, target: int, number: int) -> bool:
         """Whether the redirects that led to a request began at, or passed, the target."""
+        redirect = self._endings.get((FETCHED, "redirect"), 0)
         for _ in range(32):
-            row = self._one("select parent from queue where id = ?", number) or self._one(
+            row = self.database.one("select parent from queue where id = ?", number) or self.database.one(
                 "select parent from ledger where id = ?", number
             )
-            if row is None or not self._one("select 1 from ledger where id = ? and reason = 'redirect'", row[0]):
+            if row is None or not self.database.one("select 1 from ledger where id = ? and ending = ?", *row, redirect):
                 return False
             (number,) = row
             if number == target:
                 return True
         return False
 
-    def _known(self, keys: Sequence[bytes]) -> dict[bytes, int]:
-        found: dict[bytes, int] = {}
-        for part in _chunks(sorted(set(keys)), 256):
-            marks = ",".join("?" * len(part))
-            found.update(self._all(f"select key, id from seen where key in ({marks})", *part))
-        return found
+    def _assemble(self, request: int, group: Group, made: Committed, now: float) -> list[tuple[int, int, Item]]:
+        """Admit what came in parts, one part after the other; returns the items in them."""
+        items: list[tuple[int, int, Item]] = []
+        for (body,) in self.database.all("select body from staged where request = ? order by part", request):
+            admissions, made_items = _part(body)
+            made.records += self._records({admission.request.host for admission in admissions})
+            self._admit(admissions, group, made, now)
+            items += [(request, ordinal, item) for ordinal, item in made_items]
+        self.database.delete("staged", [request], "request")
+        return items
 
-    def _end(self, group: Group, made: Committed, now: float) -> None:
-        ends = sorted(group.ends)
-        rows: dict[int, tuple[Any, ...]] = {}
-        for part in _chunks([end.id for end in ends], 256):
-            marks = ",".join("?" * len(part))
-            found = self._all(f"select id, depth, parent, url from queue where id in ({marks})", *part)
-            rows.update((row[0], row[1:]) for row in found)
-        written = [end for end in ends if end.id in rows]
-        self._ledger([(*end, *rows[end.id], now) for end in written])
-        self._delete("queue", [end.id for end in written])
-        made.removed = len(written)
-        made.ends += written
+    # -- ending
 
-    def _ledger(self, rows: list[tuple[Any, ...]]) -> None:
-        self._bulk(
-            "insert into ledger(id, status, reason, detail, http_status, size, seconds, attempts, depth, parent, url, "
-            "ended) values ",
-            "(?,?,?,?,?,?,?,?,?,?,?,?)",
-            rows,
+    def _end(self, ends: Sequence[End], made: Committed, now: float) -> None:
+        found: dict[int, tuple[int, int, int, int, int, str, bytes]] = {}
+        for part in chunks(sorted(end.id for end in ends), _KEYS):
+            marks = ",".join("?" * len(part))
+            query = f"select id, host, rank, visit, depth, parent, url, body from queue where id in ({marks})"
+            found.update((row[0], row[1:]) for row in self.database.all(query, *part))
+        written = [(end, found[end.id]) for end in sorted(ends) if end.id in found]
+        self._ledger(written, made, now)
+        made.removed += self.database.delete("queue", [end.id for end, _ in written])
+        made.ends += [end for end, _ in written]
+
+    def _ledger(
+        self, rows: list[tuple[End, tuple[int, int, int, int, int, str, bytes]]], made: Committed, now: float
+    ) -> None:
+        """Write ends, and count them."""
+        if not rows:
+            return
+        at, lines = _ms(now), []
+        endings: defaultdict[int, list[int]] = defaultdict(lambda: [0, 0])
+        for end, (host, rank, visit, depth, parent, url, body) in rows:
+            ending = self._ending(end.status, end.reason)
+            endings[ending][0] += 1
+            endings[ending][1] += end.size
+            if host and self._counting:
+                counted = self._counts[host]
+                counted[0] += end.status == FETCHED
+                counted[1] += end.status == FAILED
+                counted[2] += end.size
+            undoable = end.status != FETCHED and (end.status != EXCLUDED or end.reason in _UNDOABLE)
+            lines.append((
+                end.id, host, ending, end.detail, end.http_status, end.size, _ms(end.seconds), end.attempts,
+                rank if undoable else 0, visit, depth, parent, at, url, body if undoable and host else None,
+            ))  # fmt: skip
+        self.database.bulk("insert into ledger values ", "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", lines)
+        for ending, (requests, size) in endings.items():
+            self._count(ending, requests, size)
+
+    def _ending(self, status: str, reason: str) -> int:
+        number = self._endings.get((status, reason))
+        if number is None:
+            self.database.run("insert into ending(status, reason) values(?, ?)", status, reason)
+            number = self._endings[status, reason] = int(self.database.value("select last_insert_rowid()"))
+        return number
+
+    def _count(self, ending: int, requests: int, size: int) -> None:
+        self.database.run(
+            "update ending set (requests, size) = (requests + ?, size + ?) where id = ?", requests, size, ending
         )
 
-    def _delete(self, table: str, ids: Sequence[int]) -> int:
-        if not ids:
-            return 0
-        statement = f"delete from {table} where id in (select value from json_each(?))"
-        return self._db.execute(statement, (json.dumps(sorted(ids)),)).rowcount
+    # -- hosts
 
-    def _host(self, name: str) -> int:
+    def _host(self, name: str, made: Committed | None = None) -> int:
         number = self._hosts.get(name)
         if number is None:
-            self._db.execute("insert or ignore into host(name) values(?)", (name,))
-            (number,) = self._db.execute("select id from host where name = ?", (name,)).fetchone()
+            number = self.database.value("select id from host where name = ?", name)
+            if number is None:
+                self.database.run("insert into host(name) values(?)", name)
+                number = int(self.database.value("select last_insert_rowid()"))
+                if made is not None:
+                    made.hosts += 1
             if len(self._hosts) > 100_000:
                 self._hosts.clear()
             self._hosts[name] = number
         return int(number)
 
-    def refill(self, name: str, after: Row | None, n: int) -> list[Row]:
-        """The next ``n`` rows of a host behind ``after``, in order."""
-        low = (after.not_before, after.rank, after.id) if after else (-1.0, -(1 << 62), 0)
-        found = self._all(
-            f"select {_COLUMNS} from queue where host = ? and (not_before, rank, id) > (?, ?, ?) "
-            "order by not_before, rank, id limit ?",
-            self._host(name), *low, n,
-        )  # fmt: skip
-        return [Row(*row) for row in found]
+    def _records(self, names: Iterable[str]) -> list[Record]:
+        found = []
+        for part in chunks(sorted(names), _KEYS):
+            marks = ",".join("?" * len(part))
+            found += self.database.all(f"select {_RECORD} from host where name in ({marks})", *part)
+        return [Record(*row) for row in found]
 
-    def load(self) -> list[tuple[str, bytes | None, float, float]]:
-        """``(name, rules, crawl delay, when)`` of the hosts with something queued: one seek a host, not one a row."""
-        return self._all(
+    def _count_hosts(self) -> None:
+        """Count from the ledger what was not counted while hosts had no limits."""
+        with self.database.transaction():
+            self.database.run("update host set fetched = 0, failed = 0, size = 0")
+            self.database.run(
+                "update host set (fetched, failed, size) = (f, e, s) from (select host as h, sum(status = ?) as f, "
+                "sum(status = ?) as e, sum(l.size) as s from ledger l join ending on ending.id = ending group by 1) "
+                "where host.id = h",
+                FETCHED, FAILED,
+            )  # fmt: skip
+            self.database.set_meta("counting", 1)
+
+    def load(self) -> list[Record]:
+        """The hosts with something queued: one seek a host, not one a row."""
+        found = self.database.all(
             "with recursive h(x) as (select min(host) from queue union all "
             "select (select min(host) from queue where host > x) from h where x is not null) "
-            "select name, rules, crawl_delay, rules_at from h join host on host.id = h.x where x is not null"
+            f"select {_RECORD} from h join host on host.id = h.x where x is not null"
         )
+        return [Record(*row) for row in found]
+
+    def refill(self, windows: Sequence[tuple[str, Row | None, int]]) -> list[list[Row]]:
+        """For each ``(host, row, n)`` the next ``n`` rows of the host behind the row (None: the first), in order."""
+        query = (
+            f"select {_COLUMNS} from queue where host = ? and (not_before, rank, id) > (?, ?, ?) "
+            "order by not_before, rank, id limit ?"
+        )
+        found = []
+        for name, after, n in windows:
+            low = after[:3] if after else (-1.0, -(1 << 63), 0)
+            found.append([Row(*row) for row in self.database.all(query, self._host(name), *low, n)])
+        return found
+
+    # -- all at once
 
     def sweep(self, end: tuple[str, str], spare: Sequence[int], now: float, host: str | None = None) -> int:
         """End everything queued (at one host), save the ``spare`` ids, in one step; returns how many there were."""
-        condition = "(? is null or host = ?) and id not in (select value from json_each(?))"
-        number = None if host is None else self._host(host)
-        values = (number, number, json.dumps(list(spare)))
-        try:
-            self._db.execute("begin immediate")
-            self._db.execute(
-                "insert into ledger select id, ?, ?, '', 0, 0, 0, attempt, depth, parent, url, ? "
-                f"from queue where {condition}",
-                (*end, now, *values),
-            )
-            gone = self._db.execute(f"delete from queue where {condition}", values).rowcount
-            self._db.execute("commit")
-        except sqlite3.Error as error:
-            raise EnvironmentProblem(f"{self._path}: {error}") from error
+        db, number = self.database, None if host is None else self._host(host)
+        condition = "(?1 is null or host = ?1) and id not in (select value from json_each(?2))"
+        values = (number, as_json(spare))
+        with db.transaction():
+            ending = self._ending(*end)
+            db.run(
+                "insert into ledger select id, host, ?3, '', 0, 0, 0, attempt, rank, visit, depth, parent, ?4, url, "
+                f"body from queue where {condition}",
+                *values, ending, _ms(now),
+            )  # fmt: skip
+            gone = db.run(f"delete from queue where {condition}", *values)
+            self._count(ending, gone, 0)
         return gone
+
+    # -- the outbox
 
     def outbox(self, n: int, secret: bytes) -> list[Delivered]:
         """The oldest undelivered items."""
-        found = self._all("select id, request, ordinal, url, kind, body from outbox order by id limit ?", n)
+        found = self.database.all("select id, request, ordinal, url, kind, body from outbox order by id limit ?", n)
         return [
             Delivered((number, _item_id(secret, request, ordinal), url, Item(kind, body)))
             for number, request, ordinal, url, kind, body in found
@@ -262,83 +366,12 @@ class Store:
 
     def marks(self) -> dict[str, int]:
         """The committed length of each feed."""
-        return dict(self._all("select feed, length from mark"))
+        return dict(self.database.all("select feed, length from mark"))
 
-    def counts(self) -> tuple[int, int, int, dict[tuple[str, str], tuple[int, int]]]:
-        """``(queued, undelivered, discovered, {(status, reason): (requests, bytes)})``, counted from the tables."""
-        (queued,) = self._one("select count(*) from queue") or (0,)
-        (undelivered,) = self._one("select count(*) from outbox") or (0,)
-        ends = self._all("select status, reason, count(*), sum(size) from ledger group by status, reason")
-        return queued, undelivered, self._next_id - 1, {(s, r): (n, size) for s, r, n, size in ends}
 
-    def story(self, key: bytes, url: str) -> Story:
-        """What the tables know about a request."""
-        row = self._one("select id from seen where key = ?", key)
-        if row is None:
-            return Story(url, "unknown")
-        (number,) = row
-        ended = self._one(
-            "select status, reason, detail, http_status, size, seconds, attempts, depth, "
-            "coalesce((select url from ledger p where p.id = l.parent), ''), ended from ledger l where id = ?",
-            number,
-        )
-        if ended:
-            return Story(url, *ended)
-        waiting = self._one(
-            "select attempt, depth, coalesce((select url from ledger where id = q.parent), ''), not_before "
-            "from queue q where id = ?",
-            number,
-        )
-        if waiting is None:
-            return Story(url, "lost", "in the seen set, yet neither queued nor done: the books are unbalanced")
-        return Story(url, "queued", attempts=waiting[0], depth=waiting[1], found_on=waiting[2])
-
-    def audit(self) -> Audit:
-        """Count the books."""
-        queued, _, _, ends = self.counts()
-        discovered = int(self.meta("next_id") or 1) - 1
-        done = sum(n for n, _ in ends.values())
-        problems = []
-        if queued + done != discovered:
-            problems.append(f"{discovered} discovered, but {queued} queued and {done} done")
-        (both,) = self._one("select count(*) from queue join ledger using (id)") or (0,)
-        if both:
-            problems.append(f"{both} requests are queued and done at once")
-        (strays,) = self._one(
-            "select count(*) from seen where not exists (select 1 from queue where queue.id = seen.id) "
-            "and not exists (select 1 from ledger where ledger.id = seen.id)"
-        ) or (0,)
-        if strays:
-            problems.append(f"{strays} seen requests are neither queued nor done")
-        (check,) = self._one("pragma quick_check") or ("no answer",)
-        if check != "ok":
-            problems.append(f"the database is damaged: {check}")
-        return Audit(discovered, queued, done, problems)
-
-    def _bulk(self, head: str, cell: str, rows: Sequence[tuple[Any, ...]], tail: str = "") -> None:
-        for part in _chunks(rows, _CHUNK):
-            self._db.execute(head + ",".join([cell] * len(part)) + tail, [value for row in part for value in row])
-
-    def _all(self, statement: str, *values: Any) -> list[Any]:
-        try:
-            return self._db.execute(statement, values).fetchall()
-        except sqlite3.Error as error:
-            raise EnvironmentProblem(f"{self._path}: {error}") from error
-
-    def _one(self, statement: str, *values: Any) -> Any:
-        rows = self._all(statement, *values)
-        return rows[0] if rows else None
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)
 
 
 def _item_id(secret: bytes, request: int, ordinal: int) -> str:
     return hashlib.blake2b(b"%d:%d" % (request, ordinal), digest_size=12, key=secret).hexdigest()
-
-
-def _chunks(rows: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    """Parts of ``size``, then of falling powers of two: few distinct statements, so that they stay prepared."""
-    start = 0
-    while start < len(rows):
-        while size > len(rows) - start:
-            size //= 2
-        yield rows[start : start + size]
-        start += size

@@ -1,20 +1,32 @@
 """Counts for people.
 
 Loaded from the tables at the start and moved by committed groups only. Nothing is decided by them but whether the
-outbox is empty, and that count moves with each commit of the outbox itself.
+outbox is empty, and that count moves with each commit of the outbox itself; and how many pages a limit leaves.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from acrawl.frontier.rows import Committed, Group
 from acrawl.outcome import EXCLUDED, FAILED, FETCHED, QUARANTINED, Snapshot
 
 
+class Counts(NamedTuple):
+    """What the tables hold. ``ends`` is ``{(status, reason): (requests, bytes)}``."""
+
+    queued: int
+    undelivered: int
+    discovered: int
+    duplicates: int
+    hosts: int
+    ends: Mapping[tuple[str, str], tuple[int, int]]
+
+
 class Tally:
-    """What the ledger holds, by how it ended."""
+    """What the ledger holds, by how it ended. ``pages`` are the fetched, those not yet committed among them."""
 
     def __init__(self) -> None:
         self.rows = 0
@@ -22,18 +34,20 @@ class Tally:
         self.undelivered = 0
         self.delivered = 0
         self.duplicates = 0
+        self.hosts = 0
         self.retries = 0
         self.bytes = 0
+        self.pages = 0
         self._ends: Counter[tuple[str, str]] = Counter()
 
-    def load(
-        self, rows: int, undelivered: int, discovered: int, ends: Mapping[tuple[str, str], tuple[int, int]]
-    ) -> None:
+    def load(self, counts: Counts) -> None:
         """Begin with what the tables hold."""
-        self.rows, self.undelivered, self.discovered = rows, undelivered, discovered
-        for end, (count, size) in ends.items():
+        self.rows, self.undelivered, self.discovered = counts.queued, counts.undelivered, counts.discovered
+        self.duplicates, self.hosts = counts.duplicates, counts.hosts
+        for end, (count, size) in counts.ends.items():
             self._ends[end] = count
             self.bytes += size
+            self.pages += count if end[0] == FETCHED else 0
 
     def committed(self, group: Group, made: Committed) -> None:
         """Move by what one transaction wrote."""
@@ -42,8 +56,9 @@ class Tally:
             self.bytes += end.size
         self.duplicates += made.duplicates
         self.discovered += made.admitted
-        self.rows += len(made.rows) - made.removed
-        self.undelivered += len(group.items) - made.delivered
+        self.hosts += made.hosts
+        self.rows += made.queued - made.removed
+        self.undelivered += made.items - made.delivered
         self.delivered += made.delivered
 
     def swept(self, end: tuple[str, str], count: int) -> None:
@@ -51,7 +66,7 @@ class Tally:
         self._ends[end] += count
         self.rows -= count
 
-    def snapshot(self, *, leased: int, hosts: int, finished: bool) -> Snapshot:
+    def snapshot(self, *, leased: int, finished: bool) -> Snapshot:
         """The counts as a snapshot."""
         by_status: Counter[str] = Counter()
         for (status, _), count in self._ends.items():
@@ -69,7 +84,7 @@ class Tally:
             undelivered=self.undelivered,
             delivered=self.delivered,
             bytes=self.bytes,
-            hosts=hosts,
+            hosts=self.hosts,
             finished=finished,
             reasons={f"{s}({r})" if r else s: n for (s, r), n in sorted(self._ends.items()) if n},
         )

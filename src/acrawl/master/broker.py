@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Sequence
 from typing import Protocol
@@ -98,7 +99,7 @@ class CrawlBroker:
             await self._change_or(wait)
         return Batch(self._welcome.epoch, 0.0, state=self.state)
 
-    async def renew(self, worker: str, epoch: int, held: dict[int, bool]) -> list[int]:
+    async def renew(self, worker: str, epoch: int, held: dict[int, int]) -> list[int]:
         """See `Leasing.renew`."""
         return await self._frontier.renew(worker, epoch, held)
 
@@ -148,8 +149,11 @@ class CrawlBroker:
         return await self._frontier.snapshot()
 
     async def explain(self, url: str) -> Story:
-        """See `Frontier.explain`."""
-        return await self._frontier.explain(url)
+        """See `Frontier.explain`; while the crawl is paused, that is what queued requests wait for."""
+        story = await self._frontier.explain(url)
+        if story.state == "queued" and self.state == "pause":
+            return msgspec.structs.replace(story, host_waits="the crawl is paused")
+        return story
 
     # -- inside
 
@@ -176,8 +180,7 @@ class CrawlBroker:
         return await self._frontier.lost(worker)
 
     async def _change_or(self, seconds: float) -> None:
-        changed = self._changed.wait()
-        try:
-            await asyncio.wait_for(changed, seconds)
-        except TimeoutError:  # nothing changed: the caller looks at the state anyhow
-            return
+        # Not `asyncio.wait_for`: on Python 3.11 it swallows a cancellation that comes together with the news.
+        with contextlib.suppress(TimeoutError):  # nothing changed: the caller looks at the state anyhow
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()

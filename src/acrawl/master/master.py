@@ -27,7 +27,7 @@ from acrawl.errors import (
     AcrawlError,
     CrawlFailed,
 )
-from acrawl.frontier.gate import ScopeGate
+from acrawl.frontier.gate import ScopeGate, domain_of
 from acrawl.frontier.sqlite import SqliteFrontier
 from acrawl.job import Identity, Job
 from acrawl.master.broker import CrawlBroker
@@ -69,12 +69,15 @@ class Master:
         """Crawl. Raises `AcrawlError` for what stands in the way of a beginning or broke it off."""
         plan = self._plan
         spider = self._spider = plan.source.make(plan.arguments, plan.settings)
-        gate = ScopeGate(plan.settings.scope, spider.allowed_domains)
+        by_key = plan.settings.politeness.budget_by == "spider"
+        gate = ScopeGate(plan.settings.scope, spider.allowed_domains, spider.politeness_key if by_key else domain_of)
         for url in spider.start_urls:  # a resumed crawl must know its scope before its seeds are taken again
             gate.add_seed(canonical(url))
         scope = f"{plan.settings.scope.within} {' '.join(spider.allowed_domains)}".strip()
         arguments = {key: str(value) for key, value in plan.arguments.items()}
-        identity = Identity(plan.source.identity, plan.source.sha256, arguments, scope)
+        identity = Identity(
+            plan.source.identity, plan.source.sha256, arguments, scope, command=list(plan.typed), cwd=os.getcwd()
+        )
         with Job(plan.job) as job:  # only now, so that a mistake of the user's leaves no folder behind
             going_on = job.begin(identity, resume=plan.resume, fresh=plan.fresh)
             self._frontier = await SqliteFrontier.open(job.database, plan.settings, gate, SystemClock())
@@ -199,6 +202,7 @@ class Master:
         limits = self._plan.settings.limits
         hit = {
             "max_pages": 0 < limits.max_pages <= now.fetched,
+            "max_bytes": 0 < limits.max_bytes <= now.bytes,
             "max_seconds": 0 < limits.max_seconds <= seconds,
             "max_errors": 0 < limits.max_errors <= now.failed,
         }

@@ -14,7 +14,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """One crawl. ``workers`` are local processes; ``listen`` opens the queues to other machines.
 
     ``files`` is where saved files go and ``gallery`` asks for ``images.jsonl`` and ``index.html`` in it; ``feeds`` are
-    ``PATH[:format]``. ``spec`` is what the local workers are told to load.
+    ``PATH[:format]``. ``spec`` is what the local workers are told to load. ``typed`` are the words of the command line.
     """
 
     source: Source
@@ -31,3 +31,4 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     resume: bool = False
     fresh: bool = False
     quiet: bool = False
+    typed: tuple[str, ...] = ()

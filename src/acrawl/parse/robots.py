@@ -48,6 +48,18 @@ class Rules(msgspec.Struct, frozen=True, array_like=True, dict=True):
         path = _path(url)
         return path == "/robots.txt" or self._matcher(path)
 
+    def decisive(self, url: str) -> str:
+        """The line that decides about a URL, as in ``Disallow: /private/``; empty when none of them concerns it.
+
+        For people: it takes time linear in the number of rules.
+        """
+        path = _path(url)
+        for pattern, allow in self.rules:  # `parse` has put the strongest first
+            rule = _wild(pattern, allow)
+            if path.startswith(rule.first) and _matches(rule, path):
+                return f"{'Allow' if allow else 'Disallow'}: {pattern}"
+        return ""
+
     @functools.cached_property
     def _matcher(self) -> _Matcher:
         return _Matcher(self.rules)

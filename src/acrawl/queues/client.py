@@ -190,7 +190,7 @@ class QueueClient:
         """See `Leasing.lease`."""
         return _read(await self._call("lease", self._tasks, "get", worker, n, wait), Batch)
 
-    async def renew(self, worker: str, epoch: int, held: Mapping[int, bool]) -> list[int]:
+    async def renew(self, worker: str, epoch: int, held: Mapping[int, int]) -> list[int]:
         """See `Leasing.renew`."""
         return _read(await self._call("renew", self._tasks, "renew", worker, epoch, dict(held)), list[int])
 

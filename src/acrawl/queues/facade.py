@@ -157,10 +157,10 @@ class TaskQueue:
         self._door.leases()
         return _encode(self._door.run(self._door.broker.lease(worker, n, wait), wait))
 
-    def renew(self, worker: str, epoch: int, held: dict[int, bool]) -> list[int]:
-        """Prolong leases ``{token: started}``; answers the tokens that are lost."""
+    def renew(self, worker: str, epoch: int, held: dict[int, int]) -> list[int]:
+        """Prolong leases ``{token: progress}``; answers the tokens that are lost."""
         worker = self._door.check(worker)
-        tokens = {int(token): bool(started) for token, started in dict(held).items()}
+        tokens = {int(token): int(progress) for token, progress in dict(held).items()}
         return self._door.run(self._door.broker.renew(worker, int(epoch), tokens))
 
     def release(self, worker: str, epoch: int, tokens: list[int]) -> None:

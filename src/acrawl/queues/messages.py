@@ -52,7 +52,7 @@ class Broker(Protocol):
     async def lease(self, worker: str, n: int, wait: float) -> Batch:
         """See `acrawl.frontier.base.Leasing.lease`."""
 
-    async def renew(self, worker: str, epoch: int, held: dict[int, bool]) -> list[int]:
+    async def renew(self, worker: str, epoch: int, held: dict[int, int]) -> list[int]:
         """See `acrawl.frontier.base.Leasing.renew`."""
 
     async def report(self, worker: str, epoch: int, outcomes: list[Outcome]) -> Receipt:

@@ -19,7 +19,7 @@ from acrawl.frontier.gate import ScopeGate
 from acrawl.frontier.sqlite import SqliteFrontier
 from acrawl.master.broker import CrawlBroker
 from acrawl.master.seeds import plant
-from acrawl.outcome import RELEASED, RETRY, Audit, Outcome, Receipt, Snapshot
+from acrawl.outcome import PART, RELEASED, RETRY, Audit, Outcome, Receipt, Snapshot
 from acrawl.queues.messages import Hello, Welcome
 from acrawl.request import Request
 from acrawl.response import Response
@@ -224,21 +224,13 @@ class _Watching(CrawlBroker):
             self._urls.update((lease.token, lease.url) for lease in ticket.leases if not lease.robots)
         return batch
 
-    async def listen(self, worker: str, known: str, wait: float) -> str:
-        # In one loop with its worker, which cancels this when it leaves. The parent's `asyncio.wait_for` swallows a
-        # cancellation that comes together with the news (Python 3.11), and the worker would listen for ever.
-        end = asyncio.get_running_loop().time() + wait
-        while self.state == known and asyncio.get_running_loop().time() < end:  # noqa: ASYNC110 - see above
-            await asyncio.sleep(TICK)
-        return self.state
-
-    async def renew(self, worker: str, epoch: int, held: Mapping[int, bool]) -> list[int]:
+    async def renew(self, worker: str, epoch: int, held: Mapping[int, int]) -> list[int]:
         return await super().renew(worker, epoch, dict(held))
 
     async def report(self, worker: str, epoch: int, outcomes: Sequence[Outcome]) -> Receipt:
         for outcome in outcomes:
-            url = self._urls.pop(outcome.token, "")
-            if url and outcome.status not in {RETRY, RELEASED}:
+            url = self._urls.get(outcome.token, "")
+            if url and outcome.status not in {PART, RETRY, RELEASED}:
                 self.ended[url] = f"{outcome.status}({outcome.reason})" if outcome.reason else outcome.status
                 if outcome.detail:
                     self.details[url] = outcome.detail

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 import traceback
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -15,10 +16,11 @@ from acrawl.fetch import Fetcher, redirect, retry
 from acrawl.fetch.base import FileStore
 from acrawl.outcome import EXCLUDED, FAILED, FETCHED, RETRY, HostFacts, Item, Outcome, Sighting, Sightings
 from acrawl.parse.robots import encode
-from acrawl.request import Request, Sealed, seal, unseal
+from acrawl.request import Request, seal, unseal
 from acrawl.response import Failure, Response
 from acrawl.spider import Spider
 from acrawl.worker.callbacks import as_item, find, produced
+from acrawl.worker.harvest import Harvest
 from acrawl.worker.lanes import Work
 from acrawl.worker.recent import RecentLinks
 
@@ -27,33 +29,29 @@ _encode = msgspec.msgpack.Encoder().encode
 
 #: A robots.txt that cannot be had is asked for again after so many seconds, doubled with each try by the frontier.
 ROBOTS_RETRY = 2.0
-
-
-class Harvest:
-    """What the callbacks of one response have made so far."""
-
-    __slots__ = ("duplicates", "items", "requests", "urls")
-
-    def __init__(self) -> None:
-        self.items: list[Item] = []
-        self.requests: list[Sealed] = []
-        self.urls: list[str] = []
-        self.duplicates = 0
+#: Hosts whose addresses are remembered as told.
+_MOST_ADDRESSES = 10_000
 
 
 class Handler:
-    """Turns leases into outcomes. Holds no state of its own but the recently reported links."""
+    """Turns leases into outcomes. Holds no state of its own but the recently reported links.
+
+    ``on_part`` takes the parts of an outcome that is too large for one message.
+    """
 
     def __init__(
         self, spider: Spider, fetcher: Fetcher, files: FileStore, secret: bytes, clock: Clock, recent: RecentLinks
     ) -> None:
         self.recent = recent
+        self.on_part: Callable[[Outcome], Awaitable[None]] = _nobody
         self._spider = spider
         self._settings = spider.settings.fetch
         self._fetcher = fetcher
         self._files = files
         self._secret = secret
         self._clock = clock
+        self._by_address = spider.settings.politeness.budget_by == "address"
+        self._addresses: dict[str, str] = {}
         self._wanted = frozenset(spider.handle_httpstatus_list)
 
     async def handle(self, work: Work) -> tuple[Outcome, list[str]]:
@@ -73,11 +71,11 @@ class Handler:
             request = unseal(work.lease.url, work.lease.body)
         except (msgspec.DecodeError, RequestError) as error:  # ends as failed: no worker can read it
             return Outcome(work.lease.token, FAILED, "malformed-request", str(error)), []
-        harvest = Harvest()
+        harvest = Harvest(work)
         if work.lease.robots:
             facts = await self._robots(work, request)
         elif not work.lane.rules.allowed(request.url):
-            return Outcome(work.lease.token, EXCLUDED, "robots"), []
+            return Outcome(work.lease.token, EXCLUDED, "robots", work.lane.rules.decisive(request.url)), []
         else:
             facts = await self._page(work, request, harvest)
         seconds = self._clock.now() - work.started_at
@@ -111,14 +109,17 @@ class Handler:
         sink = self._files.sink() if request.save else None
         response: Response | None = None
         try:
-            response = await self._fetcher.fetch(request, opened=work.lane.open, sink=sink)
+            lane = work.lane
+            response = await self._fetcher.fetch(
+                request, opened=lane.open, sink=sink, advance=work.advance, once=lane.spacing > 0
+            )
             following = redirect.target(request, response, self._settings.max_redirects)
             if following is not None:
-                harvest.requests.append(seal(following, self._secret, continuation=True))
+                harvest.add_request(seal(following, self._secret, continuation=True), remember=False)
                 if request.save and request.referrer:  # the page named an image that lives elsewhere now
                     moved = Sighting(following.url, "", "redirect")
-                    harvest.items.append(as_item(Sightings(request.referrer, [moved])))
-                return self._facts(FETCHED, "redirect", response)
+                    harvest.add_item(as_item(Sightings(request.referrer, [moved])))
+                return self._facts(FETCHED, "redirect", response, f"to {following.url}")
             verdict = retry.decide(self._settings, work.lease.attempt, response, self._clock.time())
             detail = ""
         except IgnoreRequest as error:  # a stage does not want it: it ends as excluded
@@ -140,7 +141,7 @@ class Handler:
 
     async def _answered(self, request: Request, response: Response, harvest: Harvest) -> dict[str, Any]:
         if response.file is not None:
-            harvest.items.append(Item("file", _encode(response.file)))
+            harvest.add_item(Item("file", _encode(response.file)))
             if request.callback is None:
                 return self._facts(FETCHED, "", response)
         trouble = await self._call(request.callback, request, response, harvest)
@@ -159,9 +160,14 @@ class Handler:
             if inspect.isgenerator(made):
                 for one in made:
                     self._collect(one, request, harvest)
+                    if harvest.full:
+                        await self.on_part(harvest.part())
             else:
                 async for one in produced(made):
                     self._collect(one, request, harvest)
+                    harvest.work.advance(1)
+                    if harvest.full:
+                        await self.on_part(harvest.part())
         except IgnoreRequest:  # the callback says "not this one": what it made is kept
             return ""
         except Exception:  # noqa: BLE001 - the user's code: its request ends as failed(callback), the crawl goes on
@@ -173,7 +179,7 @@ class Handler:
     def _collect(self, one: Any, request: Request, harvest: Harvest) -> None:
         if not isinstance(one, Request):
             if one is not None:
-                harvest.items.append(as_item(one))
+                harvest.add_item(as_item(one))
             return
         plain = one.method == "GET" and not one.body and not one.dont_filter
         if plain and one.url in self.recent:
@@ -181,9 +187,7 @@ class Handler:
             return
         if one.depth == 0:
             one = one.replace(depth=request.depth + 1)
-        harvest.requests.append(seal(one, self._secret))
-        if plain:
-            harvest.urls.append(one.url)
+        harvest.add_request(seal(one, self._secret), remember=plain)
 
     def _facts(
         self, status: str, reason: str, response: Response | None, detail: str = "", **more: Any
@@ -191,5 +195,22 @@ class Handler:
         facts: dict[str, Any] = {"status": status, "reason": reason, "detail": detail, **more}
         if response is not None:
             size = response.file.size if response.file is not None else len(response.body)
-            facts |= {"http_status": response.status, "size": size}
+            facts |= {"http_status": response.status, "size": size, "latency": response.latency}
+            if self._by_address and "host" not in more and self._is_news(response):
+                facts["host"] = HostFacts(address=response.ip_address)
         return facts
+
+    def _is_news(self, response: Response) -> bool:
+        """Whether the frontier has to be told of the address of this response's host."""
+        host, address = response.request.host, response.ip_address
+        if not address or self._addresses.get(host) == address:
+            return False
+        if len(self._addresses) >= _MOST_ADDRESSES:
+            self._addresses.clear()
+        self._addresses[host] = address
+        return True
+
+
+async def _nobody(_: Outcome) -> None:
+    """Stands for the worker where there is none."""
+    raise AssertionError("a part of an outcome, and nobody to report it")

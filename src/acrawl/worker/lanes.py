@@ -12,6 +12,9 @@ from collections import deque
 from acrawl.parse.robots import ALLOW_ALL, Rules, decode
 from acrawl.ticket import Lease, Ticket
 
+#: So many hosts are remembered before those are looked for that may be forgotten.
+MANY_LANES = 1000
+
 
 class Work:
     """One lease in this worker's hands.
@@ -19,7 +22,7 @@ class Work:
     ``deadline`` is when it must not be worked on any more, ``slot`` the task that works on it.
     """
 
-    __slots__ = ("deadline", "lane", "lease", "slot", "started_at")
+    __slots__ = ("_moved", "deadline", "lane", "lease", "slot", "started_at")
 
     def __init__(self, lease: Lease, lane: Lane, deadline: float) -> None:
         self.lease = lease
@@ -27,6 +30,16 @@ class Work:
         self.deadline = deadline
         self.started_at = -1.0
         self.slot: asyncio.Task[None] | None = None
+        self._moved = 0
+
+    def advance(self, by: int) -> None:
+        """It lives: so many bytes have come, or things been made, since it was last said."""
+        self._moved += by
+
+    @property
+    def progress(self) -> int:
+        """What renewals say of it (see `acrawl.frontier.base.Leasing.renew`)."""
+        return 1 + self._moved if self.started else 0
 
     @property
     def started(self) -> bool:
@@ -63,6 +76,7 @@ class Lanes:
         self._rules: dict[bytes, Rules] = {}
         self._queued = 0
         self._active = 0
+        self._room = MANY_LANES
 
     @property
     def unfinished(self) -> int:
@@ -78,6 +92,8 @@ class Lanes:
         """Take a ticket; its terms replace the lane's."""
         lane = self._lanes.get(ticket.host)
         if lane is None:
+            if len(self._lanes) >= self._room:
+                self._forget(now)
             lane = self._lanes[ticket.host] = Lane(ticket.host)
         lane.share, lane.spacing, lane.open = ticket.share, ticket.spacing, ticket.open
         lane.next_start = max(lane.next_start, now + ticket.start_in)
@@ -87,6 +103,16 @@ class Lanes:
             lane.queue.append(work)
         self._queued += len(ticket.leases)
         self._offer(lane)
+
+    def _forget(self, now: float) -> None:
+        """Forget hosts of which nothing is held, once their next start may be at any time.
+
+        Not as soon as nothing is held: the frontier learns of a start, or of a pause, only from the report. Until then
+        it may grant more, and nobody but the lane knows what distance to keep.
+        """
+        lanes = self._lanes.items()
+        self._lanes = {host: lane for host, lane in lanes if lane.queue or lane.active or lane.next_start > now}
+        self._room = max(MANY_LANES, 2 * len(self._lanes))
 
     def _decoded(self, rules: bytes | None) -> Rules:
         if rules is None:
@@ -146,8 +172,6 @@ class Lanes:
         lane.active -= 1
         self._active -= 1
         self._offer(lane)
-        if not lane.queue and not lane.active:
-            self._lanes.pop(lane.host, None)
 
     def drop(self, tokens: list[int]) -> list[Work]:
         """Forget leases; returns those that are under way, which the caller has to stop."""

@@ -13,9 +13,15 @@ from acrawl.frontier.base import Leasing
 from acrawl.outcome import Outcome
 from acrawl.settings import Settings
 from acrawl.worker.handler import Handler
+from acrawl.worker.harvest import weight
 from acrawl.worker.lanes import Lanes, Work
 
 log = logging.getLogger(__name__)
+
+#: Bytes of outcomes that are reported together, roughly.
+MESSAGE = 8 << 20
+#: Seconds between two looks for leases that run out.
+WATCH = 1.0
 
 
 class Master(Leasing, Protocol):
@@ -39,6 +45,7 @@ class Worker:
         self.done = 0
         self._master = master
         self._handler = handler
+        handler.on_part = self._report_part
         self._settings = settings
         self._clock = clock
         self._seconds = settings.frontier.lease_seconds
@@ -108,7 +115,7 @@ class Worker:
         if cut_off:  # given back by name: what is only missed after our goodbye would be held against the request
             await self._master.release(self.name, self.epoch, cut_off)
         while self._outcomes:
-            await self._send(self._outcomes)
+            await self._send(self._next_batch())
         renew.cancel()
         watch.cancel()
         await self._master.bye(self.name)
@@ -177,6 +184,7 @@ class Worker:
             work.slot = me
             try:
                 outcome, urls = await self._handler.handle(work)
+                self._keep_distance(work, outcome)  # before the lane is offered to the next one
             except asyncio.CancelledError:
                 if work.lease.token in self._lanes.held or me.uncancel():
                     raise  # the worker ends
@@ -187,16 +195,18 @@ class Worker:
                 if self._lanes.unfinished <= self._enough or not self._lanes.active:
                     self._room.set()  # not each time: it wakes whoever waits for room
                 self._offer()
-            if outcome.ago < 0:
-                self._lanes.spare(work)
-            elif outcome.host is not None and outcome.host.pause > 0:
-                pause = min(outcome.host.pause, self._settings.politeness.max_pause)
-                self._lanes.rest(work, self._clock.now() + pause)
             if work.lease.token in self._lanes.held:
                 self._outcomes.append((outcome, urls))
                 self._news.set()
                 if len(self._outcomes) >= self._settings.worker.report_count:
                     self._full.set()
+
+    def _keep_distance(self, work: Work, outcome: Outcome) -> None:
+        if outcome.ago < 0:
+            self._lanes.spare(work)
+        elif outcome.host is not None and outcome.host.pause > 0:
+            pause = min(outcome.host.pause, self._settings.politeness.max_pause)
+            self._lanes.rest(work, self._clock.now() + pause)
 
     # -- reporting
 
@@ -205,11 +215,24 @@ class Worker:
             await self._news.wait()
             if not self._full.is_set():
                 await _first(self._full.wait(), self._clock.sleep(self._settings.worker.report_seconds))
-            await self._send(self._outcomes[: 4 * self._settings.worker.report_count])
+            await self._send(self._next_batch())
+
+    def _next_batch(self) -> list[tuple[Outcome, list[str]]]:
+        """As many outcomes as one message should hold."""
+        size = 0
+        batch: list[tuple[Outcome, list[str]]] = []
+        for pair in self._outcomes[: 4 * self._settings.worker.report_count]:
+            size += weight(pair[0])
+            if batch and size > MESSAGE:
+                break
+            batch.append(pair)
+        return batch
+
+    async def _report_part(self, outcome: Outcome) -> None:
+        await self._master.report(self.name, self.epoch, [outcome])  # stale or not: the last one will tell
 
     async def _send(self, outcomes: list[tuple[Outcome, list[str]]]) -> None:
         """Report; what is acknowledged is forgotten here and remembered as reported."""
-        outcomes = list(outcomes)
         del self._outcomes[: len(outcomes)]
         if not self._outcomes:
             self._news.clear()
@@ -230,7 +253,7 @@ class Worker:
     async def _renew(self) -> None:
         while True:
             await self._clock.sleep(self._seconds / 3)
-            held = {token: work.started for token, work in self._lanes.held.items()}
+            held = {token: work.progress for token, work in self._lanes.held.items()}
             sent = self._clock.now()
             strange = await self._master.renew(self.name, self.epoch, held)
             self._abandon(strange)
@@ -242,8 +265,8 @@ class Worker:
     async def _watch(self) -> None:
         """Stop what a renewal did not cover in time: another worker may be at it already."""
         while True:
-            await self._clock.sleep(1.0)
-            overdue = self._lanes.overdue(self._clock.now())
+            await self._clock.sleep(WATCH)
+            overdue = self._lanes.overdue(self._clock.now() + WATCH)  # the next look would come too late for them
             if overdue:
                 log.warning("%d leases could not be renewed in time and are dropped", len(overdue))
                 self._abandon(overdue)

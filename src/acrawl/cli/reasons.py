@@ -1,0 +1,86 @@
+"""The ledger's one-word reasons in sentences, each with what changes it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Reason(NamedTuple):
+    """Why a request ended so, and which setting (or deed) would have it otherwise; empty when nothing would."""
+
+    text: str
+    change: str = ""
+
+
+_RETRIES = "fetch.retries says how often it is tried again"
+_HOST_GIVEN_UP = "politeness.max_pauses and politeness.give_up_after say how long a host is waited for"
+
+REASONS = {
+    # kept out before it was fetched
+    "offsite": Reason(
+        "it lies outside the scope of the crawl",
+        "scope.within (--scope domain, --scope any) takes more in, as do a spider's allowed_domains and a request's "
+        "allow_offsite=True",
+    ),
+    "depth": Reason("it is more links away from a seed than the crawl goes", "scope.max_depth says how far it goes"),
+    "robots": Reason(
+        "the robots.txt of its host forbids it",
+        "politeness.obey_robots=false fetches it all the same; for sites of your own",
+    ),
+    "robots-unreachable": Reason(
+        "the robots.txt of its host could not be had, and without it nothing of the host may be fetched",
+        f"{_HOST_GIVEN_UP}; politeness.obey_robots=false does not ask",
+    ),
+    "limit": Reason(
+        "a limit was reached before its turn came",
+        "limits.max_pages, max_bytes, max_seconds, max_errors, host_pages, host_bytes, host_errors",
+    ),
+    "filter": Reason(
+        "a stage of the spider did not want it (IgnoreRequest)", "the spider's own stages decide that, no setting does"
+    ),
+    # no answer
+    "dns": Reason("the name of its host could not be resolved", _RETRIES),
+    "refused": Reason("its host refused the connection", _RETRIES),
+    "reset": Reason("the connection was broken off", _RETRIES),
+    "unreachable": Reason("there was no way to its host", _RETRIES),
+    "truncated": Reason("the connection ended before the answer did", _RETRIES),
+    "timeout": Reason(
+        "it took too long",
+        "fetch.connect_timeout, fetch.idle_timeout, fetch.total_timeout (fetch.file_timeout for saved files)",
+    ),
+    "tls": Reason("no trusted connection to its host could be made", "fetch.verify_tls=false accepts any certificate"),
+    "blocked": Reason(
+        "its host has a private address, and no seed names that host", "fetch.allow_private=true lets it be fetched"
+    ),
+    "malformed": Reason("what its host answered is not HTTP"),
+    "too-large": Reason("its body is too large", "fetch.max_body for pages, fetch.max_file for saved files"),
+    "disk": Reason("what it answered could not be written to disk", "make room, then try it again"),
+    "rate-limited": Reason(
+        "its host asked to be left alone (429, 503) for so long that it was given up", _HOST_GIVEN_UP
+    ),
+    # redirects
+    "redirect": Reason("it leads elsewhere; the target is a request of its own"),
+    "redirect-loop": Reason("it leads back to a page that had led to it"),
+    "redirect-refused": Reason("it leads to what is no http(s) URL"),
+    "too-many-redirects": Reason("it leads on and on", "fetch.max_redirects says how far it is followed"),
+    # our side
+    "callback": Reason("the spider's callback raised an error on it", "mend the spider, then try it again"),
+    "stage": Reason("a stage of the spider raised an error", "mend the spider, then try it again"),
+    "malformed-request": Reason("its stored request cannot be read"),
+    "bad-report": Reason("its worker reported of it what makes no sense; please report that"),
+    "defect": Reason("acrawl itself failed on it; please report that"),
+    "worker-lost": Reason(
+        "each worker that was at it died", "frontier.max_lost says after how many; look at what its callback does"
+    ),
+}
+
+
+def explained(reason: str) -> Reason:
+    """The sentence for a reason; of one that is not ours (a gate's own word) only the word is known."""
+    if reason in REASONS:
+        return REASONS[reason]
+    status = reason.removeprefix("http-")
+    if status != reason:
+        again = _RETRIES if status.startswith("5") or status in {"408", "425"} else ""
+        return Reason(f"the server answered {status}", again)
+    return Reason(f"its reason is {reason!r}")

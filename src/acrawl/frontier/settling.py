@@ -1,0 +1,222 @@
+"""How leases end: reported, given back, or lost. Pure: time is an argument."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from acrawl.frontier.host import Host
+from acrawl.frontier.hosts import MOST_RETRY_DELAY
+from acrawl.frontier.leases import Held
+from acrawl.frontier.rows import End, Row, Rules, Tried
+from acrawl.frontier.state import State
+from acrawl.outcome import EXCLUDED, FAILED, FETCHED, PART, QUARANTINED, RELEASED, RETRY, Outcome
+from acrawl.settings import Settings
+
+#: What a worker may report; anything else would be in no column of the books.
+_STATUSES = frozenset({FETCHED, FAILED, EXCLUDED, RETRY, RELEASED, PART})
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class Settling:
+    """What becomes of requests and hosts when leases end. ``on_gone`` is told of a host that has been given up."""
+
+    def __init__(self, state: State, settings: Settings, on_gone: Callable[[Host, tuple[str, str]], None]) -> None:
+        self._state = state
+        self._hosts = state.hosts
+        self._window = settings.frontier.window
+        self._max_lost = settings.frontier.max_lost
+        self._retries = settings.fetch.retries
+        self._limits = settings.limits
+        self._by_address = settings.politeness.budget_by == "address"
+        self._on_gone = on_gone
+
+    # -- without an outcome
+
+    def give_back(self, worker: str, tokens: Sequence[int], now: float) -> None:
+        """Queue unfetched requests at their old place."""
+        for token in tokens:
+            held = self._state.leases.end(worker, token)
+            if held is not None:
+                if held.progress:
+                    held.host.started(now)
+                self._give_back(held, now)
+
+    def lose(self, gone: Sequence[Held], now: float) -> None:
+        """Leases whose worker did not come back: each may have been started, and may be what killed the worker."""
+        group = self._state.group()
+        for held in gone:
+            held.host.started(now)
+            row = held.row
+            if row is not None and held.may_have_started(now):
+                group.tried.append(Tried(row.id, now + self._hosts.wall, row.attempt + 1, "worker-lost", held.worker))
+                row = held.row = row._replace(lost=row.lost + 1)
+                proved = held.alone or self._max_lost < 2 or row.lost >= 2 * self._max_lost
+                if row.lost >= self._max_lost and proved:
+                    self._void(held)
+                    self._state.leased.discard(row.id)
+                    self._end(End(row.id, QUARANTINED, "worker-lost", attempts=row.attempt + row.lost))
+                    self._hosts.freed(held.host, now)
+                    continue
+                group.requeued.append(row)
+            self._give_back(held, now)
+
+    def _give_back(self, held: Held, now: float) -> None:
+        self._void(held)
+        if held.row is None:
+            held.host.errand = False
+        else:
+            self._state.leased.discard(held.row.id)
+            self._requeue(held.host, held.row)
+        self._hosts.freed(held.host, now)
+
+    def _requeue(self, host: Host, row: Row) -> None:
+        end = self._hosts.gone.get(host.name)
+        if end is None and self._state.door.stopped:
+            end = (EXCLUDED, self._state.door.stopped)
+        if end is not None:
+            self._end(End(row.id, *end, attempts=row.attempt))
+        else:
+            self._hosts.put(host, row, self._window)
+
+    def _end(self, end: End) -> None:
+        self._state.ending.add(end.id)
+        self._state.group().ends.append(end)
+
+    def _void(self, held: Held) -> None:
+        """The parts that have come of an outcome do not count: its last one will not come under this lease."""
+        if held.parts and held.row is not None:
+            number, group = held.row.id, self._state.group()
+            group.staged[:] = [staged for staged in group.staged if staged[0] != number]
+            group.voided.append(number)
+
+    # -- reports
+
+    def settle(self, worker: str, outcomes: Sequence[Outcome], now: float) -> int:
+        """Take what a worker reports; returns how many outcomes, or parts of them, were its to report."""
+        accepted, leases = 0, self._state.leases
+        for reported in outcomes:
+            held = leases.get(worker, reported.token)
+            if held is None:
+                continue
+            accepted += 1
+            outcome = reported if reported.status in _STATUSES else self._refused(held, reported)
+            if outcome.status == PART and held.row is not None:
+                self._stage(held, held.row, outcome)
+                continue
+            leases.end(worker, outcome.token)
+            if outcome.ago >= 0:
+                held.host.started(now - outcome.ago)
+            if held.row is None:
+                self._settle_errand(held.host, outcome, now)
+            else:
+                self._settle(held, held.row, outcome, now)
+            self._hosts.freed(held.host, now)
+        return accepted
+
+    def _refused(self, held: Held, outcome: Outcome) -> Outcome:
+        """A worker that does not speak our language: the request has failed, and nothing else of it is believed."""
+        self._void(held)
+        held.parts = 0
+        return Outcome(outcome.token, FAILED, "bad-report", f"status {outcome.status[:100]!r}", ago=outcome.ago)
+
+    def _stage(self, held: Held, row: Row, outcome: Outcome) -> None:
+        if outcome.part != held.parts:  # sent again, because our answer was lost on the way
+            return
+        items = [(held.made + ordinal, item) for ordinal, item in enumerate(outcome.items)]
+        admissions = self._state.door.judged(outcome.requests, row.id)
+        self._state.group().staged.append((row.id, held.parts, _encode((admissions, items))))
+        held.parts += 1
+        held.made += len(items)
+
+    def _settle(self, held: Held, row: Row, outcome: Outcome, now: float) -> None:
+        self._state.leased.discard(row.id)
+        host, group = held.host, self._state.group()
+        pause = self._learn(host, outcome, now)
+        if pause > 0 and not self._hosts.pause(host, now, pause):
+            self._give_up(host, (FAILED, "rate-limited"))
+        if outcome.status == RELEASED:
+            self._void(held)
+            self._requeue(host, row)
+        elif outcome.status == RETRY:
+            self._void(held)
+            self._state.tally.retries += 1
+            facts = (outcome.reason, outcome.detail, outcome.http_status, outcome.seconds)
+            group.tried.append(Tried(row.id, now + self._hosts.wall, row.attempt + 1, *facts))
+            if pause > 0:  # an answer that only asks us to wait uses up no try; the host waits, others go first then
+                row = row._replace(not_before=row.not_before + 1.0)
+            else:
+                delay = min(max(0.0, outcome.delay), MOST_RETRY_DELAY)
+                row = row._replace(not_before=now + self._hosts.wall + delay, attempt=row.attempt + 1)
+            group.requeued.append(row)
+            self._requeue(host, row)
+        else:
+            self._finish(held, row, outcome)
+
+    def _learn(self, host: Host, outcome: Outcome, now: float) -> float:
+        """Take what an outcome tells of its host; returns for how long it wants to be left alone."""
+        facts = outcome.host
+        started = now - max(0.0, outcome.ago)
+        if facts is not None and facts.address and self._by_address:
+            self._hosts.join(host, facts.address, now)
+            self._state.group().addresses[host.name] = facts.address
+        pause = facts.pause if facts is not None else 0.0
+        if pause > 0 or outcome.reason == "timeout":
+            self._hosts.struggled(host, now, started)
+        elif outcome.status == FETCHED:
+            self._hosts.succeeded(host, now, started, outcome.latency)
+        return pause
+
+    def _finish(self, held: Held, row: Row, outcome: Outcome) -> None:
+        facts = (outcome.status, outcome.reason, outcome.detail, outcome.http_status, outcome.size, outcome.seconds)
+        self._end(End(row.id, *facts, attempts=row.attempt + 1))
+        state, host, group = self._state, held.host, self._state.group()
+        state.tally.duplicates += outcome.duplicates
+        state.tally.pages += outcome.status == FETCHED
+        host.fetched += outcome.status == FETCHED
+        host.failed += outcome.status == FAILED
+        host.size += outcome.size
+        if held.parts:
+            group.assembled.append(row.id)
+        state.door.admit(group, outcome.requests, row.id)
+        for ordinal, item in enumerate(outcome.items, held.made):
+            group.items.append((row.id, ordinal, item))
+        self.check_limits(host)
+
+    def check_limits(self, host: Host) -> None:
+        """Give a host up that has reached a limit of its own; what is under way there may finish."""
+        limits = self._limits
+        if (
+            0 < limits.host_pages <= host.fetched
+            or 0 < limits.host_bytes <= host.size
+            or 0 < limits.host_errors <= host.failed
+        ):
+            self._give_up(host, (EXCLUDED, "limit"))
+
+    # -- robots.txt
+
+    def _settle_errand(self, host: Host, outcome: Outcome, now: float) -> None:
+        """Take a host's robots.txt; while it cannot be had, nothing of the host is fetched (RFC 9309, 2.3.1.4)."""
+        host.errand = False
+        facts = outcome.host
+        if facts is not None and facts.rules is not None:
+            self._learn(host, outcome, now)
+            self._hosts.set_rules(host, facts.rules, facts.crawl_delay, now + self._hosts.terms.robots_ttl)
+            rules = Rules(facts.rules, facts.crawl_delay or 0.0, now + self._hosts.wall)
+            self._state.group().rules[host.name] = rules
+        elif outcome.status != RELEASED:
+            host.errands += 1
+            # A host that cannot be reached at all is asked again soon, one in trouble later and later.
+            doubled = 2 ** min(host.errands - 1, 10) if outcome.status == RETRY else 1
+            patient = self._hosts.pause(host, now, max(outcome.delay, 0.1) * doubled)
+            if outcome.status == FAILED and host.errands > self._retries:
+                self._give_up(host, (FAILED, outcome.reason))
+            elif not patient:
+                self._give_up(host, (EXCLUDED, "robots-unreachable"))
+
+    def _give_up(self, host: Host, end: tuple[str, str]) -> None:
+        if host.name not in self._hosts.gone:  # else what was under way then has only said so again
+            self._hosts.gone[host.name] = end
+            self._on_gone(host, end)

@@ -1,0 +1,59 @@
+"""What the callbacks of one response make, until it is reported."""
+
+from __future__ import annotations
+
+from acrawl.outcome import PART, Item, Outcome
+from acrawl.request import Sealed
+from acrawl.worker.lanes import Work
+
+#: What is larger is reported in parts: bytes, roughly.
+_MOST = 2 << 20
+#: Bytes of a sealed link, roughly.
+_LINK = 200
+#: Links of one response that are remembered as reported; the others may be reported again.
+_MOST_REMEMBERED = 50_000
+
+
+class Harvest:
+    """Collects requests and items of one lease. ``urls`` are links to be remembered once they are acknowledged."""
+
+    __slots__ = ("_part", "_size", "duplicates", "items", "requests", "urls", "work")
+
+    def __init__(self, work: Work) -> None:
+        self.work = work
+        self.items: list[Item] = []
+        self.requests: list[Sealed] = []
+        self.urls: list[str] = []
+        self.duplicates = 0
+        self._size = 0
+        self._part = 0
+
+    def add_item(self, item: Item) -> None:
+        """Take an item."""
+        self.items.append(item)
+        self._size += len(item.body)
+
+    def add_request(self, request: Sealed, *, remember: bool) -> None:
+        """Take a request; with ``remember`` its link need not be reported again."""
+        self.requests.append(request)
+        self._size += _LINK
+        if remember and len(self.urls) < _MOST_REMEMBERED:
+            self.urls.append(request.url)
+
+    @property
+    def full(self) -> bool:
+        """Whether it is time to report a part."""
+        return self._size > _MOST
+
+    def part(self) -> Outcome:
+        """Take out what has been collected, as a part of the outcome."""
+        outcome = Outcome(self.work.lease.token, PART, requests=self.requests, items=self.items, part=self._part)
+        self._part += 1
+        self._size = 0
+        self.requests, self.items = [], []
+        return outcome
+
+
+def weight(outcome: Outcome) -> int:
+    """How many bytes an outcome takes in a message, roughly."""
+    return _LINK * (1 + len(outcome.requests)) + sum(len(item.body) for item in outcome.items)

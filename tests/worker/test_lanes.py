@@ -1,0 +1,56 @@
+"""What a worker may start, and when, by itself: time is an argument."""
+
+from __future__ import annotations
+
+import itertools
+
+from acrawl.ticket import Lease, Ticket
+from acrawl.worker.lanes import MANY_LANES, Lanes, Work
+
+HOST = "http://a.test"
+_tokens = itertools.count(1)
+
+
+def ticket(count: int = 1, host: str = HOST, **terms: object) -> Ticket:
+    leases = [Lease(next(_tokens), f"{host}/", b"") for _ in range(count)]
+    return Ticket(host, leases, **terms)  # type: ignore[arg-type]
+
+
+def begin(lanes: Lanes, now: float) -> Work:
+    work, _ = lanes.take(now)
+    assert work is not None
+    return work
+
+
+def waits_until(lanes: Lanes, now: float) -> float | None:
+    work, soonest = lanes.take(now)
+    assert work is None
+    return soonest
+
+
+def test_the_distance_is_kept_from_a_start_that_is_not_reported_yet():
+    lanes = Lanes(5.0)
+    lanes.add(ticket(spacing=2.0), 0.0, 30.0)
+    lanes.over(begin(lanes, 4.0))  # late: all slots were busy, and the frontier believes it was at 0
+    lanes.add(ticket(spacing=2.0), 4.06, 30.0)
+    assert waits_until(lanes, 4.06) == 6.0
+    assert begin(lanes, 6.0).started_at == 6.0
+
+
+def test_a_pause_is_kept_that_is_not_reported_yet():
+    lanes = Lanes(5.0)
+    lanes.add(ticket(), 0.0, 30.0)
+    work = begin(lanes, 0.0)
+    lanes.rest(work, 20.0)
+    lanes.over(work)
+    lanes.add(ticket(), 0.1, 30.0)
+    assert waits_until(lanes, 0.1) == 20.0
+
+
+def test_hosts_are_forgotten_when_they_need_no_distance_any_more():
+    lanes = Lanes(5.0)
+    for number in range(MANY_LANES):
+        lanes.add(ticket(host=f"http://{number}.test", spacing=0.0 if number else 60.0), 0.0, 30.0)
+        lanes.over(begin(lanes, 0.0))
+    lanes.add(ticket(), 1.0, 30.0)
+    assert set(lanes._lanes) == {"http://0.test", HOST}
