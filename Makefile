@@ -10,7 +10,7 @@ CANDIDATES := python3.14 python3.13 python3.12 python3.11 python3
 BASE := $(shell for p in $(CANDIDATES); do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 
-.PHONY: run test check quick format docs bench chaos real-site test-deps clean distros
+.PHONY: run test check quick format docs bench bench-frontier chaos simulate real-site test-deps clean distros
 
 run: $(VENV)/.run
 	$(PYTHON) -m acrawl demo
@@ -41,6 +41,14 @@ bench: $(VENV)/.test
 # A hundred kills -9 of masters and workers in one crawl of 20,000 pages: about ten minutes. CHAOS="--seed 7" repeats one.
 chaos: $(VENV)/.test
 	$(PYTHON) tools/chaos.py $(CHAOS)
+
+# To ten million URLs; takes a quarter of an hour.
+bench-frontier: $(VENV)/.test
+	$(PYTHON) benchmarks/frontier.py
+
+# Ten million decisions about a hundred thousand hosts, on a clock of its own.
+simulate: $(VENV)/.test
+	$(PYTHON) benchmarks/simulate.py
 
 # Needs root, nginx and gimp-help-en.
 real-site: $(VENV)/.test
