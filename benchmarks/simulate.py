@@ -20,7 +20,7 @@ from acrawl.settings import resolve
 
 #: A window as large as in a real crawl would only cost memory; what is behind it should be read, and often.
 SETTINGS = {"frontier.window": 16, "frontier.idle_hosts": 200, "politeness.robots_ttl": 1200.0}
-FEW_HOSTS, FEW_URLS, FLAT = 1000, 1_000_000, 2.0
+FEW_HOSTS, FEW_URLS, FLAT = 1000, 300_000, 2.0
 
 
 def crawl(hosts, urls, workers, seed, delay=0.0):

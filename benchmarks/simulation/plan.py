@@ -15,8 +15,8 @@ from simulation.stock import Stock
 FINDS = 2
 #: How often one leads to a new URL of another host as well.
 ABROAD = 0.05
-#: No decision takes so many seconds: the machine was at something else meanwhile.
-INTERRUPTED = 0.02
+#: A decision hardly takes so many seconds: the machine was at something else meanwhile.
+INTERRUPTED = 0.003
 
 
 class OpenGate:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from operator import itemgetter
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -13,6 +13,9 @@ from acrawl.errors import RequestError
 from acrawl.url import canonical, fingerprint, host_of, is_known
 
 Callback = Callable[..., Any]
+
+#: No link is followed further from a seed.
+DEEPEST = (1 << 31) - 1
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -119,7 +122,7 @@ class Sealed(msgspec.Struct, frozen=True, array_like=True, gc=False):
     url: str
     body: bytes
     priority: int = 0
-    depth: int = 0
+    depth: Annotated[int, msgspec.Meta(ge=0, le=DEEPEST)] = 0
     not_before: float = 0.0
     dont_filter: bool = False
     allow_offsite: bool = False
@@ -137,7 +140,7 @@ def seal(request: Request, secret: bytes, *, continuation: bool = False, exclude
         url,
         _packed(request),
         request.priority,
-        request.depth,
+        max(0, min(request.depth, DEEPEST)),
         request.not_before,
         request.dont_filter,
         request.allow_offsite,

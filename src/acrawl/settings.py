@@ -136,8 +136,8 @@ class Frontier(Section, frozen=True):
     """Queued requests of all hosts kept in memory, roughly."""
     idle_hosts: Positive = 20_000
     """Hosts without work kept in memory."""
-    recent: Positive = 500_000
-    """Keys of recently seen URLs kept in memory."""
+    recent: Positive = 200_000
+    """Keys of recently seen URLs kept in memory; up to twice as many."""
     max_lost: Positive = 3
     """Lost leases after which a started request is quarantined; the last of them it had a worker to itself."""
     stall_seconds: Annotated[float, msgspec.Meta(ge=1)] = 900.0

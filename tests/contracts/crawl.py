@@ -93,6 +93,10 @@ class Crawl:
             await self._engine.close()
             self._engine = None
 
+    def forget(self) -> None:
+        """The engine is gone, without having been closed."""
+        self._engine = None
+
     async def end(self) -> None:
         """The books must be balanced after every test."""
         if self._engine is not None:

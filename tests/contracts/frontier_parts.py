@@ -28,7 +28,7 @@ class PartPromises:
 
     async def assert_all_came(self, crawl: Crawl, parts: int = 2, each: int = 3) -> None:
         texts = [f"{part}.{n}" for part in range(parts + 1) for n in range(each)]
-        assert sorted(await crawl.bodies()) == sorted(texts)
+        assert await crawl.bodies() == texts
         assert len({one.item_id for one in await crawl.outbox()}) == len(texts)
         for part in range(parts + 1):
             assert [await crawl.state(f"/{part}/{n}") for n in range(each)] == ["queued"] * each
@@ -127,6 +127,12 @@ class PartPromises:
         await self.send(crawl, await crawl.one("b"))
         await self.assert_all_came(crawl)
         assert await crawl.state("/void") == "unknown"
+
+    async def test_what_is_found_in_parts_is_fetched_in_their_order(self, crawl: Crawl):
+        await crawl.open()
+        await crawl.add("/page")
+        await self.send(crawl, await crawl.one())
+        assert await crawl.fetch_all() == [f"{HOST}/{part}/{n}" for part in range(3) for n in range(3)]
 
     async def test_a_quarantined_request_leaves_no_parts(self, crawl: Crawl):
         await crawl.open({"frontier.max_lost": 1})

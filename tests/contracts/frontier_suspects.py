@@ -37,6 +37,56 @@ class SuspectPromises:
         await crawl.add(path)
         await self.accuse(crawl, path)
 
+    @pytest.mark.parametrize("way", ["lost", "expired"])
+    async def test_what_was_lost_three_times_after_its_start_is_quarantined(self, crawl: Crawl, way: str):
+        await crawl.open()
+        await crawl.add("/bomb")
+        await crawl.frontier.seeds_exhausted()
+        for worker in "abc":
+            got = await crawl.one(worker)
+            await crawl.frontier.renew(worker, crawl.epoch, {got.token: True})
+            await crawl.frontier.renew(worker, crawl.epoch, {got.token: False})  # once started, always started
+            if way == "lost":
+                await crawl.frontier.lost(worker)
+            else:
+                await crawl.clock.advance(40)
+        await crawl.until_state("/bomb", "quarantined(worker-lost)")
+        assert await crawl.lease() == []
+        assert (await crawl.until_finished()).quarantined == 1
+
+    async def test_losses_are_remembered_by_the_next_life(self, crawl: Crawl):
+        await crawl.open()
+        await crawl.add("/bomb")
+        for worker in "abc":
+            got = await crawl.one(worker)
+            await crawl.frontier.renew(worker, crawl.epoch, {got.token: True})
+            await crawl.frontier.lost(worker)
+            await crawl.restart()
+            await crawl.clock.advance(10)
+        assert await crawl.state("/bomb") == "quarantined(worker-lost)"
+
+    async def test_what_was_never_started_is_never_quarantined(self, crawl: Crawl):
+        await crawl.open()
+        await crawl.add("/innocent")
+        for number in range(8):
+            got = await crawl.one(f"w{number}")
+            await crawl.frontier.renew(f"w{number}", crawl.epoch, {got.token: 0})
+            await crawl.frontier.lost(f"w{number}")
+        assert await crawl.state("/innocent") == "queued"
+
+    async def test_quarantine_at_a_host_with_stale_rules_lets_the_rest_go_on(self, crawl: Crawl):
+        limits = {"politeness.obey_robots": True, "politeness.robots_ttl": 60, "frontier.max_lost": 1}
+        await crawl.open(limits)
+        await crawl.add("/bomb", "/2")
+        await crawl.allow(await crawl.one())
+        (got,) = await crawl.lease(n=1)
+        for _ in range(4):
+            await crawl.frontier.renew("w", crawl.epoch, {got.token: True})
+            await crawl.clock.advance(20)
+        assert await crawl.lease() == []  # the rules are stale, and the errand waits for what is under way
+        await crawl.frontier.lost("w")
+        assert (await crawl.one("v")).robots
+
     async def test_a_suspect_is_granted_alone(self, crawl: Crawl):
         await self.accused(crawl)
         await crawl.add(*(f"/{n}" for n in range(5)), "http://b.test/1")

@@ -10,6 +10,7 @@ import pytest
 from acrawl.clock import SystemClock
 from acrawl.outcome import FETCHED, Outcome, Receipt
 from acrawl.settings import Settings
+from acrawl.testing import ManualClock
 from acrawl.ticket import Batch, Lease, Ticket
 from acrawl.worker.recent import RecentLinks
 from acrawl.worker.worker import Worker
@@ -54,12 +55,15 @@ class Handler:
     def __init__(self, *stuck: int) -> None:
         self.recent = RecentLinks(10)
         self.began: list[int] = []
-        self._stuck = stuck
+        self._stuck = {token: asyncio.Event() for token in stuck}
+
+    def end(self, token: int) -> None:
+        self._stuck[token].set()
 
     async def handle(self, work):
         self.began.append(work.lease.token)
         if work.lease.token in self._stuck:
-            await asyncio.Event().wait()
+            await self._stuck[work.lease.token].wait()
         return Outcome(work.lease.token, FETCHED, ago=0.0), []
 
 
@@ -106,3 +110,39 @@ async def test_what_is_cut_off_at_the_end_is_given_back_before_the_goodbye():
     assert sorted(master.released) == [1, 2]
     assert worker.held == []
     assert master.left.is_set()
+
+
+async def at_work(*, spacing: float = 0.0) -> tuple[Worker, Handler, ManualClock, asyncio.Task[None]]:
+    """A worker with one request under way that never ends, and one that waits behind it."""
+    clock, handler = ManualClock(), Handler(1)
+    master = Script([Ticket("http://a", leases(1, 2), share=1, spacing=spacing)])
+    worker = Worker("w", master, handler, Settings(), 1, clock)
+    task = asyncio.create_task(worker.run())
+    await clock.settle()
+    assert handler.began == [1]
+    return worker, handler, clock, task
+
+
+@pytest.mark.asyncio
+async def test_what_a_broken_connection_leaves_in_hand_is_let_go_before_others_get_it():
+    worker, handler, clock, task = await at_work()
+    worker.detached()
+    await clock.advance(Settings().queues.grace_seconds)
+    assert worker.held == []
+    assert handler.began == [1]
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.mark.asyncio
+async def test_what_is_mended_in_time_goes_on_and_nothing_starts_meanwhile():
+    worker, handler, clock, task = await at_work()
+    worker.detached()
+    handler.end(1)  # now its place is free
+    await clock.advance(1.0)
+    assert handler.began == [1]
+    worker.attached(1, [], clock.now())
+    await clock.settle()
+    assert handler.began == [1, 2]
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

@@ -115,3 +115,10 @@ def test_workers_count_while_they_show_themselves(leases: Leases):
     leases.forget("a")
     leases.forget("a")
     assert leases.workers(32.0) == 1
+
+
+def test_they_come_back_in_the_order_in_which_they_were_granted(leases: Leases, host: Host):
+    held = [grant(leases, host, number=number) for number in range(40)]
+    assert leases.of("w") == held
+    leases.renew("w", dict.fromkeys([one.token for one in held], 1), 5.0)
+    assert leases.expired(35.0) == held

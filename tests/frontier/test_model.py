@@ -7,34 +7,39 @@ import pathlib
 import shutil
 import tempfile
 from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from acrawl.frontier.sqlite import SqliteFrontier
-from acrawl.outcome import FAILED, FETCHED, QUARANTINED, RETRY, HostFacts, Receipt
+from acrawl.outcome import FAILED, FETCHED, PART, QUARANTINED, RETRY, HostFacts, Receipt
 from acrawl.settings import resolve
 from contracts.crawl import Crawl, Got, item
 
 T = TypeVar("T")
 
 LIMIT = 3
-DELAYS = {"http://fast.test": 0.0, "http://slow.test": 2.0}
-PAGES = [f"{host}/{number}" for number in range(12) for host in DELAYS]
+DELAYS = {"http://fast.test": 0.0, "http://slow.test": 2.0} | {f"http://rare{number}.test": 0.0 for number in range(4)}
+PAGES = [f"{host}/{number}" for number in range(12) for host in list(DELAYS)[: 2 if number % 4 else None]]
+LINKS = st.sets(st.integers(0, len(PAGES) - 1))
 WORKERS = st.sampled_from(["a", "b", "c"])
 LEASE = 30.0
+PATIENCE = 2 * LEASE  # how long a worker is emptied for a suspect
 SWEEP = LEASE / 10  # how late a lease may be found to have expired
 
 
 class Lease:
-    """What the model knows of a lease."""
+    """What the model knows of a lease. ``links`` and ``items`` have come in parts."""
 
-    def __init__(self, got: Got, deadline: float) -> None:
+    def __init__(self, got: Got, now: float) -> None:
         self.got = got
-        self.deadline = deadline
-        self.started = False
+        self.since = now
+        self.deadline = now + LEASE
+        self.started = self.named = self.alone = False
+        self.links: list[str] = []
+        self.items: list[str] = []
 
 
 async def opener(folder: pathlib.Path, overrides: Any, gate: Any, clock: Any) -> SqliteFrontier:
@@ -42,6 +47,9 @@ async def opener(folder: pathlib.Path, overrides: Any, gate: Any, clock: Any) ->
 
 
 class FrontierMachine(RuleBasedStateMachine):
+    #: Hardly any memory: a window of four rows, three in all, and one host without work.
+    terms: ClassVar[dict[str, Any]] = {"frontier.window": 4, "frontier.rows": 3, "frontier.idle_hosts": 1}
+
     def __init__(self) -> None:
         super().__init__()
         self.loop = asyncio.new_event_loop()
@@ -55,6 +63,8 @@ class FrontierMachine(RuleBasedStateMachine):
         self.former: list[tuple[int, Got]] = []
         self.shares: dict[tuple[str, str], int] = {}
         self.last_start = dict.fromkeys(DELAYS, float("-inf"))
+        self.ruled: set[str] = set()
+        self.made = self.progress = 0
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Do one thing, and let the engine come to rest behind it: the same steps have the same end each time."""
@@ -62,11 +72,12 @@ class FrontierMachine(RuleBasedStateMachine):
 
     async def and_rest(self, work: Coroutine[Any, Any, T]) -> T:
         result = await work
-        for _ in range(4):
+        engine: Any = self.crawl.frontier
+        while True:
             await self.crawl.clock.settle()
-            await self.crawl.frontier.marks()  # stands behind whatever the storage has been asked for
-        await self.crawl.clock.settle()
-        return result
+            if engine._committer.idle and not engine._plan.hosts.reading:
+                return result
+            await engine.marks()  # stands behind whatever the storage has been asked for
 
     @property
     def now(self) -> float:
@@ -74,8 +85,8 @@ class FrontierMachine(RuleBasedStateMachine):
 
     @initialize(n=st.integers(0, 6))
     def begin(self, n: int) -> None:
-        limits = {"frontier.window": 4, "politeness.concurrency": LIMIT, "politeness.obey_robots": True}
-        self.run(self.crawl.open(limits))
+        limits = {"politeness.concurrency": LIMIT, "politeness.obey_robots": True}
+        self.run(self.crawl.open(limits | self.terms))
         self.add(PAGES[:8], 0)
         self.grant("a", 2)  # both robots.txt
         self.grant("a", n)
@@ -99,9 +110,13 @@ class FrontierMachine(RuleBasedStateMachine):
         self.grant(worker, n)
 
     def grant(self, worker: str, n: int) -> None:
-        for got in self.run(self.crawl.lease(worker, n)):
+        before = [lease for lease in self.leased.values() if lease.got.worker == worker]
+        batch = self.run(self.crawl.lease(worker, n))
+        for got in batch:
             self.keeps_its_distance(got)
             if got.robots:
+                assert got.host not in self.ruled  # whatever was forgotten meanwhile
+                self.ruled.add(got.host)
                 self.last_start[got.host] = max(self.last_start[got.host], got.start_at)
                 facts = HostFacts(rules=b"R", crawl_delay=DELAYS[got.host])
                 assert self.run(self.crawl.report(got, ago=0.0, host=facts)) == Receipt(1)
@@ -109,8 +124,18 @@ class FrontierMachine(RuleBasedStateMachine):
             assert got.url in self.queued
             assert got.rules == b"R"
             self.queued.discard(got.url)
-            self.leased[got.token] = Lease(got, self.now + LEASE)
+            self.leased[got.token] = Lease(got, self.now)
             self.shares[worker, got.host] = got.share
+        self.suspects_are_alone(before, batch)
+
+    def suspects_are_alone(self, before: list[Lease], batch: list[Got]) -> None:
+        assert not (batch and any(lease.alone for lease in before))
+        for got in batch:
+            if self.losses.get(got.url, 0) >= 2:
+                self.leased[got.token].alone = len(batch) == 1 and not before
+                # Else its worker has not become empty for so long that it got it among the others.
+                assert self.leased[got.token].alone or before
+                assert all(self.now - lease.since >= PATIENCE for lease in before)
 
     def keeps_its_distance(self, got: Got) -> None:
         delay = DELAYS[got.host]
@@ -135,14 +160,29 @@ class FrontierMachine(RuleBasedStateMachine):
         url = lease.got.url
         self.end(lease)
         self.last_start[lease.got.host] = max(self.last_start[lease.got.host], when)
-        self.losses[url] = self.losses.get(url, 0) + lease.started
-        if self.losses[url] >= 3:
+        blamed = lease.started or (not lease.named and when >= lease.got.start_at)
+        self.losses[url] = self.losses.get(url, 0) + blamed
+        if blamed and self.losses[url] >= (3 if lease.alone else 6):
             self.done[url] = QUARANTINED
         else:
             self.queued.add(url)
 
     @precondition(lambda self: self.leased)
-    @rule(data=st.data(), status=st.sampled_from([FETCHED, FETCHED, FAILED, RETRY]), links=st.sets(st.integers(0, 23)))
+    @rule(data=st.data(), links=LINKS)
+    def part(self, data: st.DataObject, links: set[int]) -> None:
+        lease = self.some(data)
+        found, made = [PAGES[number] for number in sorted(links)], [self.name(lease.got)]
+        facts = {"links": found, "items": [item(name) for name in made]}
+        assert self.run(self.crawl.report(lease.got, PART, **facts)) == Receipt(1)
+        lease.links += found
+        lease.items += made
+
+    def name(self, got: Got) -> str:
+        self.made += 1
+        return f"{got.url} {self.made}"
+
+    @precondition(lambda self: self.leased)
+    @rule(data=st.data(), status=st.sampled_from([FETCHED, FETCHED, FAILED, RETRY]), links=LINKS)
     def report(self, data: st.DataObject, status: str, links: set[int]) -> None:
         lease = self.some(data)
         got = lease.got
@@ -153,17 +193,20 @@ class FrontierMachine(RuleBasedStateMachine):
             self.queued.add(got.url)
             return
         found = [PAGES[number] for number in sorted(links)] if status == FETCHED else []
-        made = [item(f"{got.url} {len(self.items)}")] if status == FETCHED else []
-        facts = {"links": found, "items": made, "ago": self.now - start, "delay": 1.0}
+        made = [self.name(got)] if status == FETCHED else []
+        facts = {"links": found, "items": [item(name) for name in made], "ago": self.now - start, "delay": 1.0}
         assert self.run(self.crawl.report(got, status, **facts)) == Receipt(1)
         self.last_start[got.host] = start
         self.end(lease)
         if status == RETRY:
             self.queued.add(got.url)
         else:
-            self.done[got.url] = status
-            self.items += [one.body.decode() for one in made]
-            self.discover(found)
+            self.took_effect(lease, status, found, made)
+
+    def took_effect(self, lease: Lease, status: str, links: list[str], items: list[str]) -> None:
+        self.done[lease.got.url] = status
+        self.items += lease.items + items
+        self.discover(lease.links + links)
 
     @precondition(lambda self: self.former)
     @rule(data=st.data(), pause=st.sampled_from([0.0, 60.0]))
@@ -193,12 +236,24 @@ class FrontierMachine(RuleBasedStateMachine):
     def renew(self, worker: str, started: bool) -> None:
         mine = {token: lease for token, lease in self.leased.items() if lease.got.worker == worker}
         strange = [got.token for _, got in self.former]
-        tokens = dict.fromkeys([*mine, *strange], started)
+        self.progress += 1
+        tokens = dict.fromkeys([*mine, *strange], self.progress * started)
         gone = self.run(self.crawl.frontier.renew(worker, self.crawl.epoch, tokens))
         assert sorted(gone) == sorted(strange)
         for lease in mine.values():
             lease.deadline = self.now + LEASE
             lease.started |= started
+            lease.named = True
+
+    @precondition(lambda self: self.leased)
+    @rule(data=st.data(), times=st.integers(1, 3), n=st.integers(1, 8))
+    def dies(self, data: st.DataObject, times: int, n: int) -> None:
+        """A worker is lost after it has begun all it held, and comes back for more."""
+        worker = self.some(data).got.worker
+        for _ in range(times):
+            self.renew(worker, True)
+            self.lost(worker)
+            self.grant(worker, n)
 
     @precondition(lambda self: self.leased)
     @rule(worker=WORKERS)
@@ -218,12 +273,51 @@ class FrontierMachine(RuleBasedStateMachine):
                 self.came_back(lease, lease.deadline)
 
     @precondition(lambda self: self.former)
-    @rule()
-    def restart(self) -> None:
+    @rule(crashes=st.booleans())
+    def restart(self, crashes: bool) -> None:
         for lease in list(self.leased.values()):
             self.end(lease)
             self.queued.add(lease.got.url)
+        if crashes:
+            self.loop.run_until_complete(self.crash())
         self.run(self.crawl.restart())
+        self.rest()
+
+    @precondition(lambda self: self.leased)
+    @rule(data=st.data(), written=st.booleans(), links=LINKS)
+    def crash_during_a_report(self, data: st.DataObject, written: bool, links: set[int]) -> None:
+        """It was not acknowledged: all of it is there afterwards, or nothing."""
+        reported = self.some(data)
+        found, made = [PAGES[number] for number in sorted(links)], [self.name(reported.got)]
+        work = self.crawl.report(reported.got, links=found, items=[item(name) for name in made])
+        self.loop.run_until_complete(self.crash(work, written))
+        self.run(self.crawl.restart())
+        for lease in list(self.leased.values()):
+            self.end(lease)
+            self.queued.add(lease.got.url)
+        if written:
+            self.queued.discard(reported.got.url)
+            self.took_effect(reported, FETCHED, found, made)
+        self.rest()
+
+    async def crash(self, work: Coroutine[Any, Any, Any] | None = None, written: bool = False) -> None:
+        """Let go of everything as it is in the middle of this, before or after it was written: nobody is told."""
+        engine: Any = self.crawl.frontier
+        tasks = [*engine._tasks, engine._committer._task]
+        for task in tasks:
+            task.cancel()
+        if work is not None:
+            tasks.append(asyncio.create_task(work))
+            await self.crawl.clock.settle()
+        if written:
+            await engine._committer.run(engine._store.commit, engine._committer.group, self.crawl.clock.time())
+        tasks[-1].cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.to_thread(engine._committer._pool.shutdown)
+        engine._store.close()
+        self.crawl.forget()
+
+    def rest(self) -> None:
         for host, delay in DELAYS.items():  # nothing sooner than max(delay, 1 s) from now on
             self.last_start[host] = max(self.last_start[host], self.now + max(delay, 1.0) - delay)
 
@@ -250,6 +344,8 @@ class FrontierMachine(RuleBasedStateMachine):
         for host in DELAYS:
             live = [min(self.shares[key], count) for key, count in held.items() if key[1] == host]
             assert sum(live) <= LIMIT
+        live = [min(self.shares[key], count) for key, count in held.items()]
+        assert sum(live) <= self.terms.get("politeness.budget_concurrency", LIMIT * len(DELAYS))
 
     def teardown(self) -> None:
         try:
@@ -283,7 +379,13 @@ class FrontierMachine(RuleBasedStateMachine):
         assert (books.problems, books.queued, books.done) == ([], 0, now.discovered)
 
 
-FrontierMachine.TestCase.settings = settings(
+class BudgetMachine(FrontierMachine):
+    """The same, where all hosts share a second budget and memory is no matter."""
+
+    terms: ClassVar[dict[str, Any]] = {"politeness.budget_by": "domain", "politeness.budget_concurrency": 2}
+
+
+FrontierMachine.TestCase.settings = BudgetMachine.TestCase.settings = settings(
     max_examples=20,
     stateful_step_count=40,
     deadline=None,
@@ -294,3 +396,4 @@ FrontierMachine.TestCase.settings = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 TestFrontier = FrontierMachine.TestCase
+TestBudgets = BudgetMachine.TestCase

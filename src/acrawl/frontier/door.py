@@ -42,18 +42,24 @@ class Door:
 
     def judged(self, requests: Sequence[Sealed], parent: int) -> list[Admission]:
         """The requests that were not seen a moment ago, each with why it is kept out, and its rank."""
-        recent, step, gone, excludes = self._recent, self._step, self._hosts.gone, self._gate.excludes
-        found, met = [], 0
-        for request in requests:
-            if request.key in recent and not (request.dont_filter or request.continuation):
-                met += 1
-                continue
-            excluded = self.stopped or request.excluded or excludes(request)
+        fresh = [request for request in requests if request.key not in self._recent or _comes_again(request)]
+        self._tally.duplicates += len(requests) - len(fresh)
+        if self.stopped:
+            return [Admission(request, parent, self.stopped, self._rank(request)) for request in fresh]
+        gone, excludes, ranked = self._hosts.gone, self._gate.excludes, self._step != 0
+        found = []
+        for request in fresh:
+            excluded = request.excluded or excludes(request)
             if gone and request.host in gone:
                 excluded = gone[request.host][1]
-            rank = 0
-            if request.priority or step:
-                rank = max(-_RANKS, min(step * request.depth - request.priority, _RANKS))
+            rank = self._rank(request) if ranked or request.priority else 0
             found.append(Admission(request, parent, excluded, rank))
-        self._tally.duplicates += met
         return found
+
+    def _rank(self, request: Sealed) -> int:
+        return max(-_RANKS, min(self._step * request.depth - request.priority, _RANKS))
+
+
+def _comes_again(request: Sealed) -> bool:
+    """Whether a request may come in although it is known: that is for the transaction to tell."""
+    return request.dont_filter or request.continuation

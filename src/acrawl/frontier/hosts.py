@@ -16,7 +16,7 @@ from collections.abc import Callable, Container, Iterable
 
 from acrawl.frontier.budgets import Budget
 from acrawl.frontier.host import HORIZON, Host
-from acrawl.frontier.pace import Pace
+from acrawl.frontier.pace import SLOW, Pace
 from acrawl.frontier.rows import Record, Row
 from acrawl.settings import Politeness
 from acrawl.url import host_of
@@ -164,11 +164,12 @@ class Hosts:
     def succeeded(self, host: Host, now: float, started: float, latency: float = 0.0) -> None:
         """The host answered as it should, ``latency`` seconds after ``started``: earlier pauses no longer count."""
         host.pauses = 0
-        if latency <= 0 or not self.terms.adaptive:
+        if not self.terms.adaptive:
             return
-        host.best = min(host.best, latency)
+        if latency > 0:
+            host.best = min(host.best, latency)
         if host.pace is None:
-            if latency < 1.0:
+            if latency < SLOW:
                 return
             host.pace = Pace(host.limit)
         host.pace.success(now, started, latency, host.best)

@@ -6,6 +6,7 @@ What always holds: a token belongs to one worker and ends once; whatever is done
 from __future__ import annotations
 
 import heapq
+import itertools
 import secrets
 from collections.abc import Iterator, Mapping
 
@@ -55,8 +56,9 @@ class Leases:
         self.seconds = seconds
         self._stall = stall
         self._held: dict[int, Held] = {}
-        self._of: dict[str, set[int]] = {}
-        self._deadlines: list[tuple[float, int]] = []
+        self._of: dict[str, dict[int, None]] = {}
+        self._deadlines: list[tuple[float, int, int]] = []
+        self._order = itertools.count()
         self._seen: dict[str, float] = {}
 
     def __len__(self) -> int:
@@ -71,8 +73,8 @@ class Leases:
         deadline = now + self.seconds
         held = self._held[token] = Held(token, worker, host, row, deadline)
         held.start_at = now + start_in
-        self._of.setdefault(worker, set()).add(token)
-        heapq.heappush(self._deadlines, (deadline, token))
+        self._of.setdefault(worker, {})[token] = None
+        heapq.heappush(self._deadlines, (deadline, next(self._order), token))
         return held
 
     def get(self, worker: str, token: int) -> Held | None:
@@ -104,7 +106,7 @@ class Leases:
         return strange
 
     def of(self, worker: str) -> list[Held]:
-        """The leases a worker holds."""
+        """The leases a worker holds, in the order in which it got them."""
         return [self._held[token] for token in self._of.get(worker, ())]
 
     def count(self, worker: str) -> int:
@@ -112,15 +114,15 @@ class Leases:
         return len(self._of.get(worker, ()))
 
     def expired(self, now: float) -> list[Held]:
-        """End and return the leases that were not renewed in time."""
+        """End and return the leases that were not renewed in time, those first whose time was over first."""
         gone = []
         while self._deadlines and self._deadlines[0][0] <= now:
-            _, token = heapq.heappop(self._deadlines)
+            _, order, token = heapq.heappop(self._deadlines)
             held = self._held.get(token)
             if held is None:
                 continue
             if held.deadline > now:
-                heapq.heappush(self._deadlines, (held.deadline, token))
+                heapq.heappush(self._deadlines, (held.deadline, order, token))
             else:
                 gone.append(self._end(held))
         return gone
@@ -146,7 +148,7 @@ class Leases:
     def _end(self, held: Held) -> Held:
         del self._held[held.token]
         tokens = self._of[held.worker]
-        tokens.discard(held.token)
+        del tokens[held.token]
         if not tokens:
             del self._of[held.worker]
         held.host.free(held.worker)

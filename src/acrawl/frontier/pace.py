@@ -52,7 +52,8 @@ class Pace:
 
         Slowness alone never makes a gap: a host that is slow whatever we do is asked for one thing after the other.
         """
-        self._smooth = latency if not self._smooth else self._smooth + _WEIGHT * (latency - self._smooth)
+        if latency > 0:
+            self._smooth = latency if not self._smooth else self._smooth + _WEIGHT * (latency - self._smooth)
         if self.gap:
             gap = 1.0 / (1.0 / self.gap + _STEP)
             self.gap = gap if gap >= LEAST_GAP else 0.0

@@ -100,7 +100,7 @@ MIGRATIONS = {1: _V1_TO_V2}
 PRAGMAS = (
     "page_size=4096",
     "journal_mode=WAL",
-    "cache_size=-131072",
+    "cache_size=-65536",
     "wal_autocheckpoint=8000",
     # Debian's SQLite overwrites deleted rows with zeros unless told otherwise; the queue deletes one row a page.
     "secure_delete=OFF",

@@ -14,10 +14,25 @@ from acrawl.frontier.state import State
 from acrawl.outcome import EXCLUDED, FAILED, FETCHED, PART, QUARANTINED, RELEASED, RETRY, Outcome
 from acrawl.settings import Settings
 
+#: Bytes and seconds that nothing takes.
+_MOST = 1 << 53
 #: What a worker may report; anything else would be in no column of the books.
 _STATUSES = frozenset({FETCHED, FAILED, EXCLUDED, RETRY, RELEASED, PART})
 
 _encode = msgspec.msgpack.Encoder().encode
+
+
+def _is_sane(outcome: Outcome) -> bool:
+    """Whether an outcome can be recorded. Comparisons with NaN are false."""
+    return (
+        outcome.status in _STATUSES
+        and 0 <= outcome.http_status < 1000
+        and 0 <= outcome.size < _MOST
+        and 0 <= outcome.seconds < _MOST
+        and -1 <= outcome.ago < _MOST
+        and 0 <= outcome.latency < _MOST
+        and 0 <= outcome.duplicates < _MOST
+    )
 
 
 class Settling:
@@ -102,7 +117,7 @@ class Settling:
             if held is None:
                 continue
             accepted += 1
-            outcome = reported if reported.status in _STATUSES else self._refused(held, reported)
+            outcome = reported if _is_sane(reported) else self._refused(held, reported)
             if outcome.status == PART and held.row is not None:
                 self._stage(held, held.row, outcome)
                 continue
@@ -120,7 +135,8 @@ class Settling:
         """A worker that does not speak our language: the request has failed, and nothing else of it is believed."""
         self._void(held)
         held.parts = 0
-        return Outcome(outcome.token, FAILED, "bad-report", f"status {outcome.status[:100]!r}", ago=outcome.ago)
+        what = f"status {outcome.status[:100]!r}" if outcome.status not in _STATUSES else "numbers that cannot be"
+        return Outcome(outcome.token, FAILED, "bad-report", what, ago=0.0)
 
     def _stage(self, held: Held, row: Row, outcome: Outcome) -> None:
         if outcome.part != held.parts:  # sent again, because our answer was lost on the way

@@ -89,10 +89,11 @@ class Store:
         made.records = self._records(group.strangers)
         db.delete("staged", group.voided, "request")
         db.bulk("insert into staged(request, part, body) values ", "(?,?,?)", group.staged)
-        items = list(group.items)
-        self._admit(group.admissions, group, made, now)
-        for request in group.assembled:
+        items: list[tuple[int, int, Item]] = []
+        for request in group.assembled:  # what came first, first
             items += self._assemble(request, group, made, now)
+        items += group.items
+        self._admit(group.admissions, group, made, now)
         self._end(group.ends, made, now)
         db.bulk(
             "update queue set (not_before, attempt, lost) = (new.column1, new.column2, new.column3) from (values ",
@@ -157,7 +158,7 @@ class Store:
                 refused.append((end, (0, rank, 0, request.depth, parent, request.url, request.body)))
             else:
                 not_before = max(0.0, request.not_before)
-                host = self._host(request.host, made)
+                host = self._hosts.get(request.host) or self._host(request.host, made)
                 row = Row(not_before, rank, number, 0, 0, request.depth, request.url, request.body)
                 if len(made.rows) < _MOST_CARRIED:
                     made.rows.append((request.host, row))

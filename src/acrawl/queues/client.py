@@ -136,17 +136,23 @@ class Lines:
             line.close()
 
 
+def _nothing() -> None:
+    """Nobody wants to know."""
+
+
 class QueueClient:
     """A worker's way to its master; satisfies `acrawl.frontier.base.Leasing`.
 
-    Calls wait until the connection is mended: for ``reconnect_seconds``, then they raise `MasterUnreachable`. After
-    each break ``on_reconnect`` runs once, before any other call goes on; it has to say `hello` again.
+    Calls wait until the connection is mended: for ``reconnect_seconds``, then they raise `MasterUnreachable`. At each
+    break ``on_break`` is called; after it ``on_reconnect`` runs once, before any other call goes on, and has to say
+    `hello` again.
     """
 
     def __init__(
         self, address: tuple[str, int], authkey: bytes, *, tls: ClientTls | None = None, settings: Queues | None = None
     ) -> None:
         self.address = address
+        self.on_break: Callable[[], None] = _nothing
         self.on_reconnect: Callable[[], Awaitable[None]] | None = None
         self._settings = settings or Queues()
         self._lines = Lines()
@@ -275,6 +281,7 @@ class QueueClient:
             if life != self._life:
                 return
             self._lines.renew()
+            self.on_break()
             try:
                 await self._patiently(self._settings.reconnect_seconds, self.on_reconnect)
             except MasterUnreachable as error:

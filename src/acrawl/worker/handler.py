@@ -29,6 +29,8 @@ _encode = msgspec.msgpack.Encoder().encode
 
 #: A robots.txt that cannot be had is asked for again after so many seconds, doubled with each try by the frontier.
 ROBOTS_RETRY = 2.0
+#: Characters of a traceback or an error's text that are kept.
+_MOST_TOLD = 20_000
 #: Hosts whose addresses are remembered as told.
 _MOST_ADDRESSES = 10_000
 
@@ -62,7 +64,7 @@ class Handler:
         try:
             return await self._handle(work)
         except Exception:  # noqa: BLE001 - a defect of ours: the request ends as failed, the worker goes on
-            text = traceback.format_exc()
+            text = told(traceback.format_exc())
             log.error("a request could not be handled\n%s", text)
             return Outcome(work.lease.token, FAILED, "defect", text), []
 
@@ -70,7 +72,7 @@ class Handler:
         try:
             request = unseal(work.lease.url, work.lease.body)
         except (msgspec.DecodeError, RequestError) as error:  # ends as failed: no worker can read it
-            return Outcome(work.lease.token, FAILED, "malformed-request", str(error)), []
+            return Outcome(work.lease.token, FAILED, "malformed-request", told(str(error))), []
         harvest = Harvest(work)
         if work.lease.robots:
             facts = await self._robots(work, request)
@@ -97,7 +99,7 @@ class Handler:
             return {
                 "status": status,
                 "reason": answer.reason,
-                "detail": answer.detail,
+                "detail": told(answer.detail),
                 "http_status": answer.http_status,
                 "delay": max(answer.pause, ROBOTS_RETRY),
             }
@@ -123,7 +125,7 @@ class Handler:
             verdict = retry.decide(self._settings, work.lease.attempt, response, self._clock.time())
             detail = ""
         except IgnoreRequest as error:  # a stage does not want it: it ends as excluded
-            return {"status": EXCLUDED, "reason": "filter", "detail": str(error)}
+            return {"status": EXCLUDED, "reason": "filter", "detail": told(str(error))}
         except FetchError as error:  # retried or ended as failed, as the retry table says
             verdict = retry.decide(self._settings, work.lease.attempt, error, self._clock.time())
             detail = error.detail
@@ -171,7 +173,7 @@ class Handler:
         except IgnoreRequest:  # the callback says "not this one": what it made is kept
             return ""
         except Exception:  # noqa: BLE001 - the user's code: its request ends as failed(callback), the crawl goes on
-            text = traceback.format_exc()
+            text = told(traceback.format_exc())
             log.error("%s failed on %s\n%s", name or "parse", request.url, text)
             return text
         return ""
@@ -192,7 +194,7 @@ class Handler:
     def _facts(
         self, status: str, reason: str, response: Response | None, detail: str = "", **more: Any
     ) -> dict[str, Any]:
-        facts: dict[str, Any] = {"status": status, "reason": reason, "detail": detail, **more}
+        facts: dict[str, Any] = {"status": status, "reason": reason, "detail": told(detail), **more}
         if response is not None:
             size = response.file.size if response.file is not None else len(response.body)
             facts |= {"http_status": response.status, "size": size, "latency": response.latency}
@@ -209,6 +211,13 @@ class Handler:
             self._addresses.clear()
         self._addresses[host] = address
         return True
+
+
+def told(text: str) -> str:
+    """A text for people as it can travel: of a bounded length, and without half characters."""
+    if len(text) > _MOST_TOLD:
+        text = f"{text[: _MOST_TOLD // 2]}\n...\n{text[-_MOST_TOLD // 2 :]}"
+    return text.encode("utf-8", "backslashreplace").decode() if not text.isascii() else text
 
 
 async def _nobody(_: Outcome) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Iterable
 
 from acrawl.parse.robots import ALLOW_ALL, Rules, decode
 from acrawl.ticket import Lease, Ticket
@@ -190,6 +191,18 @@ class Lanes:
     def waiting(self) -> list[int]:
         """The tokens of what has not started."""
         return [token for token, work in self.held.items() if not work.started]
+
+    def prolong(self, tokens: Iterable[int], deadline: float) -> None:
+        """Leases have been renewed: those that are still held may be worked on until then."""
+        for token in tokens:
+            work = self.held.get(token)
+            if work is not None:
+                work.deadline = deadline
+
+    def hasten(self, deadline: float) -> None:
+        """Nothing may be worked on for longer than until then."""
+        for work in self.held.values():
+            work.deadline = min(work.deadline, deadline)
 
     def overdue(self, now: float) -> list[int]:
         """The tokens whose deadline has passed: somebody else may have them by now."""

@@ -61,10 +61,11 @@ async def work(join: Join, source: Source, files: str, *, send_files: bool = Fal
             worker = Worker(name, client, handler, settings, welcome.epoch, clock)
 
             async def again() -> None:
+                sent = clock.now()
                 answer = await client.hello(msgspec.structs.replace(hello, epoch=worker.epoch, held=worker.held))
-                worker.attached(answer.epoch, answer.dropped)
+                worker.attached(answer.epoch, answer.dropped, sent)
 
-            client.on_reconnect = again
+            client.on_break, client.on_reconnect = worker.detached, again
             _stop_on_signals(worker)
             orphaned = asyncio.create_task(_stop_with_parent(worker))
             try:

@@ -53,6 +53,7 @@ class Worker:
         #: With more than this in hand no more is asked for: half a batch has to go first.
         self._enough = settings.fetch.concurrency + (settings.queues.batch + 1) // 2
         self._state = "run"
+        self._detached = False
         self._idle: deque[asyncio.Future[Work]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
@@ -71,13 +72,24 @@ class Worker:
         """Finish what is under way, give the rest back, and return from `run`. Idempotent."""
         self._leaving.set()
 
-    def attached(self, epoch: int, dropped: list[int]) -> None:
-        """The master has let us in again: drop what it says; under a new epoch also forget what was reported."""
+    def detached(self) -> None:
+        """The connection broke: nothing is started, and unless it is mended in time others get what we hold."""
+        self._detached = True
+        self._lanes.hasten(self._clock.now() + self._settings.queues.grace_seconds)
+
+    def attached(self, epoch: int, dropped: list[int], sent: float) -> None:
+        """The master has let us in again, as we asked at ``sent``, and prolonged what we still hold.
+
+        What it says is dropped; under a new epoch all is, and what was reported is forgotten.
+        """
+        self._detached = False
+        self._lanes.prolong(self.held, sent + self._seconds)
         if epoch != self.epoch:
             self.epoch = epoch
             self._handler.recent.clear()
             dropped = self.held
         self._abandon(dropped)
+        self._offer()
 
     async def run(self) -> None:
         """Work until the crawl ends. Raises what its master's connection raises when that cannot be mended."""
@@ -153,7 +165,7 @@ class Worker:
                 slot.set_result(work)
 
     def _next(self) -> Work | None:
-        if self._state == "pause":
+        if self._state == "pause" or self._detached:
             return None
         work, soonest = self._lanes.take(self._clock.now())
         if work is None and soonest is not None and (self._timer is None or soonest < self._timer_at):
@@ -257,10 +269,7 @@ class Worker:
             sent = self._clock.now()
             strange = await self._master.renew(self.name, self.epoch, held)
             self._abandon(strange)
-            for token in held:
-                work = self._lanes.held.get(token)
-                if work is not None:
-                    work.deadline = sent + self._seconds
+            self._lanes.prolong(held, sent + self._seconds)
 
     async def _watch(self) -> None:
         """Stop what a renewal did not cover in time: another worker may be at it already."""
