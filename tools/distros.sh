@@ -16,19 +16,24 @@ leave() {
   for folder in proc dev sys; do umount -l "$1/$folder" 2>/dev/null || true; done
 }
 
+carry() {
+  mkdir -p "$1/etc/ssl/certs"
+  for file in /etc/pip.conf /etc/ssl/certs/ca-certificates.crt; do
+    [ ! -f "$file" ] || cp "$file" "$1$file"
+  done
+}
+
 follow() {
   local suite=$1 root=$work/$1 began
   [ -x "$root/usr/bin/apt-get" ] || debootstrap --variant=minbase "$suite" "$root" ${MIRROR:-} >"$work/$suite.debootstrap" 2>&1
   trap 'leave "'"$root"'"' EXIT
   mount -t proc proc "$root/proc"; mount --rbind /dev "$root/dev"; mount --make-rslave "$root/dev"
-  mkdir -p "$root/etc/ssl/certs" "$root/usr/local/share/ca-certificates"
   cp /etc/resolv.conf "$root/etc/" 2>/dev/null || true
-  for file in /etc/pip.conf /etc/ssl/certs/ca-certificates.crt; do
-    [ ! -f "$file" ] || cp "$file" "$root$file"
-  done
+  carry "$root"
   local inside=(chroot "$root" /usr/bin/env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive
     REQUESTS_CA_BUNDLE=/etc/ssl/certs/ca-certificates.crt SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt)
   "${inside[@]}" sh -c 'apt-get update -qq && apt-get install -y -qq git make python3-venv' >"$work/$suite.apt" 2>&1
+  carry "$root"  # once more: git brings ca-certificates, which writes its own
   rm -rf "$root/acrawl"
   git clone -q "$repository" "$root/acrawl"
   echo "== $suite: $("${inside[@]}" python3 --version), $(cut -d: -f2 <<<"$("${inside[@]}" grep PRETTY_NAME= /etc/os-release)")"
