@@ -326,7 +326,7 @@ class HostPromises:
         await crawl.frontier.seeds_exhausted()
         await crawl.until_finished()
         assert (await crawl.snapshot()).reasons == {
-            "fetched": 1, "failed(rate-limited)": 29, "excluded(rate-limited)": 1
+            "fetched": 1, "failed(rate-limited)": 30
         }  # fmt: skip
         assert await crawl.lease() == []
 

@@ -249,6 +249,7 @@ class LeasePromises:
         [
             {"size": 1 << 63}, {"size": -1}, {"seconds": float("nan")}, {"seconds": float("inf")},
             {"ago": float("nan")}, {"http_status": 1 << 63}, {"latency": float("nan")}, {"duplicates": -5},
+            {"host": HostFacts(pause=float("nan"))}, {"host": HostFacts(rules=b"", crawl_delay=float("nan"))},
         ],
         ids=str,
     )  # fmt: skip

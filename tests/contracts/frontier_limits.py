@@ -181,3 +181,34 @@ class LimitPromises:
         assert await crawl.lease() == []
         await crawl.report(got)
         await crawl.until_state("/4", "excluded(limit)")
+
+    async def test_a_redirect_loop_does_not_count_as_a_page(self, crawl: Crawl):
+        await crawl.open({"limits.max_pages": 2, "politeness.concurrency": 1})
+        await crawl.add("/a", "/c", "/d")
+        first = await crawl.one()
+        there = [crawl.sealed("/b", continuation=True, priority=9)]
+        await crawl.report(first, reason="redirect", requests=there)
+        back = [crawl.sealed("/a", continuation=True)]
+        await crawl.report(await crawl.one(), reason="redirect", requests=back)
+        assert await crawl.state("/b") == "failed(redirect-loop)"
+        assert (await crawl.snapshot()).fetched == 1
+        assert len(await crawl.lease()) == 1  # there is room for one more
+
+    async def test_what_a_limit_keeps_out_may_be_tried_again(self, crawl: Crawl):
+        await crawl.open()
+        await crawl.add("/1", "/2")
+        got = await crawl.one()
+        await crawl.frontier.stop("limit")
+        await crawl.report(got, links=["/late"])
+        assert [await crawl.state(path) for path in ("/2", "/late")] == ["excluded(limit)"] * 2
+
+    async def test_after_stop_a_crawl_finishes_without_the_rest_of_its_seeds(self, crawl: Crawl):
+        await crawl.open()
+        await crawl.frontier.add([crawl.sealed("/1"), crawl.sealed("/2")], seeds=2)
+        got = await crawl.one()
+        await crawl.frontier.stop("limit")
+        assert not (await crawl.snapshot()).finished
+        await crawl.report(got)
+        await crawl.until_finished()
+        await crawl.restart()
+        assert await crawl.frontier.seeds() == 2  # and a later life goes on with them

@@ -90,7 +90,7 @@ class MemoryPromises:
         await crawl.until_state("/1", "failed(rate-limited)")
         await self.crowd(crawl)
         await crawl.add("/2")
-        assert await crawl.state("/2") == "excluded(rate-limited)"
+        assert await crawl.state("/2") == "failed(rate-limited)"
 
     async def test_a_host_is_not_forgotten_before_it_may_be_asked_again(self, crawl: Crawl):
         await crawl.open(FEW | {"politeness.delay": 7.0})
@@ -120,7 +120,7 @@ class MemoryPromises:
             await crawl.clock.advance(10)
             await self.crowd(crawl, f"crowd{number}-")
         await crawl.add("/last")
-        assert await crawl.state("/last") == "excluded(rate-limited)"
+        assert await crawl.state("/last") == "failed(rate-limited)"
 
     @pytest.mark.parametrize("rows", [1, 7])
     @pytest.mark.parametrize("robots", [False, True])

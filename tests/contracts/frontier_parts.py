@@ -244,3 +244,12 @@ class PartPromises:
         urls = await crawl.fetch_all(n=1000)
         assert len(urls) == count + 1
         assert set(urls) == {*links, f"{HOST}/last"}
+
+    async def test_an_outcome_of_which_a_part_is_missing_is_not_believed(self, crawl: Crawl):
+        await crawl.open()
+        await crawl.add("/page", "/other")
+        got, other = await crawl.lease()
+        await crawl.report(got, PART, part=1, links=["/lost"])
+        await crawl.report(other)
+        assert await crawl.state("/page") == "failed(bad-report)"
+        assert await crawl.state("/lost") == "unknown"

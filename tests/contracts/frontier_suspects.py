@@ -276,3 +276,13 @@ class SuspectPromises:
                 break
         assert (now.finished, now.fetched, now.quarantined, deaths) == (True, 50, 1, 3)
         await crawl.until_state(poison, "quarantined(worker-lost)")
+
+    async def test_what_a_worker_never_heard_of_comes_back_without_blame_when_it_leaves(self, crawl: Crawl):
+        await crawl.open()
+        await crawl.add("/1", "/2")
+        for worker in "abcdef":
+            assert len(await crawl.lease(worker)) == 2
+            assert await crawl.frontier.left(worker) == 2
+            assert await crawl.frontier.left(worker) == 0
+        assert (await crawl.story("/1")).tries == []
+        assert len(await crawl.lease("z")) == 2

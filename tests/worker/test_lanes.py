@@ -54,3 +54,20 @@ def test_hosts_are_forgotten_when_they_need_no_distance_any_more():
         lanes.over(begin(lanes, 0.0))
     lanes.add(ticket(), 1.0, 30.0)
     assert set(lanes._lanes) == {"http://0.test", HOST}
+
+
+def test_what_was_not_sent_gives_its_distance_back_but_not_that_of_others():
+    lanes = Lanes(0.0)
+    lanes.add(
+        Ticket("http://a", [Lease(number, "http://a/", b"") for number in range(4)], share=4, spacing=1.0), 0.0, 99.0
+    )
+    first, _ = lanes.take(0.0)
+    lanes.spare(first)
+    second, _ = lanes.take(0.1)
+    assert second is not None
+    third, _ = lanes.take(1.1)
+    lanes.spare(second)  # too late: another has started since
+    assert lanes.take(1.2)[0] is None
+    lanes.rest(third, 50.0)
+    lanes.spare(third)
+    assert lanes.take(40.0)[0] is None

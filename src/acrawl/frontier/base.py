@@ -72,6 +72,9 @@ class Frontier(Leasing, Protocol):
     async def adopt(self, worker: str, epoch: int, tokens: Sequence[int]) -> list[int]:
         """A worker has come back: bind the leases it still holds to it again; returns the tokens it must drop."""
 
+    async def left(self, worker: str) -> int:
+        """A worker has said goodbye: what it never heard of is queued again, without blame; returns how much."""
+
     async def lost(self, worker: str) -> int:
         """A worker is gone for good: queue its leases again; returns how many."""
 
@@ -91,7 +94,10 @@ class Frontier(Leasing, Protocol):
         """The spider has no more seeds. Durable; idempotent."""
 
     async def stop(self, reason: str) -> int:
-        """Record everything still queued as ``excluded(reason)`` in one step; leases go on. Returns how many."""
+        """Record everything still queued as ``excluded(reason)`` in one step; leases go on. Returns how many.
+
+        Until the frontier is opened again nothing comes in any more, and it finishes without the rest of the seeds.
+        """
 
     async def snapshot(self) -> Snapshot:
         """Where the crawl stands, read from the structures in one step."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from acrawl.clock import Clock
-from acrawl.errors import CrawlFailed
+from acrawl.errors import CrawlFailed, SpiderError
 from acrawl.frontier.rows import Committed, Group
 from acrawl.frontier.store import Store
 
@@ -48,7 +48,7 @@ class Committer:
     def check(self) -> None:
         """Raise `CrawlFailed` if a commit has failed, or the committer is closed."""
         if self._failure is not None:
-            raise CrawlFailed(f"the frontier could not be written: {self._failure}") from self._failure
+            raise CrawlFailed(_in_words(self._failure)) from self._failure
 
     async def durable(self) -> None:
         """Return once everything that is in the group now has been committed; at once when nothing is."""
@@ -119,4 +119,9 @@ class Committer:
             if self._failure is None:
                 done.set_result(None)
             else:
-                done.set_exception(CrawlFailed(f"the frontier could not be written: {self._failure}"))
+                done.set_exception(CrawlFailed(_in_words(self._failure)))
+
+
+def _in_words(failure: BaseException) -> str:
+    """What ended the crawl: what the user's code raised speaks for itself, all else is said of the storage."""
+    return str(failure) if isinstance(failure, SpiderError) else f"the frontier could not be written: {failure}"

@@ -9,6 +9,7 @@ from acrawl.frontier.hosts import Hosts
 from acrawl.frontier.rows import Admission, Group
 from acrawl.frontier.seen import Recent
 from acrawl.frontier.tally import Tally
+from acrawl.outcome import EXCLUDED
 from acrawl.request import Sealed
 
 #: The integers of SQLite; a priority beyond them goes first or last all the same.
@@ -49,11 +50,11 @@ class Door:
         gone, excludes, ranked = self._hosts.gone, self._gate.excludes, self._step != 0
         found = []
         for request in fresh:
-            excluded = request.excluded or excludes(request)
+            excluded, status = request.excluded or excludes(request), EXCLUDED
             if gone and request.host in gone:
-                excluded = gone[request.host][1]
+                status, excluded = gone[request.host]
             rank = self._rank(request) if ranked or request.priority else 0
-            found.append(Admission(request, parent, excluded, rank))
+            found.append(Admission(request, parent, excluded, rank, status))
         return found
 
     def _rank(self, request: Sealed) -> int:

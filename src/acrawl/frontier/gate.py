@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from acrawl.errors import SpiderError
 from acrawl.request import Sealed
 from acrawl.settings import Scope
 from acrawl.url import folded, host_of, name_of, registrable_domain
@@ -59,8 +60,11 @@ class ScopeGate:
         return host in self._hosts
 
     def group(self, host: str) -> str:
-        """See `acrawl.frontier.base.Gate.group`."""
-        return self._group_of(host)
+        """See `acrawl.frontier.base.Gate.group`. Raises `SpiderError` when the user's function does."""
+        try:
+            return str(self._group_of(host) or "")
+        except Exception as error:  # the user's code: it can be mended, and the crawl resumed
+            raise SpiderError(f"politeness_key({host!r}) failed: {type(error).__name__}: {error}") from error
 
     def _belongs(self, request: Sealed) -> bool:
         verdict = self._verdicts.get(request.host)

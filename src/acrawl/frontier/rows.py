@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from acrawl.outcome import Item
+from acrawl.outcome import EXCLUDED, Item
 from acrawl.request import Sealed
 
 
@@ -52,12 +52,16 @@ class Tried(NamedTuple):
 
 
 class Admission(NamedTuple):
-    """A discovered request on its way in: who found it, why it is kept out (empty when it is not), and its rank."""
+    """A discovered request on its way in: who found it, why it is kept out (empty when it is not), and its rank.
+
+    ``status`` is how one that is kept out ends: as the others of its host, where that was given up.
+    """
 
     request: Sealed
     parent: int
     excluded: str
     rank: int
+    status: str = EXCLUDED
 
 
 class Record(NamedTuple):
@@ -143,5 +147,7 @@ class Committed:
     """How many left it."""
     hosts: int = 0
     """How many hosts were met for the first time."""
+    loops: int = 0
+    """How many requests that had been fetched turned out to be redirects into their own chain, and have failed."""
     ends: list[End] = field(default_factory=list)
     """As written: a redirect that came back to its own chain has become a failure, what the gate refused is added."""

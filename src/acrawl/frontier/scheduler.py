@@ -81,6 +81,7 @@ class Scheduler(Settling):
         state.recent.update(made.keys)
         state.ending.difference_update(end.id for end in group.ends)
         state.tally.committed(group, made)
+        state.tally.pages -= made.loops
         for record in made.records:
             host = self.hosts.recall(record, now)
             self.check_limits(host)

@@ -11,7 +11,7 @@ from acrawl.frontier.hosts import MOST_RETRY_DELAY
 from acrawl.frontier.leases import Held
 from acrawl.frontier.rows import End, Row, Rules, Tried
 from acrawl.frontier.state import State
-from acrawl.outcome import EXCLUDED, FAILED, FETCHED, PART, QUARANTINED, RELEASED, RETRY, Outcome
+from acrawl.outcome import EXCLUDED, FAILED, FETCHED, PART, QUARANTINED, RELEASED, RETRY, HostFacts, Outcome
 from acrawl.settings import Settings
 
 #: Bytes and seconds that nothing takes.
@@ -32,7 +32,12 @@ def _is_sane(outcome: Outcome) -> bool:
         and -1 <= outcome.ago < _MOST
         and 0 <= outcome.latency < _MOST
         and 0 <= outcome.duplicates < _MOST
+        and (outcome.host is None or _is_possible(outcome.host))
     )
+
+
+def _is_possible(facts: HostFacts) -> bool:
+    return 0 <= facts.pause < _MOST and (facts.crawl_delay is None or 0 <= facts.crawl_delay < _MOST)
 
 
 class Settling:
@@ -117,7 +122,8 @@ class Settling:
             if held is None:
                 continue
             accepted += 1
-            outcome = reported if _is_sane(reported) else self._refused(held, reported)
+            sane = _is_sane(reported) and reported.part <= held.parts  # else a part is missing
+            outcome = reported if sane else self._refused(held, reported)
             if outcome.status == PART and held.row is not None:
                 self._stage(held, held.row, outcome)
                 continue

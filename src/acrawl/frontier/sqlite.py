@@ -147,6 +147,16 @@ class SqliteFrontier:
         """See `Frontier.adopt`."""
         return await self.renew(worker, epoch, dict.fromkeys(tokens, 0))
 
+    async def left(self, worker: str) -> int:
+        """See `Frontier.left`."""
+        leases = self._plan.leases
+        leases.forget(worker)
+        tokens = [held.token for held in leases.of(worker)]
+        self._plan.give_back(worker, tokens, self._clock.now())
+        self._committer.nudge()
+        self._stir_up()
+        return len(tokens)
+
     async def lost(self, worker: str) -> int:
         """See `Frontier.lost`."""
         leases = self._plan.leases
@@ -193,7 +203,12 @@ class SqliteFrontier:
         self._committer.check()
         plan = self._plan
         at_rest = self._committer.idle and not self._sweeps
-        finished = self._exhausted and at_rest and plan.state.idle and not plan.tally.undelivered
+        finished = (
+            bool(self._exhausted or plan.state.door.stopped)
+            and at_rest
+            and plan.state.idle
+            and not plan.tally.undelivered
+        )
         return plan.tally.snapshot(leased=len(plan.state.leased), finished=finished)
 
     async def explain(self, url: str) -> Story:
@@ -232,7 +247,8 @@ class SqliteFrontier:
         self._stir_up()
 
     def _on_gone(self, host: Host, end: tuple[str, str]) -> None:
-        log.warning("giving up %s: %s", host.name, end[1])
+        if host.name in self._plan.hosts.gone:
+            log.warning("giving up %s: %s", host.name, end[1])
         self._spawn(self._give_up(host, end))
 
     async def _give_up(self, host: Host, end: tuple[str, str]) -> None:

@@ -144,18 +144,19 @@ class Store:
         queued, refused = [], []
         number = self._next_id
         for admission in admissions:
-            request, parent, excluded, rank = admission
+            request, parent, excluded, rank, status = admission
             key = request.key
             if key in known or key in fresh:
-                if not self._admits_again(request, parent, fresh, group):
+                if not self._admits_again(request, parent, fresh, group, made):
                     made.duplicates += 1
                     continue
             else:
                 fresh[key] = number
             if excluded:
-                end = End(number, EXCLUDED, excluded)
+                end = End(number, status, excluded)
                 made.ends.append(end)
-                refused.append((end, (0, rank, 0, request.depth, parent, request.url, request.body)))
+                host = self._host(request.host, made) if _is_undoable(end) else 0
+                refused.append((end, (host, rank, 0, request.depth, parent, request.url, request.body)))
             else:
                 not_before = max(0.0, request.not_before)
                 host = self._hosts.get(request.host) or self._host(request.host, made)
@@ -186,7 +187,9 @@ class Store:
             found.update(key for (key,) in self.database.all(f"select key from seen where key in ({marks})", *part))
         return found
 
-    def _admits_again(self, request: Sealed, parent: int, fresh: dict[bytes, int], group: Group) -> bool:
+    def _admits_again(
+        self, request: Sealed, parent: int, fresh: dict[bytes, int], group: Group, made: Committed
+    ) -> bool:
         """Whether a request whose fingerprint is known comes in all the same.
 
         A redirect to itself does: it may have set a cookie. One to another request of its own chain is a loop, and the
@@ -199,6 +202,7 @@ class Store:
             return True
         if self._is_in_chain(target, parent):
             detail = f"back to {request.url}"
+            made.loops += 1
             group.ends[:] = [
                 end._replace(status=FAILED, reason="redirect-loop", detail=detail) if end.id == parent else end
                 for end in group.ends
@@ -260,7 +264,7 @@ class Store:
                 counted[0] += end.status == FETCHED
                 counted[1] += end.status == FAILED
                 counted[2] += end.size
-            undoable = end.status != FETCHED and (end.status != EXCLUDED or end.reason in _UNDOABLE)
+            undoable = _is_undoable(end)
             lines.append((
                 end.id, host, ending, end.detail, end.http_status, end.size, _ms(end.seconds), end.attempts,
                 rank if undoable else 0, visit, depth, parent, at, url, body if undoable and host else None,
@@ -368,6 +372,11 @@ class Store:
     def marks(self) -> dict[str, int]:
         """The committed length of each feed."""
         return dict(self.database.all("select feed, length from mark"))
+
+
+def _is_undoable(end: End) -> bool:
+    """Whether `acrawl retry` may try it again, so that its body is kept."""
+    return end.status != FETCHED and (end.status != EXCLUDED or end.reason in _UNDOABLE)
 
 
 def _ms(seconds: float) -> int:

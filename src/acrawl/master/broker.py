@@ -91,13 +91,21 @@ class CrawlBroker:
             try:
                 await asyncio.wait((granted, changed), return_when=asyncio.FIRST_COMPLETED)
                 if granted.done():
-                    return granted.result()
+                    return await self._taken(worker, granted.result())
             finally:
                 granted.cancel()
                 changed.cancel()
         elif self.state == "pause":
             await self._change_or(wait)
         return Batch(self._welcome.epoch, 0.0, state=self.state)
+
+    async def _taken(self, worker: str, batch: Batch) -> Batch:
+        """What is granted to a worker that has left meanwhile goes back at once: nobody would hear of it."""
+        if worker in self.workers:
+            return batch
+        tokens = [lease.token for ticket in batch.tickets for lease in ticket.leases]
+        await self._frontier.release(worker, batch.epoch, tokens)
+        return Batch(batch.epoch, batch.seconds, state=self.state)
 
     async def renew(self, worker: str, epoch: int, held: dict[int, int]) -> list[int]:
         """See `Leasing.renew`."""
@@ -126,6 +134,7 @@ class CrawlBroker:
     async def bye(self, worker: str) -> None:
         """See `Broker.bye`."""
         await self._forget(worker)
+        await self._frontier.left(worker)
 
     async def gone(self, worker: str) -> None:
         """See `Broker.gone`: the worker has a while to come back before its leases go to others."""
@@ -159,7 +168,7 @@ class CrawlBroker:
 
     def _missed(self, worker: str) -> None:
         log.warning("worker %s did not come back; what it held is queued again", worker)
-        task = asyncio.create_task(self._forget(worker))
+        task = asyncio.create_task(self._lose(worker))
         self._returns.add(task)
         task.add_done_callback(self._returns.discard)
 
@@ -169,7 +178,7 @@ class CrawlBroker:
         if timer is not None:
             timer.cancel()
 
-    async def _forget(self, worker: str) -> int:
+    async def _forget(self, worker: str) -> None:
         self._heard(worker)
         self.workers.discard(worker)
         if not self.workers:
@@ -177,6 +186,9 @@ class CrawlBroker:
             self._changed = asyncio.Event()
         if self._uploads is not None:
             await self._uploads.abandon(f"{worker}/")
+
+    async def _lose(self, worker: str) -> int:
+        await self._forget(worker)
         return await self._frontier.lost(worker)
 
     async def _change_or(self, seconds: float) -> None:

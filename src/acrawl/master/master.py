@@ -64,6 +64,7 @@ class Master:
         self._broker: CrawlBroker
         self._cluster: Cluster
         self._output: Output
+        self._seeding: asyncio.Task[None]
 
     async def run(self) -> int:
         """Crawl. Raises `AcrawlError` for what stands in the way of a beginning or broke it off."""
@@ -136,8 +137,9 @@ class Master:
 
     async def _until_the_end(self, gate: ScopeGate) -> int:
         """Wait for the end and say which; what is still under way then is the workers' to finish."""
-        parts = {
-            asyncio.create_task(plant(self._spider, self._frontier, gate, self._frontier.secret)): "seeds",
+        self._seeding = asyncio.create_task(plant(self._spider, self._frontier, gate, self._frontier.secret))
+        parts: dict[asyncio.Task[object], str] = {
+            self._seeding: "seeds",
             asyncio.create_task(self._output.deliver()): "results",
             asyncio.create_task(self._look()): "look",
             asyncio.create_task(self._interrupted.wait()): "signal",
@@ -158,6 +160,8 @@ class Master:
             await asyncio.gather(*parts, return_exceptions=True)
 
     def _part_ended(self, name: str, part: asyncio.Task[object]) -> int | None:
+        if part.cancelled():  # the seeds, at a limit
+            return None
         error = part.exception()
         if isinstance(error, AcrawlError):
             raise error
@@ -191,7 +195,8 @@ class Master:
             if limit:
                 limited, self._reason = True, limit
                 log.info("%s was hit; the rest is recorded as excluded(limit)", limit)
-                await self._frontier.seeds_exhausted()
+                self._seeding.cancel()  # there may be a billion more; a resumed crawl goes on with them
+                await asyncio.gather(self._seeding, return_exceptions=True)
                 await self._frontier.stop("limit")
             if self._broker.commands:
                 self._reason = "stopped"

@@ -32,6 +32,8 @@ async def plant(spider: Spider, frontier: Frontier, gate: ScopeGate, secret: byt
         async for request in _started(spider):
             gate.add_seed(request.url)
             bed.ordinal += 1
+            if bed.ordinal % BATCH == 0:  # a former life's seeds are passed over without any other wait
+                await asyncio.sleep(0)
             if taken is not None and bed.ordinal > taken:
                 bed.batch.append(_sealed(request, secret))
             if len(bed.batch) >= BATCH:

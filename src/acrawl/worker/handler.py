@@ -54,6 +54,7 @@ class Handler:
         self._clock = clock
         self._by_address = spider.settings.politeness.budget_by == "address"
         self._addresses: dict[str, str] = {}
+        self._largest = spider.settings.queues.max_message // 2
         self._wanted = frozenset(spider.handle_httpstatus_list)
 
     async def handle(self, work: Work) -> tuple[Outcome, list[str]]:
@@ -66,7 +67,8 @@ class Handler:
         except Exception:  # noqa: BLE001 - a defect of ours: the request ends as failed, the worker goes on
             text = told(traceback.format_exc())
             log.error("a request could not be handled\n%s", text)
-            return Outcome(work.lease.token, FAILED, "defect", text), []
+            ago = self._clock.now() - work.started_at  # it may have been sent
+            return Outcome(work.lease.token, FAILED, "defect", text, seconds=ago, ago=ago), []
 
     async def _handle(self, work: Work) -> tuple[Outcome, list[str]]:
         try:
@@ -181,7 +183,9 @@ class Handler:
     def _collect(self, one: Any, request: Request, harvest: Harvest) -> None:
         if not isinstance(one, Request):
             if one is not None:
-                harvest.add_item(as_item(one))
+                item = as_item(one)
+                self._check_travels(len(item.body), "an item")
+                harvest.add_item(item)
             return
         plain = one.method == "GET" and not one.body and not one.dont_filter
         if plain and one.url in self.recent:
@@ -189,7 +193,13 @@ class Handler:
             return
         if one.depth == 0:
             one = one.replace(depth=request.depth + 1)
-        harvest.add_request(seal(one, self._secret), remember=plain)
+        sealed = seal(one, self._secret)
+        self._check_travels(len(sealed.body), f"the request to {one.url}")
+        harvest.add_request(sealed, remember=plain)
+
+    def _check_travels(self, size: int, what: str) -> None:
+        if size > self._largest:
+            raise ValueError(f"{what} has {size} bytes; half of queues.max_message, {self._largest}, may travel")
 
     def _facts(
         self, status: str, reason: str, response: Response | None, detail: str = "", **more: Any

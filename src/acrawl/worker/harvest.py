@@ -8,8 +8,8 @@ from acrawl.worker.lanes import Work
 
 #: What is larger is reported in parts: bytes, roughly.
 _MOST = 2 << 20
-#: Bytes of a sealed link, roughly.
-_LINK = 200
+#: Bytes of a sealed link beside its URL and its body, roughly.
+_LINK = 100
 #: Links of one response that are remembered as reported; the others may be reported again.
 _MOST_REMEMBERED = 50_000
 
@@ -36,7 +36,7 @@ class Harvest:
     def add_request(self, request: Sealed, *, remember: bool) -> None:
         """Take a request; with ``remember`` its link need not be reported again."""
         self.requests.append(request)
-        self._size += _LINK
+        self._size += _weight(request)
         if remember and len(self.urls) < _MOST_REMEMBERED:
             self.urls.append(request.url)
 
@@ -56,4 +56,8 @@ class Harvest:
 
 def weight(outcome: Outcome) -> int:
     """How many bytes an outcome takes in a message, roughly."""
-    return _LINK * (1 + len(outcome.requests)) + sum(len(item.body) for item in outcome.items)
+    return _LINK + sum(map(_weight, outcome.requests)) + sum(len(item.body) for item in outcome.items)
+
+
+def _weight(request: Sealed) -> int:
+    return _LINK + len(request.url) + len(request.body)

@@ -165,7 +165,8 @@ class Lanes:
 
     def spare(self, work: Work) -> None:
         """Nothing was sent after all: the next request need not keep its distance from this one."""
-        work.lane.next_start = work.started_at
+        if work.lane.next_start == work.started_at + work.lane.spacing:  # else another has started, or a rest begun
+            work.lane.next_start = work.started_at
 
     def over(self, work: Work) -> None:
         """The request is no longer under way; its lease may still be held until the report is acknowledged."""
