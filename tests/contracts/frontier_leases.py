@@ -318,6 +318,15 @@ class LeasePromises:
         assert await crawl.state("/second") == "queued"
         assert await crawl.state("/first") == "quarantined(worker-lost)"
 
+    async def test_coming_back_does_not_say_that_nothing_has_started(self, crawl: Crawl):
+        await crawl.open()
+        await crawl.add("/bomb")
+        for worker in "abc":
+            got = await crawl.one(worker)
+            assert await crawl.frontier.adopt(worker, crawl.epoch, [got.token]) == []
+            await crawl.frontier.lost(worker)
+        await crawl.until_state("/bomb", "quarantined(worker-lost)")
+
     async def test_what_kills_before_any_heartbeat_is_quarantined(self, crawl: Crawl):
         await crawl.open()
         await crawl.add("/bomb")

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from acrawl.outcome import EXCLUDED, FAILED, FETCHED, RETRY
-from contracts.crawl import HOST, Crawl, Got
+from contracts.crawl import HOST, Crawl, Got, OpenGate
 
 
 class LimitPromises:
@@ -194,13 +194,14 @@ class LimitPromises:
         assert (await crawl.snapshot()).fetched == 1
         assert len(await crawl.lease()) == 1  # there is room for one more
 
-    async def test_what_a_limit_keeps_out_may_be_tried_again(self, crawl: Crawl):
-        await crawl.open()
-        await crawl.add("/1", "/2")
+    async def test_what_never_belonged_to_the_crawl_is_not_laid_to_the_limit(self, crawl: Crawl):
+        await crawl.open(gate=OpenGate(offsite=["http://b.test"]))
+        await crawl.add("/1")
         got = await crawl.one()
         await crawl.frontier.stop("limit")
-        await crawl.report(got, links=["/late"])
-        assert [await crawl.state(path) for path in ("/2", "/late")] == ["excluded(limit)"] * 2
+        await crawl.report(got, links=["/late", "http://b.test/late"])
+        assert await crawl.state("/late") == "excluded(limit)"
+        assert await crawl.state("http://b.test/late") == "excluded(offsite)"
 
     async def test_after_stop_a_crawl_finishes_without_the_rest_of_its_seeds(self, crawl: Crawl):
         await crawl.open()

@@ -384,3 +384,18 @@ async def test_the_limits_of_a_host_count_without_what_is_tried_again(tmp_path: 
     await crawl.clock.advance(2)
     assert sorted(await crawl.fetch_all()) == [f"{HOST}/a", f"{HOST}/b"]
     await crawl.end()
+
+
+async def test_what_came_in_after_a_limit_is_queued_again_but_nothing_that_never_belonged(crawl: Crawl, mending):
+    await crawl.add("/1", "/2")
+    got = await crawl.one()
+    await crawl.frontier.stop("limit")
+    await crawl.report(got, links=["/late", f"{OFFSITE}/late"])
+    await crawl.close()
+    with mending() as db:
+        found = books.find_ended(db, [(EXCLUDED, "limit")], [])
+        assert revival.revive(db, found.numbers) == 2
+    await crawl.restart()
+    await crawl.clock.advance(10)
+    assert sorted(await crawl.fetch_all()) == [f"{HOST}/2", f"{HOST}/late"]
+    assert await crawl.state(f"{OFFSITE}/late") == "excluded(offsite)"

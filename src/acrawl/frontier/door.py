@@ -45,14 +45,14 @@ class Door:
         """The requests that were not seen a moment ago, each with why it is kept out, and its rank."""
         fresh = [request for request in requests if request.key not in self._recent or _comes_again(request)]
         self._tally.duplicates += len(requests) - len(fresh)
-        if self.stopped:
-            return [Admission(request, parent, self.stopped, self._rank(request)) for request in fresh]
         gone, excludes, ranked = self._hosts.gone, self._gate.excludes, self._step != 0
         found = []
         for request in fresh:
             excluded, status = request.excluded or excludes(request), EXCLUDED
-            if gone and request.host in gone:
-                status, excluded = gone[request.host]
+            if not excluded:  # what never belonged to the crawl is told so, whatever ends the rest: it may be undone
+                excluded = self.stopped
+                if gone and request.host in gone:
+                    status, excluded = gone[request.host]
             rank = self._rank(request) if ranked or request.priority else 0
             found.append(Admission(request, parent, excluded, rank, status))
         return found

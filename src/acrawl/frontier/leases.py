@@ -90,7 +90,8 @@ class Leases:
     def renew(self, worker: str, tokens: Mapping[int, int], now: float) -> list[int]:
         """Prolong leases ``{token: progress}``; returns those that are not the worker's.
 
-        A lease that has started and stands still is not prolonged: it runs out, however often it is named.
+        A lease that has started and stands still is not prolonged: it runs out, however often it is named. A progress
+        below 0 says nothing of whether it has started.
         """
         strange = []
         for token, progress in tokens.items():
@@ -98,7 +99,7 @@ class Leases:
             if held is None:
                 strange.append(token)
                 continue
-            held.named = True
+            held.named = held.named or progress >= 0
             if progress > held.progress:
                 held.progress, held.moved = progress, now
             if not held.progress or now - held.moved < self._stall:

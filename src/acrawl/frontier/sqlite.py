@@ -145,7 +145,7 @@ class SqliteFrontier:
 
     async def adopt(self, worker: str, epoch: int, tokens: Sequence[int]) -> list[int]:
         """See `Frontier.adopt`."""
-        return await self.renew(worker, epoch, dict.fromkeys(tokens, 0))
+        return await self.renew(worker, epoch, dict.fromkeys(tokens, -1))
 
     async def left(self, worker: str) -> int:
         """See `Frontier.left`."""
