@@ -79,7 +79,7 @@ class Handler:
         if work.lease.robots:
             facts = await self._robots(work, request)
         elif not work.lane.rules.allowed(request.url):
-            return Outcome(work.lease.token, EXCLUDED, "robots", work.lane.rules.decisive(request.url)), []
+            return Outcome(work.lease.token, EXCLUDED, "robots", told(work.lane.rules.decisive(request.url))), []
         else:
             facts = await self._page(work, request, harvest)
         seconds = self._clock.now() - work.started_at
