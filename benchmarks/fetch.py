@@ -1,4 +1,4 @@
-"""What one exchange costs: the transport and a bare aiohttp session, interleaved, on small files from nginx.
+"""What one exchange costs: all stages of a fetch and a bare aiohttp session, interleaved, on small files from nginx.
 
     python benchmarks/fetch.py [-n FETCHES] [-r ROUNDS] [-c CONCURRENCY] [--size BYTES]
 
@@ -19,9 +19,9 @@ import uvloop
 from compare import serve_folder
 from yarl import URL
 
-from acrawl.fetch.transport import Transport
+from acrawl.fetch import Fetcher
 from acrawl.request import Request
-from acrawl.settings import Fetch
+from acrawl.settings import Fetch, Settings
 
 
 def used():
@@ -45,12 +45,12 @@ async def cost(urls, fetch, concurrency):
 async def measure(urls, options):
     connector = aiohttp.TCPConnector(limit=0)
     async with (
-        Transport(Fetch(allow_private=True, concurrency=options.c)) as transport,
+        Fetcher(Settings(fetch=Fetch(allow_private=True, concurrency=options.c))) as fetcher,
         aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as session,
     ):
 
         async def ours(url):
-            return (await transport(Request(url))).status
+            return (await fetcher.fetch(Request(url))).status
 
         async def bare(url):
             async with session.get(URL(url, encoded=True), allow_redirects=False) as answer:
@@ -60,7 +60,7 @@ async def measure(urls, options):
         for fetch in (ours, bare):  # connections are made, caches filled
             await cost(urls[: options.c * 2], fetch, options.c)
         rounds = [(await cost(urls, ours, options.c), await cost(urls, bare, options.c)) for _ in range(options.rounds)]
-    for name, figures in zip(("transport", "session"), zip(*rounds, strict=True), strict=True):
+    for name, figures in zip(("fetcher", "session"), zip(*rounds, strict=True), strict=True):
         print(f"{name:10} {statistics.median(figures):6.1f} us CPU a fetch")
     ratios = sorted(a / b for a, b in rounds)
     print(f"{'ratio':10} {statistics.median(ratios):6.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})")

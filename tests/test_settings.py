@@ -87,8 +87,9 @@ def test_booleans_in_the_words_people_use(text, value):
 
 def test_every_setting_can_be_set_by_its_text_and_by_the_environment():
     for name, default in layers.keys().items():
+        text = "[" + ", ".join(map(repr, default)) + "]" if isinstance(default, tuple) else str(default)
         variable = f"ACRAWL_{name.replace('.', '_').upper()}"
-        assert resolve(("environment", layers.from_environment({variable: str(default)}))) == Settings()
+        assert resolve(("environment", layers.from_environment({variable: text}))) == Settings()
 
 
 def test_every_setting_is_documented_in_full_sentences():

@@ -21,6 +21,7 @@
     │   └── RemoteFault           the master raised while it served a call
     └── CrawlFailed               a part of the crawl died: the crawl ends                 exit 1
     IgnoreRequest, DropItem       what a spider or a pipeline raises to say "not this one"
+    └── Excluded                  the same of a stage, with a word of its own for the ledger
 
 Errors of other libraries are translated where they enter: aiohttp's and the operating system's in
 ``fetch/failures.py``, sqlite3's in ``frontier/database.py``, the socket's in ``queues/``.
@@ -119,6 +120,16 @@ class CrawlFailed(AcrawlError):
 
 class IgnoreRequest(Exception):
     """Raised by a callback or a stage: this request is not wanted; it ends as excluded(filter)."""
+
+    reason = "filter"
+
+
+class Excluded(IgnoreRequest):
+    """Raised by a stage: this request must not be made; it ends as excluded with this ``reason``."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(detail)
+        self.reason = reason
 
 
 class DropItem(Exception):

@@ -25,7 +25,7 @@ class Response:
 
     ``url`` is the URL that answered, ``body`` the decoded bytes (empty for a saved file, whose facts are in ``file``),
     ``seconds`` the time from start to last byte, ``latency`` that to the head. ``ip_address`` is the server's (or the
-    proxy's), empty where nothing was sent.
+    proxy's), empty where nothing was sent. ``following`` is the request that a redirect leads to.
     """
 
     def __init__(  # noqa: PLR0913 - a noun: its fields, by name
@@ -50,6 +50,7 @@ class Response:
         self.latency = latency
         self.ip_address = ip_address
         self.file = file
+        self.following: Request | None = None
 
     def __repr__(self) -> str:
         return f"<{self.status} {self.url}>"

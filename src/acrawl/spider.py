@@ -32,6 +32,8 @@ class Spider:
     custom_settings: ClassVar[Mapping[str, Any]] = {}
     handle_httpstatus_list: list[int] | tuple[int, ...] = ()
     """Statuses of 400 and above that callbacks want to see; others end as failed."""
+    stages: list[Any] | tuple[Any, ...] = ()
+    """Stages of the spider's own (see `acrawl.fetch.base.Stage`), or their names as ``module:Class``."""
     settings: Settings
 
     def __init__(self, **arguments: str) -> None:

@@ -2,11 +2,13 @@
 
 import asyncio
 
+import msgspec
 import pytest
 
 from acrawl.errors import FetchError
-from acrawl.fetch.transport import Transport
-from acrawl.settings import Fetch
+from acrawl.fetch import Fetcher
+from acrawl.fetch.base import Exchange
+from acrawl.settings import Fetch, Settings
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 #: Longer than what the system keeps between two ends of a connection.
@@ -56,10 +58,28 @@ class Never:
 
 def fetching(**limits):
     """A transport with room for one connection: one that gets lost makes the next exchange fail."""
-    return Transport(Fetch(allow_private=True, concurrency=1, connect_timeout=2, **limits))
+    return Exchanging(Fetch(allow_private=True, concurrency=1, connect_timeout=2, **limits))
 
 
 async def failure(awaitable) -> FetchError:
     with pytest.raises(FetchError) as caught:
         await awaitable
     return caught.value
+
+
+class Exchanging:
+    """A fetcher without robots or redirects, called like a function: one exchange, as the transport makes it."""
+
+    def __init__(self, fetch: Fetch | None = None, **more) -> None:
+        fetch = msgspec.structs.replace(fetch or Fetch(), stages=("guard", "body", "transport"))
+        self._fetcher = Fetcher(Settings(fetch=fetch), **more)
+
+    async def __aenter__(self):
+        await self._fetcher.__aenter__()
+        return self
+
+    async def __aexit__(self, *how):
+        await self._fetcher.__aexit__(*how)
+
+    async def __call__(self, request, **wishes):
+        return await self._fetcher.fetch(request, Exchange(**wishes))

@@ -7,16 +7,22 @@ import pytest
 
 from acrawl.errors import FetchError, IgnoreRequest
 from acrawl.fetch import Fetcher
+from acrawl.fetch.base import Exchange
 from acrawl.request import Request
 from acrawl.response import Response
 from acrawl.settings import Fetch, Settings
+from acrawl.url import host_of
+
+
+def opened(site):
+    return Exchange(private_host=host_of(site.origin))
 
 
 @pytest.mark.asyncio
 async def test_without_stages_it_is_the_transport(site):
     async with Fetcher(Settings()) as fetcher:
         response = await fetcher.fetch(
-            Request(site.url("/echo"), referrer=site.url("/page/1"), cookies={"a": "1"}), opened=True
+            Request(site.url("/echo"), referrer=site.url("/page/1"), cookies={"a": "1"}), opened(site)
         )
     sent = dict(json.loads(response.body)["headers"])
     assert sent["Referer"] == site.url("/page/1")
@@ -39,7 +45,7 @@ async def test_stages_wrap_each_other_outermost_first(site):
         return call
 
     async with Fetcher(Settings(), [stage("one"), stage("two")]) as fetcher:
-        response = await fetcher.fetch(Request(site.url("/echo")), opened=True)
+        response = await fetcher.fetch(Request(site.url("/echo")), opened(site))
     assert order == ["one in", "two in", "two out", "one out"]
     assert {"X-one", "X-two"} <= dict(json.loads(response.body)["headers"]).keys()
 
@@ -75,7 +81,7 @@ async def test_a_stage_cannot_lead_around_the_guard(site, refused_url):
 
     async with Fetcher(Settings(), [elsewhere]) as fetcher:
         with pytest.raises(FetchError) as caught:
-            await fetcher.fetch(Request(site.url("/")), opened=True)
+            await fetcher.fetch(Request(site.url("/")), opened(site))
     assert caught.value.reason == "blocked"
 
 
@@ -86,6 +92,6 @@ async def test_many_exchanges_run_at_once(site):
         loop = asyncio.get_running_loop()
         began = loop.time()
         urls = [site.url(f"/page/{n}") for n in range(50)]
-        found = await asyncio.gather(*[fetcher.fetch(Request(url), opened=True) for url in urls])
+        found = await asyncio.gather(*[fetcher.fetch(Request(url), opened(site)) for url in urls])
     assert [response.url for response in found] == urls
     assert loop.time() - began < 3  # one after the other they would take five seconds

@@ -7,10 +7,10 @@ from aiohttp.abc import AbstractResolver
 
 from acrawl.errors import FetchError, RequestError
 from acrawl.fetch.guard import BAD_PORTS, refused_address, refused_port
-from acrawl.fetch.transport import Transport
 from acrawl.request import Request
 from acrawl.settings import Fetch
 from acrawl.url import host_of
+from fetch.serving import Exchanging
 
 PUBLIC = ["93.184.216.34", "8.8.8.8", "172.32.0.1", "100.128.0.1", "192.167.1.1", "2606:2800:220:1::1", "2a00:1450::1"]
 REFUSED = [
@@ -84,7 +84,7 @@ async def refusal(transport, url, **options) -> FetchError:
     ["127.0.0.1", "localhost", "2130706433", "0x7f.1", "0177.0.0.1", "127.1", "[::ffff:127.0.0.1]"],
 )
 async def test_no_spelling_of_loopback_leads_to_a_server_on_it(site, name):
-    async with Transport(Fetch()) as transport:
+    async with Exchanging(Fetch()) as transport:
         error = await refusal(transport, f"http://{name}:{site.origin.rpartition(':')[2]}/")
     assert error.reason == "blocked"
     assert "loopback" in error.detail
@@ -94,13 +94,13 @@ async def test_no_spelling_of_loopback_leads_to_a_server_on_it(site, name):
 @pytest.mark.asyncio
 @pytest.mark.parametrize("host", ["169.254.169.254", "[fd00:ec2::254]", "10.0.0.1", "[fe80::1]", "0.0.0.0", "[::1]"])
 async def test_addresses_in_urls_are_refused_at_once(host):
-    async with Transport(Fetch(connect_timeout=0.5)) as transport:
+    async with Exchanging(Fetch(connect_timeout=0.5)) as transport:
         assert (await refusal(transport, f"http://{host}/")).reason == "blocked"
 
 
 @pytest.mark.asyncio
 async def test_a_bad_port_is_refused_even_where_the_host_is_open():
-    async with Transport(Fetch(allow_private=True)) as transport:
+    async with Exchanging(Fetch(allow_private=True)) as transport:
         error = await refusal(transport, "http://127.0.0.1:6000/", private_host="http://127.0.0.1:6000")
     assert (error.reason, "6000" in error.detail) == ("blocked", True)
 
@@ -108,7 +108,7 @@ async def test_a_bad_port_is_refused_even_where_the_host_is_open():
 @pytest.mark.asyncio
 async def test_a_seed_opens_its_own_host_and_port_only(site, refused_url):
     opened = host_of(site.origin)
-    async with Transport(Fetch()) as transport:
+    async with Exchanging(Fetch()) as transport:
         assert (await transport(Request(site.url("/page/1")), private_host=opened)).status == 200
         assert (await refusal(transport, refused_url, private_host=opened)).reason == "blocked"
         assert (await refusal(transport, refused_url, private_host=host_of(refused_url))).reason == "refused"
@@ -116,7 +116,7 @@ async def test_a_seed_opens_its_own_host_and_port_only(site, refused_url):
 
 @pytest.mark.asyncio
 async def test_a_connection_made_under_an_open_ticket_is_not_used_without_one(site):
-    async with Transport(Fetch()) as transport:
+    async with Exchanging(Fetch()) as transport:
         await transport(Request(site.url("/page/1")), private_host=host_of(site.origin))
         assert (await refusal(transport, site.url("/page/2"))).reason == "blocked"
     assert list(site.hits) == ["/page/1"]
@@ -143,7 +143,7 @@ class Rebinding(AbstractResolver):
 @pytest.mark.parametrize("answer", [["127.0.0.1"], ["127.0.0.1", "10.0.0.1"], ["10.0.0.1", "127.0.0.1", "127.0.0.2"]])
 async def test_a_name_is_judged_by_the_address_that_is_connected_to(site, answer):
     port = site.origin.rpartition(":")[2]
-    async with Transport(Fetch(), resolver=Rebinding(answer)) as transport:
+    async with Exchanging(Fetch(), resolver=Rebinding(answer)) as transport:
         assert (await refusal(transport, f"http://rebind.test:{port}/")).reason == "blocked"
     assert not site.hits
 

@@ -8,9 +8,9 @@ import pytest
 import pytest_asyncio
 
 from acrawl.errors import FetchError
-from acrawl.fetch.transport import Transport
 from acrawl.request import Request
 from acrawl.settings import Fetch
+from fetch.serving import Exchanging
 from server import BOMB_SIZE, bomb, raw_server, reset_on_close
 
 CAP = 1 << 20
@@ -19,7 +19,7 @@ CAP = 1 << 20
 @pytest_asyncio.fixture
 async def transport():
     limits = {"connect_timeout": 0.4, "idle_timeout": 0.2, "total_timeout": 0.6, "max_body": CAP}
-    async with Transport(Fetch(**limits, allow_private=True)) as transport:
+    async with Exchanging(Fetch(**limits, allow_private=True)) as transport:
         yield transport
 
 
@@ -74,7 +74,7 @@ async def test_a_broken_chunk_is_called_the_same_when_it_comes_late():
         writer.write(b"zz\r\nworld\r\n")
         await reader.read()
 
-    async with raw_server(behave) as address, Transport(Fetch(allow_private=True)) as transport:
+    async with raw_server(behave) as address, Exchanging(Fetch(allow_private=True)) as transport:
         error = await failed(transport, f"http://{address}/")
     assert error.reason == "truncated"
 
@@ -113,7 +113,7 @@ async def test_a_connection_that_ends_before_the_request_is_read(reset):
         if reset:
             reset_on_close(writer)
 
-    async with raw_server(behave) as address, Transport(Fetch(allow_private=True)) as transport:
+    async with raw_server(behave) as address, Exchanging(Fetch(allow_private=True)) as transport:
         assert (await failed(transport, f"http://{address}/")).reason == "reset"
 
 
@@ -127,7 +127,7 @@ async def test_a_server_that_answers_before_it_is_asked():
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil" * 2)
         await reader.read()
 
-    async with raw_server(behave) as address, Transport(Fetch(allow_private=True, idle_timeout=0.2)) as transport:
+    async with raw_server(behave) as address, Exchanging(Fetch(allow_private=True, idle_timeout=0.2)) as transport:
         came = [await settled(transport(Request(f"http://{address}/{n}"))) for n in range(3)]
     # It may get away with it on a new connection; it must not leave an answer for whoever uses the connection next.
     assert set(came) <= {b"evil", "reset", "malformed"}

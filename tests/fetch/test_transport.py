@@ -19,11 +19,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from acrawl.errors import FetchError
 from acrawl.fetch import failures
 from acrawl.fetch.failures import REASONS, translated
-from acrawl.fetch.transport import Transport
 from acrawl.outcome import FileFact
 from acrawl.request import Request
 from acrawl.settings import Fetch
 from acrawl.url import host_of
+from fetch.serving import Exchanging
 from server import GOOD, Site, pattern, png, raw_server
 
 
@@ -54,7 +54,7 @@ class MemorySink:
 @pytest_asyncio.fixture
 async def send(site):
     """Make an exchange with the site, whose private address is opened."""
-    async with Transport(Fetch(max_body=1 << 20, max_file=1 << 20)) as transport:
+    async with Exchanging(Fetch(max_body=1 << 20, max_file=1 << 20)) as transport:
 
         async def send(path, sink=None, cut=0, **fields):
             request = Request(site.url(path), **fields)
@@ -141,7 +141,7 @@ async def test_connections_are_kept_between_exchanges():
         while await reader.readuntil(b"\r\n\r\n"):
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 
-    async with raw_server(behave) as address, Transport(Fetch(allow_private=True)) as transport:
+    async with raw_server(behave) as address, Exchanging(Fetch(allow_private=True)) as transport:
         for _ in range(3):
             assert (await transport(Request(f"http://{address}/"))).body == b"ok"
     assert len(made) == 1
@@ -158,7 +158,7 @@ async def test_a_kept_connection_found_dead_is_replaced_without_a_failure():
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
         await reader.readuntil(b"\r\n\r\n")
 
-    async with raw_server(behave) as address, Transport(Fetch(allow_private=True)) as transport:
+    async with raw_server(behave) as address, Exchanging(Fetch(allow_private=True)) as transport:
         for _ in range(3):
             assert (await transport(Request(f"http://{address}/"))).body == b"ok"
         assert len(made) == 3
@@ -236,7 +236,7 @@ async def test_a_full_disk_is_told_from_the_network(site, send):
 @pytest.mark.asyncio
 async def test_cancelling_an_exchange_discards_its_file_and_drops_its_connection(site):
     sink = MemorySink()
-    async with Transport(Fetch(allow_private=True)) as transport:
+    async with Exchanging(Fetch(allow_private=True)) as transport:
         task = asyncio.create_task(transport(Request(site.url("/dribble"), save=True), sink=sink))
         while not sink.data:
             await asyncio.sleep(0.01)
@@ -259,7 +259,7 @@ async def test_a_cut_body_is_taken_for_whole(send):
 
 @pytest.mark.asyncio
 async def test_a_refused_connection(refused_url):
-    async with Transport(Fetch(allow_private=True)) as transport:
+    async with Exchanging(Fetch(allow_private=True)) as transport:
         error = await failure(transport(Request(refused_url)))
     assert error.reason == "refused"
     assert "Connect" in error.detail
@@ -267,7 +267,7 @@ async def test_a_refused_connection(refused_url):
 
 @pytest.mark.asyncio
 async def test_a_name_that_does_not_exist():
-    async with Transport(Fetch()) as transport:
+    async with Exchanging(Fetch()) as transport:
         assert (await failure(transport(Request("http://no-such-name.invalid/")))).reason == "dns"
         assert (await failure(transport(Request(f"http://{'a' * 64}.invalid/")))).reason == "malformed"
 
@@ -311,18 +311,18 @@ def certificate(tmp_path):
 @pytest.mark.asyncio
 async def test_a_certificate_nobody_signed_is_refused_unless_told_otherwise(certificate):
     async with Site(ssl_context=certificate) as site:
-        async with Transport(Fetch(allow_private=True)) as transport:
+        async with Exchanging(Fetch(allow_private=True)) as transport:
             error = await failure(transport(Request(site.url("/page/1"))))
         assert error.reason == "tls"
         assert "certificate" in error.detail.lower()
         assert not site.hits
-        async with Transport(Fetch(allow_private=True, verify_tls=False)) as transport:
+        async with Exchanging(Fetch(allow_private=True, verify_tls=False)) as transport:
             assert (await transport(Request(site.url("/page/1")))).status == 200
 
 
 @pytest.mark.asyncio
 async def test_https_asked_of_a_server_without_tls(site):
-    async with Transport(Fetch(allow_private=True)) as transport:
+    async with Exchanging(Fetch(allow_private=True)) as transport:
         error = await failure(transport(Request(site.url("/").replace("http:", "https:"))))
     assert error.reason == "tls"
 
@@ -332,7 +332,7 @@ async def test_a_connection_dropped_in_the_handshake():
     async def behave(reader, writer):
         await reader.read(1)
 
-    async with raw_server(behave) as address, Transport(Fetch(allow_private=True)) as transport:
+    async with raw_server(behave) as address, Exchanging(Fetch(allow_private=True)) as transport:
         assert (await failure(transport(Request(f"https://{address}/")))).reason in {"reset", "tls"}
 
 

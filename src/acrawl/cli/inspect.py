@@ -51,21 +51,25 @@ def settings(pairs: tuple[str, ...], config: pathlib.Path | None) -> int:
 def as_toml(chosen: layers.Settings) -> str:
     """The settings as a commented TOML document, in the order of `acrawl.settings`."""
     lines = ["# Every setting of acrawl with its value; `acrawl run --config FILE` reads such a file.\n"]
-    docs = layers.documentation()
+    docs, defaults = layers.documentation(), layers.keys()
     for section in msgspec.structs.fields(layers.Settings):
         values = getattr(chosen, section.name)
         lines.append(f"\n[{section.name}]\n")
         for field in msgspec.structs.fields(section.type):
             value = getattr(values, field.name)
-            mark = "" if value == field.default else f"  # default: {_toml(field.default)}"
-            lines.append(f"# {docs[f'{section.name}.{field.name}']}\n{field.name} = {_toml(value)}{mark}\n")
+            name = f"{section.name}.{field.name}"
+            mark = "" if value == defaults[name] else f"  # default: {_toml(defaults[name])}"
+            lines.append(f"# {docs[name]}\n{field.name} = {_toml(value)}{mark}\n")
     return "".join(lines)
 
 
 def _toml(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return msgspec.json.encode(value).decode() if isinstance(value, str) else str(value)
+    if isinstance(value, dict):
+        pairs = ", ".join(f"{_toml(name)} = {_toml(inner)}" for name, inner in value.items())
+        return f"{{ {pairs} }}" if pairs else "{}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_toml, value))}]"
+    return msgspec.json.encode(value).decode() if isinstance(value, bool | str) else str(value)
 
 
 @click.command()

@@ -1,33 +1,98 @@
 """The contracts of a fetch: a request becomes a response, or a `FetchError` with its reason.
 
-A stage wraps the next one and cleans up after itself; the order is a list literal (``fetch/__init__.py``).
+A stage wraps the next one and cleans up after itself; the order is a list literal (``fetch/stages.py``). Down to the
+stage ``body`` a response is whole; below it the body is a `Stream` in the exchange, which has only just begun to come.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from acrawl.outcome import FileFact
+from acrawl.parse.robots import ALLOW_ALL, Rules
 from acrawl.request import Request
 from acrawl.response import Response
-
-#: The rest of the stages.
-Send = Callable[[Request], Awaitable[Response]]
-
 
 #: Told of the bytes of a body as they come: how a watcher sees that a long exchange lives.
 Advance = Callable[[int], None]
 
 
 class Stage(Protocol):
-    """One step of a fetch; users' downloader middleware has the same shape."""
+    """One step of a fetch; users' downloader middleware has the same shape.
 
-    async def __call__(self, request: Request, send: Send) -> Response:
+    A stage that is an async context manager is entered and left with the fetcher.
+    """
+
+    async def __call__(self, request: Request, send: Send, /) -> Response:
         """Do something before, ``await send(request)``, do something after.
 
-        Raises `FetchError` for a failure that the ledger should name, `IgnoreRequest` to end it as excluded(filter).
+        Raises `FetchError` for a failure that the ledger should name, `IgnoreRequest` to end it as excluded(filter),
+        `Excluded` to end it as excluded with a word of its own.
         """
+
+
+class Send:
+    """The rest of the stages: ``await send(request)``, any number of times."""
+
+    __slots__ = ("_at", "_stages", "exchange")
+
+    def __init__(self, stages: Sequence[Stage], at: int, exchange: Exchange) -> None:
+        self._stages = stages
+        self._at = at
+        self.exchange = exchange
+
+    def __call__(self, request: Request) -> Awaitable[Response]:
+        """Hand the request to the next stage."""
+        return self._stages[self._at](request, Send(self._stages, self._at + 1, self.exchange))
+
+
+class Exchange:
+    """What the worker wants of one fetch, and what the stages tell each other about it. Made for one fetch.
+
+    ``private_host`` is the politeness key that may have a private address. ``rules`` are its robots.txt's.
+    With ``request.save``, a 200 answer of a type that it wants goes to ``sink``; without a sink every body stays in
+    memory. A body longer than ``cut``, if that is given, ends there and is taken for whole. ``advance`` hears of the
+    bytes. ``spacing`` is the distance in seconds between two starts at this host: where it is above 0 nothing is sent
+    twice in haste, not even a request that its server most likely never saw.
+
+    ``stream`` is the body below the stage ``body``: whoever replaces or ends it says so here, and what is left of it
+    when the fetch ends is closed. ``untouched`` says that nothing was sent after all.
+    """
+
+    __slots__ = ("advance", "cut", "private_host", "rules", "sink", "spacing", "stream", "untouched")
+
+    def __init__(
+        self,
+        *,
+        private_host: str = "",
+        rules: Rules = ALLOW_ALL,
+        sink: Sink | None = None,
+        cut: int = 0,
+        advance: Advance | None = None,
+        spacing: float = 0.0,
+    ) -> None:
+        self.private_host = private_host
+        self.rules = rules
+        self.sink = sink
+        self.cut = cut
+        self.advance = advance or unheard
+        self.spacing = spacing
+        self.stream: Stream | None = None
+        self.untouched = False
+
+
+class Stream(Protocol):
+    """A body on its way. Ends with `release` or `close`."""
+
+    async def read(self) -> bytes:
+        """Wait for the next piece; empty when the body is over and whole. Raises `FetchError`."""
+
+    def release(self) -> None:
+        """Keep the connection for the next exchange, unless something is left of this one. Idempotent."""
+
+    def close(self) -> None:
+        """Close the connection. Idempotent; harmless after `release`."""
 
 
 class Sink(Protocol):
@@ -48,3 +113,7 @@ class FileStore(Protocol):
 
     def sink(self) -> Sink:
         """A new, empty file."""
+
+
+def unheard(_: int) -> None:
+    """Nobody watches."""

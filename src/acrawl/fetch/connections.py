@@ -25,8 +25,9 @@ from aiohttp.streams import StreamReader
 from multidict import CIMultiDictProxy
 from yarl import URL
 
-from acrawl.fetch.base import Advance
+from acrawl.errors import FetchError
 from acrawl.fetch.deadlines import Silence
+from acrawl.fetch.failures import FOREIGN, translated
 from acrawl.fetch.guard import refused_port
 from acrawl.settings import Fetch
 from acrawl.url import host_of
@@ -70,12 +71,9 @@ class Origin(aiohttp.ClientRequest):
 
 
 class Answer:
-    """The head of an answer, and its body as far as it has come. Ends with `release` or `close`.
+    """The head of an answer, and its body as it comes: `acrawl.fetch.base.Stream`. ``address`` is the server's."""
 
-    ``address`` is the server's; ``advance`` is what readers of the body tell how far they have come.
-    """
-
-    __slots__ = ("_connection", "_protocol", "address", "advance", "content", "headers", "status")
+    __slots__ = ("_connection", "_content", "_protocol", "address", "headers", "status")
 
     def __init__(self, connection: Connection, message: RawResponseMessage, content: StreamReader) -> None:
         protocol = connection.protocol
@@ -84,14 +82,30 @@ class Answer:
         self._connection: Connection | None = connection
         self.status: int = message.code
         self.headers: CIMultiDictProxy[str] = message.headers
-        self.content = content
+        self._content = content
         self.address = protocol.address
-        self.advance: Advance = _unheard
 
-    @property
-    def broken(self) -> BaseException | None:
-        """How the connection ended, if it has. Ask before the end."""
-        return self._protocol.exception()
+    async def read(self) -> bytes:
+        """See `Stream.read`."""
+        content = self._content
+        if not content.at_eof():
+            try:
+                piece = await content.readany()
+            except FOREIGN as error:  # the exchange fails here; its stages close what is left of it
+                raise translated(error) from error
+            if piece:
+                return piece
+        self._check_whole()
+        return b""
+
+    def _check_whole(self) -> None:
+        """Refuse a body without a declared length whose connection did not end in order: nobody knows what is missing.
+
+        aiohttp takes every end of such a connection for the end of the body; only its protocol knows how it ended.
+        """
+        error = self._protocol.exception()
+        if isinstance(error, OSError) and not self.headers.keys() & {"Content-Length", "Transfer-Encoding"}:
+            raise FetchError("truncated", f"the connection broke before the end of the body: {error}")
 
     def release(self) -> None:
         """Keep the connection for the next exchange, unless something is left of this one. Idempotent."""
@@ -270,10 +284,6 @@ class _Protocol(ResponseHandler):
 
     def _drop_timeout(self) -> None:
         self._silence.leave(self)
-
-
-def _unheard(_: int) -> None:
-    """Nobody watches."""
 
 
 def origins() -> Callable[[str], Origin]:

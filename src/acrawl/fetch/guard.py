@@ -2,13 +2,18 @@
 
 Pages choose the URLs a crawler asks for, so every address is judged when the socket to it is made
 (``fetch/transport.py``): a literal, a name that resolves to it and a name that changes its mind are all the same then.
-Pure: no name is resolved here. Sources: the IANA special-purpose registries (RFC 6890), the Fetch standard's bad ports.
+No name is resolved here. Sources: the IANA special-purpose registries (RFC 6890), the Fetch standard's bad ports.
 """
 
 from __future__ import annotations
 
 import functools
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+
+from acrawl.errors import FetchError
+from acrawl.fetch.base import Send
+from acrawl.request import Request
+from acrawl.response import Response
 
 #: Metadata services give credentials to whoever asks from the inside; two hide at addresses that look public or ours.
 _IPV4 = {
@@ -54,6 +59,17 @@ _PORTS = """
 """
 #: Ports of other protocols, as the Fetch standard lists them.
 BAD_PORTS = frozenset(map(int, _PORTS.split()))
+
+
+class Guard:
+    """The stage ``guard``: refuses what can be seen to be wrong without a connection."""
+
+    async def __call__(self, request: Request, send: Send) -> Response:
+        """See `acrawl.fetch.base.Stage`. Raises `FetchError` (``blocked``)."""
+        if refused := refused_port(request.host):
+            send.exchange.untouched = True
+            raise FetchError("blocked", refused)
+        return await send(request)
 
 
 def refused_address(address: str) -> str:

@@ -1,4 +1,4 @@
-"""Where an answer sends us: one redirect, as browsers follow it. Pure; the target goes back to the frontier."""
+"""Where an answer sends us: one redirect, as browsers follow it. The target goes back to the frontier."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import quote_from_bytes
 
 from acrawl.errors import FetchError
+from acrawl.fetch.base import Send
 from acrawl.request import Request
 from acrawl.response import Response
 from acrawl.url import host_of, join
@@ -17,8 +18,22 @@ _OF_BODY = frozenset({"content-encoding", "content-language", "content-length", 
 _OF_SERVER = frozenset({"authorization", "cookie", "host", "origin", "proxy-authorization"})
 
 
+class Redirect:
+    """The stage ``redirect``: says of each response where it leads."""
+
+    def __init__(self, max_redirects: int) -> None:
+        self._max_redirects = max_redirects
+
+    async def __call__(self, request: Request, send: Send) -> Response:
+        """See `acrawl.fetch.base.Stage`. Raises `FetchError` as `target` does."""
+        response = await send(request)
+        if response.status in STATUSES:
+            response.following = target(request, response, self._max_redirects)
+        return response
+
+
 def target(request: Request, response: Response, max_redirects: int) -> Request | None:
-    """Return the request a response redirects to, or None when it does not redirect.
+    """Return the request a response redirects to, or None when it does not redirect. Pure.
 
     Callback, ``cb_kwargs``, ``meta``, priority, depth and ``save`` are kept and ``hops`` grows by one. 303, and 301 and
     302 after a POST, turn into GET without body. Credentials and cookies do not go to another origin.

@@ -1,23 +1,39 @@
-"""Asking for a host's robots.txt, by RFC 9309, 2.3.1: what each answer means. Matching is ``parse/robots.py``."""
+"""Obeying robots.txt, and asking for it by RFC 9309, 2.3.1: what each answer means. Matching is ``parse/robots.py``."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from acrawl.errors import FetchError, IgnoreRequest
+from acrawl.errors import Excluded, FetchError, IgnoreRequest
 from acrawl.fetch.base import Send
-from acrawl.fetch.redirect import target
 from acrawl.fetch.retry import retry_after
 from acrawl.parse.robots import ALLOW_ALL, MAX_BYTES, Rules, parse
 from acrawl.request import Request
+from acrawl.response import Response
 
 #: How much of a longer file is looked at (RFC 9309, 2.5).
 MAX_SIZE = MAX_BYTES
 #: Redirects that are followed (RFC 9309, 2.3.1.2).
 MAX_REDIRECTS = 5
+
+
+#: Redirects that cannot be followed: there is no robots.txt then.
+_NOWHERE = frozenset({"redirect-refused", "too-many-redirects"})
+
+
+class Robots:
+    """The stage ``robots``: keeps out what the rules in the exchange forbid. They came with the lease."""
+
+    async def __call__(self, request: Request, send: Send) -> Response:
+        """See `acrawl.fetch.base.Stage`. Raises `Excluded` (``robots``) with the rule that decided."""
+        rules = send.exchange.rules
+        if not rules.allowed(request.url):
+            send.exchange.untouched = True
+            raise Excluded("robots", rules.decisive(request.url))
+        return await send(request)
 
 
 class RobotsAnswer(msgspec.Struct, frozen=True):
@@ -34,7 +50,9 @@ class RobotsAnswer(msgspec.Struct, frozen=True):
     pause: float = 0.0
 
 
-async def fetch_robots(url: str, send: Send, product: str, now: Callable[[], float] = time.time) -> RobotsAnswer:
+async def fetch_robots(
+    url: str, send: Callable[[Request], Awaitable[Response]], product: str, now: Callable[[], float] = time.time
+) -> RobotsAnswer:
     """Fetch ``url`` and say what it means for the robot called ``product``. Never raises `FetchError`.
 
     ``send`` returns bodies of at most `MAX_SIZE` bytes, cut there. 2xx is parsed; up to `MAX_REDIRECTS` redirects are
@@ -45,18 +63,17 @@ async def fetch_robots(url: str, send: Send, product: str, now: Callable[[], flo
     while True:
         try:
             response = await send(request)
-        except FetchError as error:  # nothing is known about the rules: the caller asks again later
+        except FetchError as error:
+            if error.reason in _NOWHERE:
+                return RobotsAnswer(ALLOW_ALL, "", 0, str(error))
+            # nothing is known about the rules: the caller asks again later
             return RobotsAnswer(None, error.reason, 0, error.detail)
         except IgnoreRequest as error:  # a stage of the user's keeps it out
             return RobotsAnswer(ALLOW_ALL, "", 0, str(error))
         status = response.status
-        try:
-            following = target(request, response, MAX_REDIRECTS)
-        except FetchError as error:  # a redirect that cannot be followed: there is no robots.txt
-            return RobotsAnswer(ALLOW_ALL, "", status, str(error))
-        if following is None:
+        if response.following is None or request.hops >= MAX_REDIRECTS:
             break
-        request = following
+        request = response.following
     if 200 <= status < 300:
         return RobotsAnswer(parse(response.body, product), "", status)
     if status >= 500 or status == 429:

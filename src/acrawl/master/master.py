@@ -27,6 +27,7 @@ from acrawl.errors import (
     AcrawlError,
     CrawlFailed,
 )
+from acrawl.fetch import Fetcher
 from acrawl.frontier.gate import ScopeGate, domain_of
 from acrawl.frontier.sqlite import SqliteFrontier
 from acrawl.job import Identity, Job
@@ -70,6 +71,7 @@ class Master:
         """Crawl. Raises `AcrawlError` for what stands in the way of a beginning or broke it off."""
         plan = self._plan
         spider = self._spider = plan.source.make(plan.arguments, plan.settings)
+        Fetcher(plan.settings, spider.stages)  # workers make it; what is wrong with it is told here, before they start
         by_key = plan.settings.politeness.budget_by == "spider"
         gate = ScopeGate(plan.settings.scope, spider.allowed_domains, spider.politeness_key if by_key else domain_of)
         for url in spider.start_urls:  # a resumed crawl must know its scope before its seeds are taken again

@@ -97,7 +97,8 @@ def crawl(
 class WebStage:
     """A stage that answers from a web and never sends anything: `acrawl.fetch.base.Stage`.
 
-    Put it last. It fails as the transport does: broken connections, ``idle_timeout``, ``total_timeout``, ``max_body``.
+    It stands for the transport and fails as that does: broken connections, ``idle_timeout``, ``total_timeout``,
+    ``max_body``.
     ``sleep`` waits, ``now`` gives seconds; ``hits`` is what it was asked for.
     """
 
@@ -199,7 +200,7 @@ class _Crawl:
         settings, clock = self._settings, self._clock
         store = FolderStore(self._folder / "files")
         try:
-            async with Fetcher(settings, [*getattr(spider, "stages", ()), self._stage], clock=clock) as fetcher:
+            async with Fetcher(settings, spider.stages, clock=clock, transport=self._stage) as fetcher:
                 recent = RecentLinks(settings.worker.recent)
                 handler = Handler(spider, fetcher, store, frontier.secret, clock, recent)
                 worker = Worker(name, broker, handler, settings, frontier.epoch, clock)

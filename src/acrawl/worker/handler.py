@@ -12,8 +12,8 @@ import msgspec
 
 from acrawl.clock import Clock
 from acrawl.errors import FetchError, IgnoreRequest, RequestError
-from acrawl.fetch import Fetcher, redirect, retry
-from acrawl.fetch.base import FileStore
+from acrawl.fetch import Fetcher, retry
+from acrawl.fetch.base import Exchange, FileStore
 from acrawl.outcome import EXCLUDED, FAILED, FETCHED, RETRY, HostFacts, Item, Outcome, Sighting, Sightings
 from acrawl.parse.robots import encode
 from acrawl.request import Request, seal, unseal
@@ -78,18 +78,16 @@ class Handler:
         harvest = Harvest(work)
         if work.lease.robots:
             facts = await self._robots(work, request)
-        elif not work.lane.rules.allowed(request.url):
-            return Outcome(work.lease.token, EXCLUDED, "robots", told(work.lane.rules.decisive(request.url))), []
         else:
             facts = await self._page(work, request, harvest)
         seconds = self._clock.now() - work.started_at
+        facts.setdefault("ago", seconds)
         outcome = Outcome(
             work.lease.token,
             requests=harvest.requests,
             items=harvest.items,
             duplicates=harvest.duplicates,
             seconds=seconds,
-            ago=seconds,
             **facts,
         )
         return outcome, harvest.urls
@@ -110,14 +108,22 @@ class Handler:
         return {"status": FETCHED, "http_status": answer.http_status, "host": facts}
 
     async def _page(self, work: Work, request: Request, harvest: Harvest) -> dict[str, Any]:
-        sink = self._files.sink() if request.save else None
+        lane, sink = work.lane, self._files.sink() if request.save else None
+        exchange = Exchange(
+            private_host=lane.host if lane.open else "",
+            rules=lane.rules,
+            sink=sink,
+            advance=work.advance,
+            spacing=lane.spacing,
+        )
+        facts = await self._exchanged(work, request, exchange, harvest)
+        return {**facts, "ago": -1.0} if exchange.untouched else facts
+
+    async def _exchanged(self, work: Work, request: Request, exchange: Exchange, harvest: Harvest) -> dict[str, Any]:
         response: Response | None = None
         try:
-            lane = work.lane
-            response = await self._fetcher.fetch(
-                request, opened=lane.open, sink=sink, advance=work.advance, once=lane.spacing > 0
-            )
-            following = redirect.target(request, response, self._settings.max_redirects)
+            response = await self._fetcher.fetch(request, exchange)
+            following = response.following
             if following is not None:
                 harvest.add_request(seal(following, self._secret, continuation=True), remember=False)
                 if request.save and request.referrer:  # the page named an image that lives elsewhere now
@@ -127,13 +133,13 @@ class Handler:
             verdict = retry.decide(self._settings, work.lease.attempt, response, self._clock.time())
             detail = ""
         except IgnoreRequest as error:  # a stage does not want it: it ends as excluded
-            return {"status": EXCLUDED, "reason": "filter", "detail": told(str(error))}
+            return {"status": EXCLUDED, "reason": error.reason, "detail": told(str(error))}
         except FetchError as error:  # retried or ended as failed, as the retry table says
             verdict = retry.decide(self._settings, work.lease.attempt, error, self._clock.time())
             detail = error.detail
         finally:
-            if sink is not None:
-                await sink.discard()  # harmless after a whole file
+            if exchange.sink is not None:
+                await exchange.sink.discard()  # harmless after a whole file
         if verdict.kind == retry.RETRY:
             return self._facts(RETRY, verdict.reason, response, detail, delay=verdict.delay)
         if verdict.kind == retry.PAUSE:
