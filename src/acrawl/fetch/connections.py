@@ -7,6 +7,8 @@ objects are left out, because they cost three times as much CPU as all the rest 
 from __future__ import annotations
 
 import asyncio
+import itertools
+import re
 import socket
 from base64 import b64encode
 from collections.abc import Callable
@@ -39,10 +41,12 @@ MakeSocket = Callable[[tuple[Any, ...]], socket.socket]
 
 #: Bytes that are read from a socket, or decoded, before the reader is asked to take them.
 _BUFFER = 1 << 18
-#: Bytes of one header line; policies and cookies of real sites are longer than aiohttp's 8190.
-_MAX_HEADER = 1 << 16
 #: Bytes of a request that are written at once; of a longer one, so many whenever the server has taken the last.
 _ONE_WRITE = 1 << 16
+#: Interim answers (1xx) before the final one; real servers send one or two.
+_MAX_INTERIM = 20
+#: Where a head ends. The parser takes a line feed for a line break (RFC 9112, 2.2), so it is one here.
+_BLANK_LINE = re.compile(rb"\n\r?\n")
 #: How a kept connection fails that the server had closed before it could see the request.
 _DEAD = (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError)
 
@@ -134,7 +138,7 @@ class Connections:
             ttl_dns_cache=300,
             socket_factory=make_socket,
         )
-        protocol: Any = partial(_Protocol, asyncio.get_running_loop(), Silence(fetch.idle_timeout))
+        protocol: Any = partial(_Protocol, asyncio.get_running_loop(), fetch, Silence(fetch.idle_timeout))
         self._connector._factory = protocol
         self._timeout = aiohttp.ClientTimeout(total=None, connect=fetch.connect_timeout or None)
 
@@ -175,11 +179,16 @@ class _Protocol(ResponseHandler):
     """One connection. ``kept`` says whether it has had an exchange; ``quiet`` is the watch's (see `Silence`).
 
     Between exchanges there is no parser, and a server that speaks then loses the connection: what nobody asked for must
-    not answer the next request.
+    not answer the next request. The limits of heads are those of ``fetch``.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, silence: Silence) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, fetch: Fetch, silence: Silence) -> None:
         super().__init__(loop)
+        self._limits = fetch
+        self._bodiless = False
+        # What came of an answer before its head was there, interim answers included; None once it is there.
+        self._heads: list[bytes] | None = None
+        self._head_size = 0
         self.kept = False
         self.address = ""
         self.quiet = 0
@@ -187,27 +196,30 @@ class _Protocol(ResponseHandler):
         self._upload: asyncio.Task[None] | None = None
 
     async def ask(self, head: bytes, body: bytes, bodiless: bool) -> tuple[RawResponseMessage, StreamReader]:
-        """Send a request and wait for the head of its answer; interim answers (1xx) are passed over."""
+        """Send a request and wait for the head of its answer; interim answers (1xx) are passed over.
+
+        Raises aiohttp's errors; BadHttpMessage also for a storm of interim answers, and for another protocol (101).
+        """
         transport = self.transport
         if transport is None:
             raise self.exception() or aiohttp.ServerDisconnectedError()
-        self.set_response_params(
-            skip_payload=bodiless,
-            read_until_eof=True,
-            read_bufsize=_BUFFER,
-            max_line_size=_MAX_HEADER,
-            max_field_size=_MAX_HEADER,
-        )
+        self._bodiless = bodiless
+        self._heads = []
+        self._head_size = 0
+        self._parse_anew()
         if len(body) <= _ONE_WRITE:
             transport.write(head + body)
         else:
             transport.write(head)
             self._upload = self._loop.create_task(self._send(body))
         self._reschedule_timeout()
-        while True:
+        for _ in range(_MAX_INTERIM + 1):
             message, content = await self.read()
-            if message.code >= 200 or message.code == 101:
+            if message.code >= 200:
                 return message, content
+            if message.code == 101:
+                raise http_exceptions.BadHttpMessage("101 Switching Protocols, which nobody asked for")
+        raise http_exceptions.BadHttpMessage(f"more than {_MAX_INTERIM} interim answers (1xx)")
 
     def rest(self) -> None:
         """End an exchange, well or not. Whether the connection can be kept is seen from ``should_close``."""
@@ -224,6 +236,45 @@ class _Protocol(ResponseHandler):
     def give_up(self) -> None:
         """Tell the reader that the server has been silent for too long. Called by `Silence`."""
         self._on_read_timeout()
+
+    def _parse_anew(self) -> None:
+        self.set_response_params(
+            skip_payload=self._bodiless,
+            read_until_eof=True,
+            read_bufsize=_BUFFER,
+            max_line_size=self._limits.max_header,
+            max_field_size=self._limits.max_header,
+            max_headers=self._limits.max_headers,
+        )
+
+    def _parse_apart(self, came: bytes) -> None:
+        """Parse ``came`` once more, each head by itself.
+
+        The parser keeps nothing of what came in one piece with an error, not even a good answer before it.
+        """
+        self._buffer.clear()
+        self._parse_anew()
+        at = 0
+        for end in itertools.islice(_BLANK_LINE.finditer(came), _MAX_INTERIM + 1):
+            super().data_received(came[at : end.end()])
+            at = end.end()
+            if self._heads is None or self._exception is not None:
+                break
+        if at < len(came) and self._exception is None:
+            super().data_received(came[at:])
+
+    def _check_head(self, last: int) -> None:
+        """Refuse heads that are too large together. The ``last`` bytes that came may be of the body already."""
+        size = self._head_size
+        if self._heads is None and self._buffer:
+            fields = self._buffer[-1][0][0].raw_headers
+            size = max(size - last, sum(len(name) + len(value) + 4 for name, value in fields))
+        if size > self._limits.max_head and self._exception is None:
+            self._buffer.clear()
+            self._heads = None
+            self.set_exception(http_exceptions.BadHttpMessage(f"a head of more than {self._limits.max_head} bytes"))
+            if self.transport is not None:
+                self.transport.close()
 
     def _has_begun_another(self) -> bool:
         """Whether the beginning of another answer came with the end of this one."""
@@ -259,7 +310,36 @@ class _Protocol(ResponseHandler):
             if self.transport is not None:
                 self.transport.close()
             return
+        if self._heads is None:
+            super().data_received(data)
+            return
+        self._heads.append(data)
+        self._head_size += len(data)
         super().data_received(data)
+        if self._head_size > self._limits.max_head:
+            self._check_head(len(data))
+
+    def feed_data(self, data: tuple[RawResponseMessage, StreamReader], size: int = 0) -> None:
+        """Take the head of an answer from the parser."""
+        if data[0].code >= 200:
+            self._heads = None
+        super().feed_data(data, size)
+
+    def set_exception(self, exc: BaseException, exc_cause: BaseException | None = None) -> None:
+        """Give the exchange up; where it is the parser that gives up, let it first try the head by itself.
+
+        Browsers take an answer that is whole, whatever follows it.
+        """
+        if self._heads and isinstance(exc, http_exceptions.HttpProcessingError):
+            came, self._heads = b"".join(self._heads), []
+            if _BLANK_LINE.search(came):
+                self._parse_apart(came)
+                if self._heads is None or self._exception is not None:
+                    return
+        if exc_cause is None:
+            super().set_exception(exc)
+        else:
+            super().set_exception(exc, exc_cause)
 
     def resume_reading(self, resume_parser: bool = True) -> None:
         """Go on after a pause. aiohttp asks for it after each piece that is read, paused or not."""

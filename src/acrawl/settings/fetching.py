@@ -36,3 +36,11 @@ class Fetch(Section, frozen=True):
     """Let requests reach private, loopback and link-local addresses that no seed names."""
     verify_tls: bool = True
     """Refuse servers whose certificate does not hold."""
+    max_url: Positive = 8000
+    """Characters of a URL; a longer one is excluded as too-long, before anything is sent (RFC 9110, 4.1)."""
+    max_header: Positive = 65536
+    """Bytes of one header of an answer, and of its status line; more is malformed."""
+    max_headers: Positive = 500
+    """Headers of an answer; more is malformed."""
+    max_head: Positive = 262144
+    """Bytes of all headers of an answer, interim answers (1xx) included; more is malformed."""
