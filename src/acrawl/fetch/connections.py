@@ -10,6 +10,7 @@ import asyncio
 import itertools
 import re
 import socket
+import ssl
 from base64 import b64encode
 from collections.abc import Callable
 from functools import cached_property, lru_cache, partial
@@ -107,9 +108,8 @@ class Answer:
 
         aiohttp takes every end of such a connection for the end of the body; only its protocol knows how it ended.
         """
-        error = self._protocol.exception()
-        if isinstance(error, OSError) and not self.headers.keys() & {"Content-Length", "Transfer-Encoding"}:
-            raise FetchError("truncated", f"the connection broke before the end of the body: {error}")
+        if (broken := self._protocol.broken) and not self.headers.keys() & {"Content-Length", "Transfer-Encoding"}:
+            raise FetchError("truncated", f"the connection broke before the end of the body: {broken}")
 
     def release(self) -> None:
         """Keep the connection for the next exchange, unless something is left of this one. Idempotent."""
@@ -188,6 +188,8 @@ class _Protocol(ResponseHandler):
         self._bodiless = False
         # What came of an answer before its head was there, interim answers included; None once it is there.
         self._heads: list[bytes] | None = None
+        self._tls: Any = None
+        self._goodbye = False
         self._head_size = 0
         self.kept = False
         self.address = ""
@@ -217,8 +219,8 @@ class _Protocol(ResponseHandler):
             message, content = await self.read()
             if message.code >= 200:
                 return message, content
-            if message.code == 101:
-                raise http_exceptions.BadHttpMessage("101 Switching Protocols, which nobody asked for")
+            if message.code == 101 or message.code < 100:
+                raise http_exceptions.BadHttpMessage(f"the status {message.code:03}, which answers nothing")
         raise http_exceptions.BadHttpMessage(f"more than {_MAX_INTERIM} interim answers (1xx)")
 
     def rest(self) -> None:
@@ -232,6 +234,15 @@ class _Protocol(ResponseHandler):
                 self._upload.cancel()
                 self.force_close()
             self._upload = None
+
+    @property
+    def broken(self) -> str:
+        """How the connection ended, if not in order: without TLS's goodbye anybody on the way may have ended it."""
+        if self.transport is not None:
+            return ""
+        if isinstance(self._exception, OSError):
+            return str(self._exception)
+        return "" if self._tls is None or self._goodbye else "TLS ended without a goodbye (RFC 8446, 6.1)"
 
     def give_up(self) -> None:
         """Tell the reader that the server has been silent for too long. Called by `Silence`."""
@@ -302,6 +313,7 @@ class _Protocol(ResponseHandler):
         super().connection_made(transport)
         peer = transport.get_extra_info("peername")
         self.address = peer[0] if isinstance(peer, tuple) else ""
+        self._tls = transport.get_extra_info("ssl_object")
 
     def data_received(self, data: bytes) -> None:
         """Parse what came; without a parser on a connection that was used, it came unasked."""
@@ -345,6 +357,17 @@ class _Protocol(ResponseHandler):
         """Go on after a pause. aiohttp asks for it after each piece that is read, paused or not."""
         if self._reading_paused:
             super().resume_reading(resume_parser)
+
+    def eof_received(self) -> None:
+        """Note whether TLS said goodbye. asyncio calls this at every end, uvloop only after a goodbye."""
+        super().eof_received()
+        if self._tls is not None:
+            try:
+                self._goodbye = not self._tls.read(1)
+            except ssl.SSLZeroReturnError:  # ours was sent before
+                self._goodbye = True
+            except ssl.SSLError:  # TLS waits for more: a body that had to end here will be called truncated
+                self._goodbye = False
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Tell a waiting reader of every end.
