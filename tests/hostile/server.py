@@ -1,12 +1,11 @@
 """Raw sockets on loopback: an origin for each behaviour, one good host, and a count of what they saw.
 
-python -m hostile     all of them in a process of their own: see `Elsewhere`
+``python -m hostile FOLDER`` is all of them in a process of their own: see `Elsewhere`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import collections
 import contextlib
 import json
 import os
@@ -243,8 +242,3 @@ class Elsewhere:
             self._process.stdin.close()
         self._process.wait(10)
         self._process.stdout.close()
-
-
-def counts(origins: Iterable[Origin]) -> collections.Counter[str]:
-    """How many connections are open, by origin; none that has none."""
-    return +collections.Counter({origin.name: origin.open for origin in origins})

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import msgspec
+
 from acrawl.settings.base import MIB, Count, Positive, Seconds, Section
 
 
@@ -36,8 +40,8 @@ class Fetch(Section, frozen=True):
     """Let requests reach private, loopback and link-local addresses that no seed names."""
     verify_tls: bool = True
     """Refuse servers whose certificate does not hold."""
-    max_url: Positive = 8000
-    """Characters of a URL; a longer one is excluded as too-long, before anything is sent (RFC 9110, 4.1)."""
+    max_url: Annotated[int, msgspec.Meta(ge=1, le=8192)] = 8192
+    """Characters of a URL; a longer one is excluded as too-long. Beyond 8192 nothing is taken for a URL at all."""
     max_header: Positive = 65536
     """Bytes of one header of an answer, and of its status line; more is malformed."""
     max_headers: Positive = 500
