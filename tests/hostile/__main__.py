@@ -8,11 +8,13 @@ import pathlib
 import sys
 
 from hostile.behaviours import BEHAVIOURS
+from hostile.bodies import make_bombs
 from hostile.certificates import Certificates
 from hostile.server import Hostile
 
 
 async def main(folder: str) -> None:
+    make_bombs()  # takes seconds, in which nobody is answered
     certificates = Certificates(pathlib.Path(folder))
     async with Hostile(BEHAVIOURS.values(), certificates.context) as server:
         print("up", flush=True)

@@ -57,6 +57,12 @@ async def endless_first_chunk(peer: Peer) -> None:
     await peer.forever(b"x" * 65536)
 
 
+def make_bombs() -> None:
+    """Make them all, for who cannot wait then."""
+    for coding in ("gzip", "br", "zstd", "deflate", "raw-deflate"):
+        bomb(coding)
+
+
 def _coded(coding: str, body: bytes) -> bytes:
     return whole(body, b"Content-Type: text/html\r\nContent-Encoding: %b\r\n" % coding.removeprefix("raw-").encode())
 

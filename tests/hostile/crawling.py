@@ -109,12 +109,12 @@ def _watched(command: Command) -> int:
     end = time.monotonic() + DEADLINE
     while command.alive and time.monotonic() < end:
         for pid in command.children():
-            peak = max(peak, _high_water(pid))
+            peak = max(peak, high_water(pid))
         threading.Event().wait(0.1)
     return peak
 
 
-def _high_water(pid: int) -> int:
+def high_water(pid: int) -> int:
     """VmHWM in bytes; 0 of a process that has gone."""
     try:
         text = pathlib.Path(f"/proc/{pid}/status").read_text()

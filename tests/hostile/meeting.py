@@ -33,13 +33,17 @@ MEMORY = 16 << 20
 
 
 class Met(msgspec.Struct):
-    """What came of it: the words for the pages, those for the ends of redirects, seconds of the longest, bytes."""
+    """What came of it: the words for the pages, those for the ends of redirects, seconds of the longest, bytes.
+
+    ``left`` is for who counts connections.
+    """
 
     words: list[str] = []
     ends: list[str] = []
     details: list[str] = []
     seconds: float = 0.0
     peak: int = 0
+    left: int = 0
 
 
 def settings() -> Settings:

@@ -15,10 +15,10 @@ import pytest_asyncio
 from acrawl.fetch import Fetcher
 from acrawl.request import Request
 from hostile.behaviours import BEHAVIOURS
+from hostile.bodies import make_bombs
 from hostile.certificates import Certificates
 from hostile.meeting import DEADLINE, MEMORY, fetched, meet, settings
 from hostile.server import Hostile
-from server import bomb
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +35,7 @@ def certificates(tmp_path_factory):
 @pytest.fixture(scope="module", autouse=True)
 def bombs():
     """Made before the memory is watched."""
-    for coding in ("gzip", "br", "zstd", "deflate", "raw-deflate"):
-        bomb(coding)
+    make_bombs()
 
 
 @pytest_asyncio.fixture

@@ -26,7 +26,7 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def nginx(folder: pathlib.Path, config: str, port: int) -> Iterator[str]:
-    """Run nginx with ``config`` and the prefix ``folder``; gives its origin. Fails with what it said instead of starting.
+    """Run nginx with ``config`` and the prefix ``folder``; gives its origin. Fails with what it said otherwise.
 
     It is one process in the foreground: nothing of the system's own nginx is read, written or started.
     """

@@ -32,6 +32,7 @@ from acrawl.errors import FetchError
 from acrawl.fetch.deadlines import Silence
 from acrawl.fetch.failures import FOREIGN, translated
 from acrawl.fetch.guard import refused_port
+from acrawl.fetch.headers import with_one_length
 from acrawl.settings import Fetch
 from acrawl.url import host_of
 
@@ -259,7 +260,7 @@ class _Protocol(ResponseHandler):
         )
 
     def _parse_apart(self, came: bytes) -> None:
-        """Parse ``came`` once more, each head by itself.
+        """Parse ``came`` once more, each head by itself and with what can be mended mended.
 
         The parser keeps nothing of what came in one piece with an error, not even a good answer before it.
         """
@@ -267,7 +268,7 @@ class _Protocol(ResponseHandler):
         self._parse_anew()
         at = 0
         for end in itertools.islice(_BLANK_LINE.finditer(came), _MAX_INTERIM + 1):
-            super().data_received(came[at : end.end()])
+            super().data_received(with_one_length(came[at : end.end()]))
             at = end.end()
             if self._heads is None or self._exception is not None:
                 break
