@@ -36,7 +36,7 @@ class Ground(msgspec.Struct, frozen=True):
 
 #: How each stage is made; None where there is nothing for it to do.
 MAKERS: dict[str, Callable[[Ground], Stage | None]] = {
-    "guard": lambda ground: Guard(),
+    "guard": lambda ground: Guard(ground.settings.fetch.max_url),
     "robots": lambda ground: Robots() if ground.settings.politeness.obey_robots else None,
     "redirect": lambda ground: Redirect(ground.settings.fetch.max_redirects),
     "body": lambda ground: Receive(ground.settings.fetch, ground.clock),

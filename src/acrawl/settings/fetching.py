@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
 from acrawl.settings.base import MIB, Count, Positive, Seconds, Section
@@ -46,3 +48,11 @@ class Fetch(Section, frozen=True):
     """Let requests reach private, loopback and link-local addresses that no seed names."""
     verify_tls: bool = True
     """Refuse servers whose certificate does not hold."""
+    max_url: Annotated[int, msgspec.Meta(ge=1, le=8192)] = 8192
+    """Characters of a URL; a longer one is excluded as too-long. Beyond 8192 nothing is taken for a URL at all."""
+    max_header: Positive = 65536
+    """Bytes of one header of an answer, and of its status line; more is malformed."""
+    max_headers: Positive = 500
+    """Headers of an answer; more is malformed."""
+    max_head: Positive = 262144
+    """Bytes of all headers of an answer, interim answers (1xx) included; more is malformed."""
