@@ -38,7 +38,7 @@ MAKERS: dict[str, Callable[[Ground], Stage | None]] = {
     "guard": lambda ground: Guard(),
     "robots": lambda ground: Robots() if ground.settings.politeness.obey_robots else None,
     "redirect": lambda ground: Redirect(ground.settings.fetch.max_redirects),
-    "body": lambda ground: Receive(ground.settings.fetch, ground.clock),
+    "body": lambda ground: Receive(ground.settings.fetch, ground.settings.files, ground.clock),
     "transport": lambda ground: ground.transport or Transport(ground.settings.fetch, ground.clock, ground.resolver),
 }
 #: Without these there is no answer, or none that can be trusted; they keep this order.

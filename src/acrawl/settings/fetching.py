@@ -21,11 +21,11 @@ class Fetch(Section, frozen=True):
     total_timeout: Seconds = 180.0
     """Seconds for a whole page."""
     file_timeout: Seconds = 3600.0
-    """Seconds for a whole saved file."""
+    """Seconds for one try at a saved file; the next try goes on where it ended (see files.resume)."""
     max_body: Positive = 32 * MIB
     """Bytes of a page after decoding; a longer one fails as too-large."""
     max_file: Positive = 1024 * MIB
-    """Bytes of a saved file."""
+    """Bytes of a saved file; a longer one fails as too-large."""
     max_redirects: Count = 10
     """Redirects followed from one request."""
     retries: Count = 2
@@ -36,3 +36,14 @@ class Fetch(Section, frozen=True):
     """Let requests reach private, loopback and link-local addresses that no seed names."""
     verify_tls: bool = True
     """Refuse servers whose certificate does not hold."""
+
+
+class Files(Section, frozen=True):
+    """How large saved files come."""
+
+    resume: bool = True
+    """Go on where a download was cut, instead of from its beginning."""
+    partial_bytes: Count = 10_240 * MIB
+    """Bytes that all cut downloads together may leave on disk for later tries; what comes to more begins anew."""
+    verify: bool = True
+    """Refuse a file that lacks the digest its server announced (Repr-Digest, Content-Digest, Digest, Content-MD5)."""

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from acrawl.errors import FetchError, WireError
-from acrawl.fetch.base import Sink
-from acrawl.outcome import FileFact
+from acrawl.fetch.base import Advance, Sink
+from acrawl.outcome import Beginning, FileFact
 from acrawl.results.files import FolderStore, object_path
 
 PIECE = 1 << 20
@@ -26,13 +26,16 @@ class Courier(Protocol):
 
 
 class UploadStore:
-    """Satisfies `acrawl.fetch.base.FileStore`; `close` removes its temporary folder."""
+    """Satisfies `acrawl.fetch.base.FileStore`; `close` removes its temporary folder.
 
-    def __init__(self, courier: Courier, worker: str) -> None:
+    What a cut download leaves is there for this worker only.
+    """
+
+    def __init__(self, courier: Courier, worker: str, partial_bytes: int = 0) -> None:
         self._courier = courier
         self._worker = worker
         self._folder = tempfile.mkdtemp(prefix="acrawl-")
-        self._local = FolderStore(self._folder)
+        self._local = FolderStore(self._folder, partial_bytes=partial_bytes)
 
     def sink(self) -> Sink:
         """A new, empty file."""
@@ -66,13 +69,25 @@ class _UploadSink:
         self._store = store
         self._sink = sink
 
+    async def find(self, key: str, advance: Advance) -> Beginning | None:
+        return await self._sink.find(key, advance)
+
+    def keep(self, key: str, url: str, beginning: Beginning) -> None:
+        self._sink.keep(key, url, beginning)
+
     async def write(self, chunk: bytes) -> None:
         await self._sink.write(chunk)
+
+    async def digest(self, algorithm: str) -> bytes:
+        return await self._sink.digest(algorithm)
 
     async def finish(self, url: str, name: str, content_type: str) -> FileFact:
         fact = await self._sink.finish(url, name, content_type)
         await self._store.send(fact)
         return fact
+
+    async def leave(self) -> int:
+        return await self._sink.leave()
 
     async def discard(self) -> None:
         await self._sink.discard()
