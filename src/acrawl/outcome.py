@@ -130,7 +130,8 @@ class Receipt(msgspec.Struct, frozen=True, array_like=True):
 class Snapshot(msgspec.Struct, frozen=True):
     """Where the crawl stands, read in one step.
 
-    ``finished``: seeds exhausted, nothing queued, nothing leased, nothing undelivered.
+    ``finished``: seeds exhausted, nothing queued, nothing leased, nothing undelivered. ``bytes`` are those of all that
+    has ended, ``coming`` those that have come of what is under way, as far as the workers have told.
     """
 
     discovered: int = 0
@@ -147,6 +148,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     bytes: int = 0
     hosts: int = 0
     finished: bool = False
+    coming: int = 0
     reasons: dict[str, int] = {}
     """Ends by ``status(reason)``."""
 

@@ -128,6 +128,7 @@ async def test_of_another_life_of_the_machine_only_what_was_synced_is_believed(s
     note(tmp_path).write_text(json.dumps({**said, "size": BLOCK, "boot": "another"}))
     beginning, sink = await found(store)
     assert beginning.size == BLOCK
+    assert json.loads(note(tmp_path).read_bytes())["boot"] == said["boot"] != "another"
     await sink.write(b"end")
     fact = await sink.finish(URL, "", "")
     assert object_path(tmp_path, fact.sha256).read_bytes() == DATA[:BLOCK] + b"end"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import math
 import os
 import pathlib
 from collections.abc import Awaitable, Callable, Iterator
@@ -35,6 +36,9 @@ THREADS = 4
 VOUCH = 64 << 20
 #: Bytes that are read at once to hash them again.
 _PIECE = 4 << 20
+#: Seconds for which a list of what cut downloads have left is believed: most files are small and new, and looking for
+#: each of them would cost more than the rest of it. A retry comes later than that.
+_FRESH = 0.25
 _T = TypeVar("_T")
 
 
@@ -51,6 +55,8 @@ class FolderStore:
         self.where = where
         self.groups = Groups(self.objects)
         self.threads = ThreadPoolExecutor(THREADS, "acrawl-files")
+        self._left: set[str] = set()
+        self._listed_until = -math.inf
 
     def prepare(self) -> None:
         """Make the folder and write to it, so that a crawl does not begin in vain. Blocks. Raises `FolderProblem`."""
@@ -64,6 +70,18 @@ class FolderStore:
     def sink(self) -> FolderSink:
         """A new, empty file. Nothing is on disk before its first `BLOCK` or its end."""
         return FolderSink(self)
+
+    async def has_left(self, key: str) -> bool:
+        """Whether a cut download had left something under this key a moment ago. Raises `FetchError` ("disk")."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._listed_until:
+            self._listed_until = now + _FRESH
+            self._left = await self.run(self.partials.keys)
+        return key in self._left
+
+    def left(self, key: str) -> None:
+        """Something was left under this key just now."""
+        self._left.add(key)
 
     def sweep(self) -> int:
         """See `Objects.sweep`. Blocks; called when a master starts."""
@@ -121,7 +139,8 @@ class FolderSink:
 
     async def find(self, key: str, advance: Callable[[int], None]) -> Beginning | None:
         """Take up what an earlier try left under this key, hashed anew; None without."""
-        partial = await self._taken(self._store.partials.take, key)
+        found = await self._store.has_left(key)
+        partial = await self._taken(self._store.partials.take, key) if found else None
         if partial is None:
             return None
         self._use(partial, key)
@@ -199,6 +218,7 @@ class FolderSink:
             return 0
         with contextlib.suppress(OSError):  # all of it is synced already
             await self._file.close()
+        self._store.left(self._left)
         self._begin()
         return size
 

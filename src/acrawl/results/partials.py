@@ -125,17 +125,27 @@ class Partials:
             with open(path + _SUFFIX, "rb") as file:
                 note = partial._note = _decode(file.read())
             size = os.fstat(partial.file.fileno()).st_size
-            if note.boot != _boot() or not note.boot:
+            is_ours = note.boot == _boot() != ""
+            if not is_ours:
                 size = min(size, note.size)
             partial.file.truncate(size)
             partial.file.seek(size)
+            note.size, note.boot = size, _boot()
+            if not is_ours:
+                partial._write_note()  # from now on the bytes are this machine's
         except (OSError, msgspec.DecodeError):  # nobody knows what it is: it is of no use
             size = 0
         if not size:
             partial.remove()
             return None
-        note.size, note.boot = size, _boot()
         return partial
+
+    def keys(self) -> set[str]:
+        """The keys under which there is anything. Raises OSError."""
+        try:
+            return {name for name in os.listdir(self._folder) if "." not in name}
+        except FileNotFoundError:  # nothing was ever left
+            return set()
 
     def has_room(self) -> bool:
         """Whether all that lies here, what is being written included, stays within the limit."""
@@ -171,13 +181,15 @@ def _opened(path: str, note: _Note, flags: int = 0) -> Partial | None:
         descriptor = os.open(path, os.O_RDWR | flags | getattr(os, "O_BINARY", 0), 0o666)
     except FileNotFoundError:
         return None
-    try:
+    locked = try_lock(descriptor)
+    with contextlib.suppress(FileNotFoundError):  # as below: there is nothing at that path any more
         # Its last owner may have finished or removed it between the two calls; then the lock is one of another file.
-        if try_lock(descriptor) and os.path.samestat(os.fstat(descriptor), os.stat(path)):
+        if locked and os.path.samestat(os.fstat(descriptor), os.stat(path)):
             return Partial(path, os.fdopen(descriptor, "wb"), note)
-    except FileNotFoundError:  # the same: there is nothing at that path any more
-        pass
     os.close(descriptor)
+    if locked is None:  # there are no locks here: nobody will ever have it
+        with contextlib.suppress(OSError):  # nor be harmed by it
+            os.unlink(path)
     return None
 
 
