@@ -52,7 +52,7 @@ class Server:
 class Never:
     """A sink that nothing is written to."""
 
-    async def find(self, key, advance):
+    async def find(self, key):
         return None
 
     async def leave(self):

@@ -30,7 +30,7 @@ TAG = 'ETag: "v1"'
 
 def head(status, length, *lines):
     named = {200: "OK", 206: "Partial Content", 416: "Range Not Satisfiable"}[status]
-    return "\r\n".join([f"HTTP/1.1 {status} {named}", f"Content-Length: {length}", *lines, "\r\n"]).encode()
+    return "\r\n".join([f"HTTP/1.1 {status} {named}", f"Content-Length: {length}", *lines, "\r\n"]).encode("latin-1")
 
 
 async def tell(reader, writer, *, answer, cut="", after=None):
@@ -141,7 +141,11 @@ def sent(server, number):
 @pytest.mark.parametrize("cut", ["fin", "rst"])
 async def test_a_cut_download_goes_on_where_it_ended(downloads, tmp_path, cut):
     came = asyncio.Event()
-    lines = ("Content-Type: application/zip", "Content-Disposition: attachment; filename=a.zip")
+    lines = (
+        "Content-Type: application/zip",
+        "Content-Disposition: attachment; filename=a.zip",
+        "Content-Language: \u00e9",
+    )
     tries = await downloads(whole(DATA, *lines, size=5 * MIB, cut=cut, after=came), rest(tag=TAG))
     task = asyncio.create_task(tries.once(fails="truncated"))
     await until(lambda: size_of(tmp_path) >= 4 * MIB)

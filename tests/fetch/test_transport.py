@@ -45,7 +45,7 @@ class MemorySink:
         self.state = "finished"
         return FileFact(url, "0" * 64, len(self.data), content_type, name=name)
 
-    async def find(self, key, advance):
+    async def find(self, key):
         return None
 
     def keep(self, key, url, beginning):

@@ -43,7 +43,7 @@ async def leave(store, data=DATA):
 async def found(store):
     """What a new sink finds, and the sink."""
     sink = store.sink()
-    return await sink.find(KEY, lambda _: None), sink
+    return await sink.find(KEY), sink
 
 
 def files(root):
@@ -58,8 +58,9 @@ def note(root):
 @pytest.mark.asyncio
 async def test_what_is_left_is_found_and_finished(store, tmp_path):
     assert await leave(store, DATA[: 2 * BLOCK]) == 2 * BLOCK
-    sink, heard = store.sink(), []
-    assert await sink.find(KEY, heard.append) == Beginning('"v1"', 0, 2 * BLOCK, VERSION.headers)
+    heard = []
+    sink = store.sink(heard.append)
+    assert await sink.find(KEY) == Beginning('"v1"', 0, 2 * BLOCK, VERSION.headers)
     assert sum(heard) == 2 * BLOCK
     await sink.write(DATA[2 * BLOCK :])
     assert await sink.digest("sha-256") == hashlib.sha256(DATA).digest()

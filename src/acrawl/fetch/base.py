@@ -104,11 +104,10 @@ class Sink(Protocol):
     Whoever made it ends it; after ``leave`` and ``discard`` it is empty and may be used again.
     """
 
-    async def find(self, key: str, advance: Advance) -> Beginning | None:
+    async def find(self, key: str) -> Beginning | None:
         """Take up what an earlier try has left under this key, for this sink alone; None without.
 
-        To be asked for before anything is written, which then goes behind it. ``advance`` hears of bytes that are read.
-        Raises `FetchError` ("disk").
+        To be asked for before anything is written, which then goes behind it. Raises `FetchError` ("disk").
         """
 
     def keep(self, key: str, url: str, beginning: Beginning) -> None:
@@ -136,8 +135,8 @@ class Sink(Protocol):
 class FileStore(Protocol):
     """Where saved files go; wired by the worker."""
 
-    def sink(self) -> Sink:
-        """A new, empty file."""
+    def sink(self, advance: Advance = ..., /) -> Sink:
+        """A new, empty file. ``advance`` hears of bytes that are read again or sent on."""
 
 
 def unheard(_: int) -> None:

@@ -84,10 +84,11 @@ def validator_of(headers: Mapping[str, str]) -> str:
     tag = headers.get("ETag", "").strip()
     if tag:
         return tag if _ENTITY_TAG(tag) else ""
-    modified, sent = _date(headers.get("Last-Modified", "")), _date(headers.get("Date", ""))
+    text = headers.get("Last-Modified", "").strip()
+    modified, sent = _date(text), _date(headers.get("Date", ""))
     if modified is None or sent is None or (sent - modified).total_seconds() < _STRONG_AFTER:
         return ""
-    return headers["Last-Modified"].strip()
+    return text
 
 
 def is_coded(headers: Mapping[str, str]) -> bool:
@@ -102,8 +103,8 @@ def length_of(headers: Mapping[str, str]) -> int:
 
 
 def kept_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """What has to be remembered of the first answer's headers."""
-    return {name: headers[name] for name in _KEPT if name in headers}
+    """What has to be remembered of the first answer's headers; bytes that are no UTF-8 (surrogates) do not travel."""
+    return {name: headers[name].encode("utf-8", "replace").decode() for name in _KEPT if name in headers}
 
 
 def whole_headers(beginning: Beginning, headers: Mapping[str, str], total: int) -> CIMultiDict[str]:
@@ -164,6 +165,8 @@ def _is_same(beginning: Beginning, headers: Mapping[str, str]) -> bool:
 
 
 def _date(text: str) -> datetime | None:
+    if not text.isascii():
+        return None
     try:
         date = parsedate_to_datetime(text)
     except (ValueError, IndexError, TypeError, OverflowError):

@@ -69,7 +69,7 @@ class Saving:
         Raises `FetchError` ("disk").
         """
         if self._key:
-            self._beginning = await self._sink.find(self._key, self._exchange.advance)
+            self._beginning = await self._sink.find(self._key)
             if self._beginning is not None:
                 self._found = self._beginning.size
                 log.info("%s: goes on at %s", self._request.url, _portion(self._found, self._beginning.total))

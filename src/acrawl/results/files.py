@@ -42,6 +42,10 @@ _FRESH = 0.25
 _T = TypeVar("_T")
 
 
+def _unheard(_: int) -> None:
+    """Nobody watches."""
+
+
 class FolderStore:
     """Keeps saved files in a folder. Satisfies ``acrawl.fetch.base.FileStore``; for one event loop.
 
@@ -67,9 +71,9 @@ class FolderStore:
         except OSError as error:
             raise FolderProblem(f"cannot keep files in {self.objects.root}: {error.strerror or error}") from None
 
-    def sink(self) -> FolderSink:
+    def sink(self, advance: Callable[[int], None] = _unheard, /) -> FolderSink:
         """A new, empty file. Nothing is on disk before its first `BLOCK` or its end."""
-        return FolderSink(self)
+        return FolderSink(self, advance)
 
     async def has_left(self, key: str) -> bool:
         """Whether a cut download had left something under this key a moment ago. Raises `FetchError` ("disk")."""
@@ -116,12 +120,13 @@ class FolderSink:
     """One file on its way into a `FolderStore`; see ``acrawl.fetch.base.Sink``."""
 
     __slots__ = (
-        "_file", "_hash", "_head", "_kept", "_left", "_partial", "_pending", "_pending_size", "_size", "_store",
-        "_temporary", "_vouched",
+        "_advance", "_file", "_hash", "_head", "_kept", "_left", "_partial", "_pending", "_pending_size", "_size",
+        "_store", "_temporary", "_vouched",
     )  # fmt: skip
 
-    def __init__(self, store: FolderStore) -> None:
+    def __init__(self, store: FolderStore, advance: Callable[[int], None]) -> None:
         self._store = store
+        self._advance = advance
         self._left = ""
         self._begin()
 
@@ -137,7 +142,7 @@ class FolderSink:
         self._partial: Partial | None = None
         self._kept: tuple[str, str, Beginning] | None = None
 
-    async def find(self, key: str, advance: Callable[[int], None]) -> Beginning | None:
+    async def find(self, key: str) -> Beginning | None:
         """Take up what an earlier try left under this key, hashed anew; None without."""
         found = await self._store.has_left(key)
         partial = await self._taken(self._store.partials.take, key) if found else None
@@ -153,7 +158,7 @@ class FolderSink:
             self._head = self._head or piece[:HEAD]
             await self._store.run(self._hash.update, piece)
             self._size += len(piece)
-            advance(len(piece))
+            self._advance(len(piece))
         self._vouched = size
         return partial.beginning
 
@@ -257,8 +262,9 @@ class FolderSink:
         if not data:
             return
         if not self._temporary:
-            self._head = data[:HEAD]
             await self._open()
+        if self._size < HEAD:
+            self._head += data[: HEAD - self._size]
         await self._store.run(self._hash.update, data)
         with _disk():
             await self._file.write(data)

@@ -108,7 +108,7 @@ class Handler:
         return {"status": FETCHED, "http_status": answer.http_status, "host": facts}
 
     async def _page(self, work: Work, request: Request, harvest: Harvest) -> dict[str, Any]:
-        lane, sink = work.lane, self._files.sink() if request.save else None
+        lane, sink = work.lane, self._files.sink(work.advance) if request.save else None
         exchange = Exchange(
             private_host=lane.host if lane.open else "",
             rules=lane.rules,
