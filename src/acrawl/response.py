@@ -25,7 +25,9 @@ class Response:
 
     ``url`` is the URL that answered, ``body`` the decoded bytes (empty for a saved file, whose facts are in ``file``),
     ``seconds`` the time from start to last byte, ``latency`` that to the head. ``ip_address`` is the server's (or the
-    proxy's), empty where nothing was sent. ``following`` is the request that a redirect leads to.
+    proxy's), empty where nothing was sent. ``following`` is the request that a redirect leads to. ``cached`` is empty
+    for what the server sent, else ``hit`` (stored before, nothing was sent), ``revalidated`` (stored before, and the
+    server says that it holds) or ``stale`` (stored before, used though it may not hold any more).
     """
 
     def __init__(  # noqa: PLR0913 - a noun: its fields, by name
@@ -51,6 +53,7 @@ class Response:
         self.ip_address = ip_address
         self.file = file
         self.following: Request | None = None
+        self.cached = ""
 
     def __repr__(self) -> str:
         return f"<{self.status} {self.url}>"

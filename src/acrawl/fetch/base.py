@@ -107,6 +107,9 @@ class Sink(Protocol):
     async def discard(self) -> None:
         """Forget the bytes. Idempotent; harmless after ``finish``."""
 
+    async def kept(self, fact: FileFact) -> FileFact | None:
+        """Say what ``finish`` would of a file that was finished before; None unless all its bytes are still there."""
+
 
 class FileStore(Protocol):
     """Where saved files go; wired by the worker."""

@@ -12,6 +12,7 @@ import msgspec
 from acrawl.clock import Clock
 from acrawl.errors import SettingsError
 from acrawl.fetch.base import Stage
+from acrawl.fetch.cache import Cache
 from acrawl.fetch.connections import Resolver
 from acrawl.fetch.guard import Guard
 from acrawl.fetch.receive import Receive
@@ -38,6 +39,11 @@ MAKERS: dict[str, Callable[[Ground], Stage | None]] = {
     "guard": lambda ground: Guard(),
     "robots": lambda ground: Robots() if ground.settings.politeness.obey_robots else None,
     "redirect": lambda ground: Redirect(ground.settings.fetch.max_redirects),
+    "cache": lambda ground: (
+        Cache(ground.settings.cache, ground.settings.fetch, ground.clock)
+        if ground.settings.cache.mode != "off"
+        else None
+    ),
     "body": lambda ground: Receive(ground.settings.fetch, ground.clock),
     "transport": lambda ground: ground.transport or Transport(ground.settings.fetch, ground.clock, ground.resolver),
 }

@@ -29,6 +29,10 @@ _encode = msgspec.msgpack.Encoder().encode
 
 #: A robots.txt that cannot be had is asked for again after so many seconds, doubled with each try by the frontier.
 ROBOTS_RETRY = 2.0
+#: Why a robots.txt cannot be had that will hardly be there the next time.
+_LASTING = frozenset({"dns", "refused", "tls", "blocked", "not-cached"})
+#: The ledger's word for an answer that was stored before, by `Response.cached`.
+_CACHED = {"hit": "cached", "stale": "cached", "revalidated": "unchanged"}
 #: Characters of a traceback or an error's text that are kept.
 _MOST_TOLD = 20_000
 #: Hosts whose addresses are remembered as told.
@@ -95,7 +99,7 @@ class Handler:
     async def _robots(self, work: Work, request: Request) -> dict[str, Any]:
         answer = await self._fetcher.fetch_robots(request.url, opened=work.lane.open)
         if answer.rules is None:
-            status = FAILED if answer.reason in {"dns", "refused", "tls", "blocked"} else RETRY
+            status = FAILED if answer.reason in _LASTING else RETRY
             return {
                 "status": status,
                 "reason": answer.reason,
@@ -214,6 +218,10 @@ class Handler:
         if response is not None:
             size = response.file.size if response.file is not None else len(response.body)
             facts |= {"http_status": response.status, "size": size, "latency": response.latency}
+            if response.cached and status == FETCHED and not reason:
+                facts["reason"] = _CACHED[response.cached]
+            elif response.cached and "\n" not in detail:
+                facts["detail"] = told(f"{detail}, from the cache".lstrip(", "))
             if self._by_address and "host" not in more and self._is_news(response):
                 facts["host"] = HostFacts(address=response.ip_address)
         return facts

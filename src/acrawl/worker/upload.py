@@ -10,6 +10,8 @@ import tempfile
 from collections.abc import Iterator
 from typing import Protocol
 
+import msgspec
+
 from acrawl.errors import FetchError, WireError
 from acrawl.fetch.base import Sink
 from acrawl.outcome import FileFact
@@ -42,6 +44,16 @@ class UploadStore:
         """Forget what is here. Blocks; idempotent."""
         self._local.close()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    async def kept(self, fact: FileFact) -> FileFact | None:
+        """Ask the master whether it has the bytes of a file that was sent before: as the last piece sent once more."""
+        if not fact.size:  # such a piece would be a first one; fetching nothing again is as good
+            return None
+        try:
+            is_there = await self._courier.chunk(self._worker, secrets.token_hex(8), fact.size, b"", fact.sha256)
+        except WireError:  # the master cannot look: the file is fetched anew
+            return None
+        return msgspec.structs.replace(fact, where="") if is_there else None
 
     async def send(self, fact: FileFact) -> None:
         """Send a whole file and forget it here. Raises `FetchError` ("disk") when it did not arrive as it was sent."""
@@ -76,6 +88,9 @@ class _UploadSink:
 
     async def discard(self) -> None:
         await self._sink.discard()
+
+    async def kept(self, fact: FileFact) -> FileFact | None:
+        return await self._store.kept(fact)
 
 
 def _pieces(path: pathlib.Path) -> Iterator[bytes]:
