@@ -64,6 +64,7 @@ class Transport:
                 request.body,
                 bodiless=method == "HEAD",
                 repeatable=method in _IDEMPOTENT and not exchange.spacing,
+                trace=exchange.trace,
             )
         except FOREIGN as error:  # the request failed; the worker decides whether it is tried again
             raise translated(error) from error

@@ -14,6 +14,7 @@ from acrawl.clock import Clock
 from acrawl.errors import FetchError, IgnoreRequest, RequestError
 from acrawl.fetch import Fetcher, retry
 from acrawl.fetch.base import Exchange, FileStore
+from acrawl.fetch.robots import LASTING
 from acrawl.outcome import EXCLUDED, FAILED, FETCHED, RETRY, HostFacts, Item, Outcome, Sighting, Sightings
 from acrawl.parse.robots import encode
 from acrawl.request import Request, seal, unseal
@@ -29,8 +30,6 @@ _encode = msgspec.msgpack.Encoder().encode
 
 #: A robots.txt that cannot be had is asked for again after so many seconds, doubled with each try by the frontier.
 ROBOTS_RETRY = 2.0
-#: Why a robots.txt cannot be had that will hardly be there the next time.
-_LASTING = frozenset({"dns", "refused", "tls", "blocked", "not-cached"})
 #: The ledger's word for an answer that was stored before, by `Response.cached`.
 _CACHED = {"hit": "cached", "stale": "cached", "revalidated": "unchanged"}
 #: Characters of a traceback or an error's text that are kept.
@@ -99,7 +98,7 @@ class Handler:
     async def _robots(self, work: Work, request: Request) -> dict[str, Any]:
         answer = await self._fetcher.fetch_robots(request.url, opened=work.lane.open)
         if answer.rules is None:
-            status = FAILED if answer.reason in _LASTING else RETRY
+            status = FAILED if answer.reason in LASTING else RETRY
             return {
                 "status": status,
                 "reason": answer.reason,
