@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pathlib
 import sys
+import time
 from collections.abc import Callable
 
 import click
@@ -65,7 +66,7 @@ def fetch(  # noqa: PLR0913 - the command line's options, each named once
     settings = resolved(config, dict(source.cls.custom_settings) if source is not None else {}, pairs)
     configure(settings.log, quiet=True)
     made = source.make(arguments_of(arguments), settings) if source is not None else None
-    return run_loop(_chain(request, settings, made, Wanted(follow, verbose, body, output)))
+    return run_loop(_told(request, settings, made, Wanted(follow, verbose, body, output)))
 
 
 def _request(url: str, method: str | None, headers: tuple[str, ...], data: str | None) -> Request:
@@ -85,15 +86,16 @@ def _request(url: str, method: str | None, headers: tuple[str, ...], data: str |
     )
 
 
-async def _chain(request: Request, settings: Settings, spider: Spider | None, wanted: Wanted) -> int:
-    """Make the request and those that it leads to; returns the exit code."""
+async def _told(request: Request, settings: Settings, spider: Spider | None, wanted: Wanted) -> int:
+    """Make the request and those that it leads to, and tell of each; returns the exit code."""
     tell: Callable[[str], None] = lambda line: click.echo(line, err=wanted.body)  # noqa: E731
     async with Fetcher(settings, spider.stages if spider is not None else ()) as fetcher:
-        one = _One(fetcher, settings, request.host)
+        chain = _Chain(fetcher, settings, request.host)
         following: Request | None = request
         while following is not None:
-            hop = await one.hop(following)
-            for line in told(hop, settings.fetch, caching=settings.cache.mode != "off", verbose=wanted.verbose):
+            hop = await chain.hop(following)
+            caching = settings.cache.mode != "off"
+            for line in told(hop, settings.fetch, time.time(), caching=caching, verbose=wanted.verbose):
                 tell(line)
             following = hop.came.following if wanted.follow and isinstance(hop.came, Response) else None
     if not isinstance(hop.came, Response):
@@ -102,7 +104,7 @@ async def _chain(request: Request, settings: Settings, spider: Spider | None, wa
     return EXIT_OK if hop.came.status < 400 else EXIT_FAILED
 
 
-class _One:
+class _Chain:
     """Makes the requests of one chain. ``seed`` is the host that may have a private address."""
 
     def __init__(self, fetcher: Fetcher, settings: Settings, seed: str) -> None:

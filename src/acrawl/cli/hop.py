@@ -38,8 +38,8 @@ class Hop(msgspec.Struct):
     asked: Trace | None = None
 
 
-def told(hop: Hop, settings: Fetch, *, caching: bool, verbose: bool) -> Iterator[str]:
-    """The lines that tell of a hop; ``verbose`` adds the heads of request and answer."""
+def told(hop: Hop, settings: Fetch, now: float, *, caching: bool, verbose: bool) -> Iterator[str]:
+    """The lines that tell of a hop at Unix time ``now``; ``verbose`` adds the heads of request and answer."""
     yield f"{hop.request.method} {hop.request.url}"
     if hop.robots is not None:
         yield f"  robots.txt: {_rules(hop.robots, hop.request.url)}"
@@ -59,7 +59,7 @@ def told(hop: Hop, settings: Fetch, *, caching: bool, verbose: bool) -> Iterator
     if hop.trace.steps:
         yield f"  total {_time(hop.trace.seconds)}"
     if came is not None:
-        yield from _verdict(came, settings)
+        yield from _verdict(came, settings, now)
 
 
 def _rules(answer: RobotsAnswer, url: str) -> str:
@@ -125,11 +125,11 @@ def _answer(response: Response, trace: Trace, *, verbose: bool) -> Iterator[str]
         yield f"  leads to {response.following.url}"
 
 
-def _verdict(came: Response | FetchError | IgnoreRequest, settings: Fetch) -> Iterator[str]:
+def _verdict(came: Response | FetchError | IgnoreRequest, settings: Fetch, now: float) -> Iterator[str]:
     if isinstance(came, IgnoreRequest):
         yield from _end("", f"excluded({came.reason})", came.reason, str(came))
         return
-    verdict = retry.decide(settings, 1, came, 0.0, lambda: 0.5)
+    verdict = retry.decide(settings, 1, came, now, lambda: 0.5)
     named, detail = f"failed({verdict.reason})", came.detail if isinstance(came, FetchError) else ""
     if verdict.kind == retry.OK:
         if isinstance(came, Response) and came.following is not None:
@@ -141,7 +141,7 @@ def _verdict(came: Response | FetchError | IgnoreRequest, settings: Fetch) -> It
         again = f"it would be tried again in about {verdict.delay:g} s, at most {times}; then "
         yield from _end(again, named, verdict.reason, detail)
     elif verdict.kind == retry.PAUSE:
-        yield f"  in a crawl: nothing would be asked of its host for {verdict.delay:g} s, then this again"
+        yield f"  in a crawl: nothing would be asked of its host for {verdict.delay:.3g} s, then this again"
     else:
         yield from _end("", named, verdict.reason, detail)
 
