@@ -210,7 +210,7 @@ async def test_an_answer_varies_by_what_it_says(site, caching):
 async def test_what_changes_a_resource_makes_its_stored_answers_invalid(site, caching):
     headers = {"cache_control": "max-age=60"}
     url, other = site.add("/a", "a", **headers), site.add("/b", "b", content_location="/b", **headers)
-    site.add("/form", "done", content_location="/b")
+    site.add("/form", "done", content_location="/b", location="/caf\udce9")
     async with caching("http") as fetcher:
         for user in ("1", "2"):
             await get(fetcher, url, headers={"Authorization": user})
@@ -230,6 +230,13 @@ async def test_a_request_with_conditions_of_its_own_goes_by(site, caching, heade
         await get(fetcher, url)
         assert (await get(fetcher, url, headers={header: '"x"'})).cached == ""
     assert site.seen[1][2][header] == '"x"'
+
+
+@pytest.mark.asyncio
+async def test_a_robots_txt_is_asked_about_however_long_it_is_fresh(site, caching):
+    url = site.add("/robots.txt", "User-agent: *", "text/plain", cache_control="max-age=31536000", etag='"1"')
+    async with caching("http") as fetcher:
+        assert [(await get(fetcher, url)).cached for _ in range(2)] == ["", "revalidated"]
 
 
 @pytest.mark.asyncio

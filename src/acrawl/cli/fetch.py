@@ -5,7 +5,6 @@ from __future__ import annotations
 import pathlib
 import sys
 import time
-from collections.abc import Callable
 
 import click
 import msgspec
@@ -88,15 +87,14 @@ def _request(url: str, method: str | None, headers: tuple[str, ...], data: str |
 
 async def _told(request: Request, settings: Settings, spider: Spider | None, wanted: Wanted) -> int:
     """Make the request and those that it leads to, and tell of each; returns the exit code."""
-    tell: Callable[[str], None] = lambda line: click.echo(line, err=wanted.body)  # noqa: E731
+    caching = settings.cache.mode != "off"
     async with Fetcher(settings, spider.stages if spider is not None else ()) as fetcher:
         chain = _Chain(fetcher, settings, request.host)
         following: Request | None = request
         while following is not None:
             hop = await chain.hop(following)
-            caching = settings.cache.mode != "off"
             for line in told(hop, settings.fetch, time.time(), caching=caching, verbose=wanted.verbose):
-                tell(line)
+                click.echo(line, err=wanted.body)
             following = hop.came.following if wanted.follow and isinstance(hop.came, Response) else None
     if not isinstance(hop.came, Response):
         return EXIT_FAILED

@@ -160,7 +160,9 @@ class Cache:
         if entry is not None:
             kept = entry.kept
             if question.is_like(entry, kept):
-                verdict = judge(asked, kept, now)
+                # The frontier keeps a robots.txt for a day, and it should not get older (RFC 9309, 2.4).
+                is_robots = question.request.url == f"{question.request.host}/robots.txt"
+                verdict = judge(asked, kept, now) if not is_robots else VALIDATE
                 if verdict != VALIDATE:
                     exchange.untouched = True
                     return _stored(entry, kept, question, send, "hit" if verdict == FRESH else "stale", now)
@@ -294,7 +296,7 @@ def _not_cached(exchange: Exchange, why: str) -> FetchError:
 def _touched(request: Request, response: Response) -> list[str]:
     """The URLs of which an answer says that they have changed: its own, and those of its origin that it names."""
     named = [response.headers.get(name, "") for name in ("Location", "Content-Location")]
-    urls = [join(response.url, name) for name in named if name]
+    urls = [join(response.url, name) for name in named if name.isascii() and name]
     return [request.url, *(url for url in urls if url is not None and host_of(url) == request.host)]
 
 

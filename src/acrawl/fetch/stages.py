@@ -60,6 +60,9 @@ def stages(ground: Ground, own: Sequence[Stage | str] = ()) -> list[Stage]:
     names = ground.settings.fetch.stages
     if [name for name in names if name in NEEDED] != NEEDED or names[-1] != NEEDED[-1]:
         raise SettingsError(f"fetch.stages: {', '.join(NEEDED)} must be there once each, in this order, transport last")
+    mode = ground.settings.cache.mode
+    if mode != "off" and "cache" not in names[: names.index("body")]:
+        raise SettingsError(f"fetch.stages: with cache.mode={mode} the stage cache must be there, before body")
     found: list[Stage] = []
     for name in names:
         if name == "spider":
