@@ -103,6 +103,7 @@ async def test_a_changed_answer_replaces_the_stored_one(site, caching, watch):
         third = await get(fetcher, url)
     assert [(r.cached, r.body) for r in (second, third)] == [("", b"new"), ("revalidated", b"new")]
     assert site.seen[2][2]["If-None-Match"] == '"2"'
+    assert second.request.headers == {}
 
 
 @pytest.mark.asyncio
@@ -181,6 +182,15 @@ async def test_other_users_never_get_an_answer_that_was_not_checked_for_them(sit
 
 
 @pytest.mark.asyncio
+async def test_a_date_says_nothing_about_what_another_user_gets(site, caching):
+    url = site.add("/a", "for one", last_modified=PAST)
+    async with caching("http") as fetcher:
+        await get(fetcher, url, cookies={"user": "me"})
+        await get(fetcher, url, cookies={"user": "you"})
+    assert "If-Modified-Since" not in site.seen[1][2]
+
+
+@pytest.mark.asyncio
 async def test_cookies_that_do_not_count_may_differ(site, caching):
     url = site.add("/a", "same", cache_control="max-age=60")
     async with caching("http") as fetcher:
@@ -210,7 +220,7 @@ async def test_an_answer_varies_by_what_it_says(site, caching):
 async def test_what_changes_a_resource_makes_its_stored_answers_invalid(site, caching):
     headers = {"cache_control": "max-age=60"}
     url, other = site.add("/a", "a", **headers), site.add("/b", "b", content_location="/b", **headers)
-    site.add("/form", "done", content_location="/b", location="/caf\udce9")
+    site.add("/form", "done", content_location="/b")
     async with caching("http") as fetcher:
         for user in ("1", "2"):
             await get(fetcher, url, headers={"Authorization": user})
@@ -287,7 +297,9 @@ async def test_keep_uses_whatever_is_stored_and_asks_for_the_rest(site, caching,
     async with caching("keep") as fetcher:
         first = [await get(fetcher, **ask) for ask in asks]
         watch.at += 1e9
-        second = [await get(fetcher, **ask) for ask in asks]
+        exchanges = [Exchange() for _ in asks]
+        second = [await get(fetcher, exchange=exchange, **ask) for exchange, ask in zip(exchanges, asks, strict=True)]
+    assert all(exchange.untouched for exchange in exchanges)
     assert [response.cached for response in first] == ["", "", "", "", "hit"]
     assert [response.cached for response in second] == ["hit"] * 5
     assert [r.body for r in first] == [r.body for r in second]

@@ -296,7 +296,7 @@ def _not_cached(exchange: Exchange, why: str) -> FetchError:
 def _touched(request: Request, response: Response) -> list[str]:
     """The URLs of which an answer says that they have changed: its own, and those of its origin that it names."""
     named = [response.headers.get(name, "") for name in ("Location", "Content-Location")]
-    urls = [join(response.url, name) for name in named if name.isascii() and name]
+    urls = [join(response.url, name) for name in named if name]
     return [request.url, *(url for url in urls if url is not None and host_of(url) == request.host)]
 
 
