@@ -77,6 +77,13 @@ REASONS = {
     "rate-limited": Reason(
         "its host asked to be left alone (429, 503) for so long that it was given up", _HOST_GIVEN_UP
     ),
+    # the cache
+    "cached": Reason("it was taken from the cache, and nothing was sent", "cache.mode=off asks its server"),
+    "unchanged": Reason("its server says that it is still what the cache has"),
+    "not-cached": Reason(
+        "the cache has nothing that could stand for an answer, and nothing else may be asked",
+        "cache.mode=keep fetches what is missing; or record it first, with the same cache.folder",
+    ),
     # redirects
     "redirect": Reason("it leads elsewhere; the target is a request of its own"),
     "redirect-loop": Reason("it leads back to a page that had led to it"),

@@ -12,6 +12,7 @@ import msgspec
 from acrawl.clock import Clock
 from acrawl.errors import SettingsError
 from acrawl.fetch.base import Stage
+from acrawl.fetch.cache import Cache
 from acrawl.fetch.connections import Resolver
 from acrawl.fetch.decode import Decode
 from acrawl.fetch.guard import Guard
@@ -39,6 +40,11 @@ MAKERS: dict[str, Callable[[Ground], Stage | None]] = {
     "guard": lambda ground: Guard(ground.settings.fetch.max_url),
     "robots": lambda ground: Robots() if ground.settings.politeness.obey_robots else None,
     "redirect": lambda ground: Redirect(ground.settings.fetch.max_redirects),
+    "cache": lambda ground: (
+        Cache(ground.settings.cache, ground.settings.fetch, ground.clock)
+        if ground.settings.cache.mode != "off"
+        else None
+    ),
     "body": lambda ground: Receive(ground.settings.fetch, ground.settings.files, ground.clock),
     "decode": lambda ground: Decode(ground.settings.fetch.max_ratio),
     "transport": lambda ground: ground.transport or Transport(ground.settings.fetch, ground.clock, ground.resolver),
@@ -56,6 +62,9 @@ def stages(ground: Ground, own: Sequence[Stage | str] = ()) -> list[Stage]:
     names = ground.settings.fetch.stages
     if [name for name in names if name in NEEDED] != NEEDED or names[-1] != NEEDED[-1]:
         raise SettingsError(f"fetch.stages: {', '.join(NEEDED)} must be there once each, in this order, transport last")
+    mode = ground.settings.cache.mode
+    if mode != "off" and "cache" not in names[: names.index("body")]:
+        raise SettingsError(f"fetch.stages: with cache.mode={mode} the stage cache must be there, before body")
     found: list[Stage] = []
     for name in names:
         if name == "spider":

@@ -21,10 +21,11 @@ import msgspec
 
 from acrawl.errors import SettingsError
 from acrawl.settings.base import Section
-from acrawl.settings.fetching import Fetch, Files
+from acrawl.settings.fetching import Cache, Fetch, Files
 from acrawl.settings.sections import Frontier, Limits, Log, Politeness, Queues, Scope, Worker
 
 __all__ = [
+    "Cache",
     "Fetch",
     "Files",
     "Frontier",
@@ -51,6 +52,7 @@ class Settings(Section, frozen=True):
     worker: Worker = Worker()
     log: Log = Log()
     files: Files = Files()
+    cache: Cache = Cache()
 
 
 #: Scrapy's names for settings that have one here.
@@ -72,7 +74,14 @@ SCRAPY_NAMES = {
     "CLOSESPIDER_ERRORCOUNT": "limits.max_errors",
     "LOG_LEVEL": "log.level",
     "LOG_FILE": "log.file",
+    "HTTPCACHE_ENABLED": "cache.mode",
+    "HTTPCACHE_DIR": "cache.folder",
+    "HTTPCACHE_EXPIRATION_SECS": "cache.max_age",
+    "HTTPCACHE_IGNORE_HTTP_CODES": "cache.ignore_statuses",
+    "HTTPCACHE_IGNORE_SCHEMES": "cache.ignore_schemes",
 }
+#: What some of their values are called here. Scrapy's cache keeps whatever comes, unless it is told otherwise.
+SCRAPY_VALUES = {"HTTPCACHE_ENABLED": {"true": "keep", "1": "keep", "false": "off", "0": "off"}}
 
 
 #: Scrapy's settings that are read from the spider by the room they belong to.
@@ -109,7 +118,8 @@ def resolve(*layers: tuple[str, Mapping[str, Any]]) -> Settings:
     """
     settings = Settings()
     for origin, layer in layers:
-        for name, value in layer.items():
+        for name, given in layer.items():
+            value = SCRAPY_VALUES.get(name, {}).get(str(given).lower(), given)
             settings = _set(settings, _known(name, origin), value, origin)
     return settings
 
@@ -199,4 +209,6 @@ def _typed(value: Any, example: Any) -> Any:
             return tomllib.loads(f"value = {value}")["value"]
         except tomllib.TOMLDecodeError:
             return value if isinstance(example, dict) else [part.strip() for part in value.split(",") if part.strip()]
-    return {"yes": True, "on": True, "no": False, "off": False}.get(value.lower(), value)
+    if isinstance(example, bool):
+        return {"yes": True, "on": True, "no": False, "off": False}.get(value.lower(), value)
+    return value

@@ -14,7 +14,7 @@ class Fetch(Section, frozen=True):
 
     concurrency: Positive = 64
     """Requests under way in one worker, over all hosts."""
-    stages: tuple[str, ...] = ("guard", "robots", "spider", "redirect", "body", "decode", "transport")
+    stages: tuple[str, ...] = ("guard", "robots", "spider", "redirect", "cache", "body", "decode", "transport")
     """What a request passes, outermost first; ``spider`` are the spider's own, others go in as module:Class."""
     user_agent: str = "acrawl/0.1 (+https://pypi.org/project/acrawl/)"
     """What is sent as User-Agent; the part before the slash is the robots.txt product token."""
@@ -67,3 +67,26 @@ class Files(Section, frozen=True):
     """Bytes that all cut downloads together may leave on disk for later tries; what comes to more begins anew."""
     verify: bool = True
     """Refuse a file that lacks the digest its server announced (Repr-Digest, Content-Digest, Digest, Content-MD5)."""
+
+
+class Cache(Section, frozen=True):
+    """What is kept of answers, and when it is used instead of asking again."""
+
+    mode: Annotated[str, msgspec.Meta(pattern="^(off|http|keep|replay)$")] = "off"
+    """How it works: off; http (RFC 9111); keep (whatever is stored is used); replay (the same, and nothing is sent)."""
+    folder: str = ".acrawl/http-cache"
+    """Where it lies, seen from where the worker was started; the workers of one machine share it."""
+    max_age: Seconds = 0.0
+    """Seconds after which keep asks again; 0 means never."""
+    max_bytes: Count = 4096 * MIB
+    """Bytes of the whole folder, roughly; what was used longest ago goes first; 0 means no limit."""
+    max_entry: Positive = 8 * MIB
+    """Bytes of a body that is still stored."""
+    match_cookies: bool = True
+    """Take nothing that was fetched with other cookies; off where cookies only count visits."""
+    ignore_statuses: tuple[int, ...] = ()
+    """Answers that are never stored, besides those that are tried again (429, 5xx)."""
+    ignore_hosts: tuple[str, ...] = ()
+    """Names of hosts of which nothing is stored or used."""
+    ignore_schemes: tuple[str, ...] = ()
+    """Schemes (http, https) of which nothing is stored or used."""

@@ -14,6 +14,7 @@ from acrawl.clock import Clock
 from acrawl.errors import FetchError, IgnoreRequest, RequestError
 from acrawl.fetch import Fetcher, retry
 from acrawl.fetch.base import Exchange, FileStore
+from acrawl.fetch.robots import LASTING
 from acrawl.outcome import EXCLUDED, FAILED, FETCHED, RETRY, HostFacts, Item, Outcome, Sighting, Sightings
 from acrawl.parse.robots import encode
 from acrawl.request import Request, seal, unseal
@@ -29,6 +30,8 @@ _encode = msgspec.msgpack.Encoder().encode
 
 #: A robots.txt that cannot be had is asked for again after so many seconds, doubled with each try by the frontier.
 ROBOTS_RETRY = 2.0
+#: The ledger's word for an answer that was stored before, by `Response.cached`.
+_CACHED = {"hit": "cached", "stale": "cached", "revalidated": "unchanged"}
 #: Characters of a traceback or an error's text that are kept.
 _MOST_TOLD = 20_000
 #: Hosts whose addresses are remembered as told.
@@ -95,7 +98,7 @@ class Handler:
     async def _robots(self, work: Work, request: Request) -> dict[str, Any]:
         answer = await self._fetcher.fetch_robots(request.url, opened=work.lane.open)
         if answer.rules is None:
-            status = FAILED if answer.reason in {"dns", "refused", "tls", "blocked"} else RETRY
+            status = FAILED if answer.reason in LASTING else RETRY
             return {
                 "status": status,
                 "reason": answer.reason,
@@ -227,6 +230,10 @@ class Handler:
         facts: dict[str, Any] = {"status": status, "reason": reason, "detail": told(detail), **more}
         if response is not None:
             facts |= {"http_status": response.status, "size": response.size, "latency": response.latency}
+            if response.cached and status == FETCHED and not reason:
+                facts["reason"] = _CACHED[response.cached]
+            elif response.cached and "\n" not in detail:
+                facts["detail"] = told(f"{detail}, from the cache".lstrip(", "))
             if self._by_address and "host" not in more and self._is_news(response):
                 facts["host"] = HostFacts(address=response.ip_address)
         return facts
