@@ -12,6 +12,9 @@ ADDRESSES = {
     "aiohttp": {
         "fetch.connections",
         "fetch.failures",
+        "fetch.names",
+        "fetch.origin",
+        "fetch.tunnel",
         "monitor.web",
         "results.webhook",
         "testing.server",
@@ -22,8 +25,10 @@ ADDRESSES = {
     "sqlite3": {"frontier.database", "frontier.schema", "results.catalog"},
     "selectolax": {"parse.document", "parse.selectors", "parse.links", "parse.media"},
     "parsel": {"parse.selectors"},
-    "ada_url": {"url"},
+    "ada_url": {"url", "fetch.tls"},
     "cryptography": {"queues.tls"},
+    "aiohappyeyeballs": {"fetch.tunnel"},
+    "python_socks": {"fetch.tunnel"},
 }
 SRC = pathlib.Path(__file__).parent.parent / "src" / "acrawl"
 

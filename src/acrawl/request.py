@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 from operator import itemgetter
 from typing import Annotated, Any
@@ -10,6 +11,7 @@ from typing import Annotated, Any
 import msgspec
 
 from acrawl.errors import RequestError
+from acrawl.settings.masks import proxy as masked
 from acrawl.url import canonical, fingerprint, host_of, is_known
 
 Callback = Callable[..., Any]
@@ -18,6 +20,9 @@ Callback = Callable[..., Any]
 DEEPEST = (1 << 31) - 1
 
 _encode = msgspec.msgpack.Encoder().encode
+_PROXY = re.compile(
+    r"direct|(?:(?:https?|socks5h?|socks4)://)?(?:[^@/\s]*@)?(?:\[[0-9A-Fa-f:.]+]|[^][:/@\s]+)(?::\d{1,5})?/?"
+).fullmatch
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -29,7 +34,8 @@ class Request(msgspec.Struct, frozen=True):
     ``meta``. A higher ``priority`` goes first. ``save`` streams the body to the file store: True always, a text only
     where the media type of the bytes begins with it (``"image/"``); what is not saved comes to the callback as usual.
     ``not_before`` is seconds since the epoch. ``dont_filter`` skips the duplicate check, ``allow_offsite`` the scope.
-    ``hops`` counts the redirects that led here. Raises `RequestError`, naming the field, where it was made.
+    ``hops`` counts the redirects that led here. ``proxy`` is the URL of a proxy to take, or ``direct`` for none.
+    Raises `RequestError`, naming the field, where it was made.
     """
 
     url: str
@@ -51,6 +57,7 @@ class Request(msgspec.Struct, frozen=True):
     referrer: str = ""
     allow_offsite: bool = False
     hops: int = 0
+    proxy: str = ""
 
     def __post_init__(self) -> None:
         if self.url.__class__ is not str or not is_known(self.url):
@@ -59,6 +66,8 @@ class Request(msgspec.Struct, frozen=True):
             self._put("callback", _method_name("callback", self.callback))
         if self.errback is not None and self.errback.__class__ is not str:
             self._put("errback", _method_name("errback", self.errback))
+        if self.proxy:
+            _check_proxy(self.proxy)
         if self.body.__class__ is not bytes:
             self._put("body", str(self.body).encode(self.encoding))
         if self.headers or self.meta or self.cb_kwargs or self.cookies or self.body:
@@ -94,6 +103,14 @@ class Request(msgspec.Struct, frozen=True):
         for name, value in self.headers.items():
             if not isinstance(name, str) or not isinstance(value, str) or "\n" in value or "\r" in value:
                 raise RequestError(f"Request({self.url!r}): header {name!r} must be text on one line")
+
+
+def _check_proxy(proxy: Any) -> None:
+    if not isinstance(proxy, str) or not _PROXY(proxy):
+        raise RequestError(
+            f"Request(proxy={masked(proxy)!r}): write a URL, as in http://user:password@host:port or "
+            "socks5h://host:port, or 'direct' for none"
+        )
 
 
 def _checked(url: Any) -> str:

@@ -25,7 +25,8 @@ class Response:
 
     ``url`` is the URL that answered, ``body`` the decoded bytes (empty for a saved file, whose facts are in ``file``),
     ``seconds`` the time from start to last byte, ``latency`` that to the head. ``ip_address`` is the server's (or the
-    proxy's), empty where nothing was sent. ``following`` is the request that a redirect leads to.
+    proxy's), empty where nothing was sent. ``proxy`` names the proxy, empty without one. ``following`` is the request
+    that a redirect leads to.
     """
 
     def __init__(  # noqa: PLR0913 - a noun: its fields, by name
@@ -40,6 +41,7 @@ class Response:
         latency: float = 0.0,
         ip_address: str = "",
         file: FileFact | None = None,
+        proxy: str = "",
     ) -> None:
         self.url = url
         self.status = status
@@ -50,6 +52,7 @@ class Response:
         self.latency = latency
         self.ip_address = ip_address
         self.file = file
+        self.proxy = proxy
         self.following: Request | None = None
 
     def __repr__(self) -> str:

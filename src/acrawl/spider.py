@@ -34,6 +34,10 @@ class Spider:
     """Statuses of 400 and above that callbacks want to see; others end as failed."""
     stages: list[Any] | tuple[Any, ...] = ()
     """Stages of the spider's own (see `acrawl.fetch.base.Stage`), or their names as ``module:Class``."""
+    http_user: str = ""
+    """A user that hosts of ``http_auth_domain`` may know, and his password; the setting ``auth.hosts`` can do more."""
+    http_pass: str = ""
+    http_auth_domain: str = ""
     settings: Settings
 
     def __init__(self, **arguments: str) -> None:
@@ -44,6 +48,11 @@ class Spider:
     def logger(self) -> logging.Logger:
         """The logger of this spider."""
         return logging.getLogger(f"acrawl.spider.{self.name}")
+
+    @property
+    def login(self) -> tuple[str, str, str]:
+        """User, password, and the domain whose hosts may have them."""
+        return self.http_user, self.http_pass, self.http_auth_domain
 
     async def start(self) -> AsyncIterator[Request]:
         """Yield the first requests. Runs on the master, at the pace of the crawl.

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
+from acrawl.fetch.route import Proxy
 from acrawl.outcome import FileFact
 from acrawl.parse.robots import ALLOW_ALL, Rules
 from acrawl.request import Request
@@ -57,10 +58,22 @@ class Exchange:
     twice in haste, not even a request that its server most likely never saw.
 
     ``stream`` is the body below the stage ``body``: whoever replaces or ends it says so here, and what is left of it
-    when the fetch ends is closed. ``untouched`` says that nothing was sent after all.
+    when the fetch ends is closed. ``untouched`` says that nothing was sent after all. ``authorization`` is the value of
+    that header for this request, kept out of the request so that it goes nowhere else; ``proxy`` is the way to take.
     """
 
-    __slots__ = ("advance", "cut", "private_host", "rules", "sink", "spacing", "stream", "untouched")
+    __slots__ = (
+        "advance",
+        "authorization",
+        "cut",
+        "private_host",
+        "proxy",
+        "rules",
+        "sink",
+        "spacing",
+        "stream",
+        "untouched",
+    )
 
     def __init__(
         self,
@@ -80,6 +93,8 @@ class Exchange:
         self.spacing = spacing
         self.stream: Stream | None = None
         self.untouched = False
+        self.authorization = ""
+        self.proxy: Proxy | None = None
 
 
 class Stream(Protocol):

@@ -21,10 +21,26 @@ import msgspec
 
 from acrawl.errors import SettingsError
 from acrawl.settings.base import Section
-from acrawl.settings.fetching import Fetch
+from acrawl.settings.fetching import Auth, Dns, Fetch, Proxy, Tls
+from acrawl.settings.masks import masked
 from acrawl.settings.sections import Frontier, Limits, Log, Politeness, Queues, Scope, Worker
 
-__all__ = ["Fetch", "Frontier", "Limits", "Log", "Politeness", "Queues", "Scope", "Section", "Settings", "Worker"]
+__all__ = [
+    "Auth",
+    "Dns",
+    "Fetch",
+    "Frontier",
+    "Limits",
+    "Log",
+    "Politeness",
+    "Proxy",
+    "Queues",
+    "Scope",
+    "Section",
+    "Settings",
+    "Tls",
+    "Worker",
+]
 
 
 class Settings(Section, frozen=True):
@@ -38,6 +54,10 @@ class Settings(Section, frozen=True):
     queues: Queues = Queues()
     worker: Worker = Worker()
     log: Log = Log()
+    auth: Auth = Auth()
+    proxy: Proxy = Proxy()
+    tls: Tls = Tls()
+    dns: Dns = Dns()
 
 
 #: Scrapy's names for settings that have one here.
@@ -118,7 +138,7 @@ def flatten(document: Mapping[str, Any], origin: str) -> dict[str, Any]:
     for name, value in document.items():
         if name in ELSEWHERE:
             continue
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and "." not in name:
             flat |= {f"{name}.{key}": inner for key, inner in value.items()}
         elif "." in name or name in SCRAPY_NAMES:
             flat[name] = value
@@ -169,7 +189,7 @@ def _set(settings: Settings, name: str, value: Any, origin: str) -> Settings:
         new = msgspec.convert(fields, type(old), strict=False)
     except msgspec.ValidationError as error:
         reason = str(error).partition(" - at ")[0]
-        raise SettingsError(f"{origin}: {name} = {value!r}: {reason}") from None
+        raise SettingsError(f"{origin}: {name} = {masked(name, value)!r}: {reason}") from None
     return msgspec.structs.replace(settings, **{section: new})
 
 

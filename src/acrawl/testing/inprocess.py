@@ -200,7 +200,9 @@ class _Crawl:
         settings, clock = self._settings, self._clock
         store = FolderStore(self._folder / "files")
         try:
-            async with Fetcher(settings, spider.stages, clock=clock, transport=self._stage) as fetcher:
+            async with Fetcher(
+                settings, spider.stages, clock=clock, transport=self._stage, login=spider.login
+            ) as fetcher:
                 recent = RecentLinks(settings.worker.recent)
                 handler = Handler(spider, fetcher, store, frontier.secret, clock, recent)
                 worker = Worker(name, broker, handler, settings, frontier.epoch, clock)

@@ -33,6 +33,8 @@ ROBOTS_RETRY = 2.0
 _MOST_TOLD = 20_000
 #: Hosts whose addresses are remembered as told.
 _MOST_ADDRESSES = 10_000
+#: Why a robots.txt cannot be had now or soon, besides what is wrong with TLS.
+_LASTING = frozenset({"dns", "refused", "blocked"})
 
 
 class Handler:
@@ -95,7 +97,7 @@ class Handler:
     async def _robots(self, work: Work, request: Request) -> dict[str, Any]:
         answer = await self._fetcher.fetch_robots(request.url, opened=work.lane.open)
         if answer.rules is None:
-            status = FAILED if answer.reason in {"dns", "refused", "tls", "blocked"} else RETRY
+            status = FAILED if answer.reason in _LASTING or answer.reason.startswith("tls") else RETRY
             return {
                 "status": status,
                 "reason": answer.reason,
@@ -221,7 +223,7 @@ class Handler:
     def _is_news(self, response: Response) -> bool:
         """Whether the frontier has to be told of the address of this response's host."""
         host, address = response.request.host, response.ip_address
-        if not address or self._addresses.get(host) == address:
+        if not address or response.proxy or self._addresses.get(host) == address:
             return False
         if len(self._addresses) >= _MOST_ADDRESSES:
             self._addresses.clear()

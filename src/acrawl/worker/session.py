@@ -55,7 +55,7 @@ async def work(join: Join, source: Source, files: str, *, send_files: bool = Fal
         settings = msgspec.convert(welcome.settings, Settings)
         spider = source.make(welcome.arguments, settings)
         store = _store(welcome, files, client, name, send=send_files)
-        async with _closing(store), Fetcher(settings, spider.stages) as fetcher:
+        async with _closing(store), Fetcher(settings, spider.stages, login=spider.login) as fetcher:
             recent = RecentLinks(settings.worker.recent)
             handler = Handler(spider, fetcher, store, welcome.secret, clock, recent)
             worker = Worker(name, client, handler, settings, welcome.epoch, clock)
