@@ -49,11 +49,6 @@ class Spider:
         """The logger of this spider."""
         return logging.getLogger(f"acrawl.spider.{self.name}")
 
-    @property
-    def login(self) -> tuple[str, str, str]:
-        """User, password, and the domain whose hosts may have them."""
-        return self.http_user, self.http_pass, self.http_auth_domain
-
     async def start(self) -> AsyncIterator[Request]:
         """Yield the first requests. Runs on the master, at the pace of the crawl.
 
@@ -75,6 +70,11 @@ class Spider:
 
     def closed(self, reason: str) -> None:
         """Called on the master when the crawl has ended; ``reason`` is ``finished``, a limit's name or ``stopped``."""
+
+
+def login_of(spider: Spider) -> tuple[str, str, str]:
+    """User, password, and the domain whose hosts may have them, as `acrawl.fetch.Fetcher` takes them."""
+    return spider.http_user, spider.http_pass, spider.http_auth_domain
 
 
 class Source:

@@ -5,6 +5,7 @@ import collections
 import re
 
 import pytest
+import uvloop
 
 from acrawl.errors import RequestError, SettingsError
 from acrawl.fetch.proxy import MOST_REST, Pool, proxies
@@ -16,7 +17,7 @@ from fetch.certificates import Authority
 from fetch.naming import Resolver
 from fetch.proxying import HttpProxy, SocksProxy
 from fetch.serving import OK, Exchanging, Server, failure
-from server import Site, raw_server
+from server import Site, pattern, raw_server
 
 #: Names that only the proxies know.
 HOSTS = {"a.test": "127.0.0.1", "b.test": "127.0.0.1"}
@@ -64,6 +65,21 @@ async def test_https_goes_through_a_tunnel(scheme, authority):
     assert proxy.asked == [f"a.test:{port}"], "the tunnel is kept"
     assert "Proxy-Authorization" not in site.seen[0][2]
     assert site.seen[0][2]["Host"] == f"a.test:{port}"
+
+
+def test_tls_goes_through_tls_in_either_event_loop(authority):
+    async def tunnelled():
+        proxy = HttpProxy(hosts=HOSTS)
+        tls = Tls(ca_file=str(authority.ca_file))
+        async with (
+            Site(ssl_context=authority.server("a.test")) as site,
+            proxy.serving(ssl=authority.server("127.0.0.1")),
+            going(f"https://{proxy.address}", tls=tls) as fetch,
+        ):
+            url = f"https://a.test:{site.origin.rpartition(':')[2]}/bytes/300000"
+            return (await fetch(Request(url))).body
+
+    assert uvloop.run(tunnelled()) == asyncio.run(tunnelled()) == pattern(300_000)
 
 
 @pytest.mark.asyncio
@@ -148,6 +164,21 @@ async def test_wrong_credentials_are_the_proxys_complaint(url):
     async with HttpProxy(login="me:pass").serving() as proxy, going(f"http://me:wrong@{proxy.address}") as fetch:
         error = await failure(fetch(Request(url)))
     assert (error.reason, "407" in error.detail, "wrong" in error.detail, error.own) == ("proxy", True, False, True)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("kind", ["tunnel", "socks5h"])
+async def test_a_server_cannot_speak_for_the_proxy(kind, authority):
+    answer = b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n"
+    proxy = (HttpProxy if kind == "tunnel" else SocksProxy)(hosts=HOSTS)
+    options = {"ssl": authority.server("a.test")} if kind == "tunnel" else {}
+    scheme, way = ("https", "http") if kind == "tunnel" else ("http", "socks5h")
+    tls = Tls(ca_file=str(authority.ca_file))
+    async with raw_server(Server(answer), **options) as address, proxy.serving():
+        fetching = going(f"{way}://{proxy.address}", tls=tls)
+        async with fetching as fetch:
+            response = await fetch(Request(f"{scheme}://a.test:{address.rpartition(':')[2]}/"))
+    assert response.status == 407
 
 
 @pytest.mark.asyncio

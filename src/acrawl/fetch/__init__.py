@@ -29,7 +29,7 @@ class Fetcher:
     """What a worker fetches with. Use it as an async context manager; `fetch` may run many times at once.
 
     ``own`` are stages of the spider's, as they are or by name. ``transport`` stands for the real one where nothing is
-    to be sent; ``resolver`` replaces the system's; ``login`` is `Spider.login`. Raises `SettingsError` for
+    to be sent; ``resolver`` replaces the system's; ``login`` is `acrawl.spider.login_of`. Raises `SettingsError` for
     stages that cannot be made.
     """
 

@@ -23,7 +23,7 @@ class Origin(aiohttp.ClientRequest):
 
     ``host`` is the politeness key, ``authority`` the Host header, ``authorization`` what the URL's user and password
     come to (or empty), ``refused`` why it must not be connected to and ``private`` why only an open host may be asked
-    there (or empty). ``via`` is the proxy. Its certificate must hold if ``verified``.
+    there (or empty). ``via`` is the proxy; where it is ``forwarded``, the proxy reads the requests itself.
     """
 
     def __init__(self, origin: str, trust: Trust, via: Proxy | None = None) -> None:
@@ -37,6 +37,7 @@ class Origin(aiohttp.ClientRequest):
         self.authorization = f"Basic {b64encode(plain).decode()}" if at else ""
         self.refused = refused_port(self.key)
         self.via = via
+        self.forwarded = via is not None and not via.is_socks and scheme == "http"
         self.private = refused_behind(url.raw_host or "") if via is not None else ""
 
     @cached_property
@@ -53,8 +54,8 @@ class Origin(aiohttp.ClientRequest):
         return self.authority if has_port else f"{self.authority}:{self.port}"
 
     def as_proxied(self, head: bytes) -> bytes:
-        """Return the head of a request as an HTTP proxy is asked that does not tunnel (RFC 9112, 3.2.2)."""
-        if self.via is None or self.via.is_socks or self.is_ssl():
+        """Return the head of a request as it is sent on this way (RFC 9112, 3.2.2)."""
+        if self.via is None or not self.forwarded:
             return head
         method, _, rest = head.partition(b" ")
         credentials = self.via.authorization

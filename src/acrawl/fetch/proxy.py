@@ -115,6 +115,7 @@ class Proxies:
 
     async def __call__(self, request: Request, send: Send) -> Response:
         """See `acrawl.fetch.base.Stage`. What the request itself asks for wins; the transport looks at that."""
+        send.exchange.proxy = None
         host = request.host
         pool = self._pools.get(host.partition("://")[0])
         if request.proxy or pool is None or any(host in bypass for bypass in self._bypass):

@@ -8,12 +8,12 @@ from typing import Self
 from acrawl.clock import Clock
 from acrawl.errors import FetchError, ProxyFailed
 from acrawl.fetch.base import Send
-from acrawl.fetch.connections import Answer, Connections, Resolver
+from acrawl.fetch.connections import Connections, Resolver
 from acrawl.fetch.failures import FOREIGN, translated
 from acrawl.fetch.guard import refused_address
 from acrawl.fetch.headers import defaults, head_of
 from acrawl.fetch.names import Names, System
-from acrawl.fetch.origin import Origin, origins
+from acrawl.fetch.origin import origins
 from acrawl.fetch.route import named
 from acrawl.fetch.tls import Trust
 from acrawl.request import Request
@@ -78,8 +78,9 @@ class Transport:
             )
         except FOREIGN as error:  # the request failed; the worker decides whether it is tried again
             raise translated(error) from error
-        if via is not None and answer.status == 407:
-            _refuse(origin, answer)
+        if via is not None and origin.forwarded and answer.status == 407:
+            answer.close()
+            raise ProxyFailed(via.name, "407: it asks for other credentials", own=True)
         exchange.stream = answer
         return Response(
             request.url,
@@ -90,12 +91,6 @@ class Transport:
             ip_address=answer.address,
             proxy="" if via is None else via.name,
         )
-
-
-def _refuse(origin: Origin, answer: Answer) -> None:
-    answer.close()
-    assert origin.via is not None
-    raise ProxyFailed(origin.via.name, "407: it asks for other credentials", own=True)
 
 
 def _unjudged(_: str) -> str:

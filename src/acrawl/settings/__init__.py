@@ -73,6 +73,7 @@ SCRAPY_NAMES = {
     "RETRY_TIMES": "fetch.retries",
     "DEPTH_LIMIT": "scope.max_depth",
     "AUTOTHROTTLE_ENABLED": "politeness.adaptive",
+    "HTTPPROXY_ENABLED": "proxy.from_environment",
     "CLOSESPIDER_PAGECOUNT": "limits.max_pages",
     "CLOSESPIDER_TIMEOUT": "limits.max_seconds",
     "CLOSESPIDER_ERRORCOUNT": "limits.max_errors",

@@ -29,7 +29,7 @@ from acrawl.results.files import FolderStore
 from acrawl.results.outbox import Drain
 from acrawl.results.pipelines import Pipelines
 from acrawl.settings import Settings, flatten, resolve
-from acrawl.spider import Spider
+from acrawl.spider import Spider, login_of
 from acrawl.testing.answers import Answer, Pages, Visitor, Web
 from acrawl.testing.hits import Hit
 from acrawl.testing.server import PIECES
@@ -201,7 +201,7 @@ class _Crawl:
         store = FolderStore(self._folder / "files")
         try:
             async with Fetcher(
-                settings, spider.stages, clock=clock, transport=self._stage, login=spider.login
+                settings, spider.stages, clock=clock, transport=self._stage, login=login_of(spider)
             ) as fetcher:
                 recent = RecentLinks(settings.worker.recent)
                 handler = Handler(spider, fetcher, store, frontier.secret, clock, recent)

@@ -24,7 +24,7 @@ from acrawl.queues.messages import Hello, Welcome
 from acrawl.queues.tls import client_tls
 from acrawl.results.files import FolderStore
 from acrawl.settings import Settings
-from acrawl.spider import Source
+from acrawl.spider import Source, login_of
 from acrawl.version import VERSION
 from acrawl.worker.handler import Handler
 from acrawl.worker.recent import RecentLinks
@@ -55,7 +55,7 @@ async def work(join: Join, source: Source, files: str, *, send_files: bool = Fal
         settings = msgspec.convert(welcome.settings, Settings)
         spider = source.make(welcome.arguments, settings)
         store = _store(welcome, files, client, name, send=send_files)
-        async with _closing(store), Fetcher(settings, spider.stages, login=spider.login) as fetcher:
+        async with _closing(store), Fetcher(settings, spider.stages, login=login_of(spider)) as fetcher:
             recent = RecentLinks(settings.worker.recent)
             handler = Handler(spider, fetcher, store, welcome.secret, clock, recent)
             worker = Worker(name, client, handler, settings, welcome.epoch, clock)
