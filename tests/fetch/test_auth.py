@@ -9,6 +9,7 @@ import pytest
 
 from acrawl.cli.inspect import as_toml
 from acrawl.errors import SettingsError
+from acrawl.fetch import Fetcher
 from acrawl.fetch.auth import Auth
 from acrawl.outcome import FileFact
 from acrawl.request import Request, seal
@@ -112,6 +113,25 @@ async def test_a_redirect_takes_no_credentials_along():
     assert not response.following.headers
     assert not response.request.headers
     assert basic("user:secret").encode() not in seal(response.following, b"0" * 16).body
+
+
+@pytest.mark.asyncio
+async def test_a_stage_that_asks_somebody_else_gives_no_credentials_away():
+    server, names = Server(OK), Resolver(a_test=["127.0.0.1"], b_test=["127.0.0.1"])
+    async with raw_server(server) as address:
+        port = address.rpartition(":")[2]
+        settings = Settings(
+            fetch=Fetch(allow_private=True, stages=("guard", "auth", "spider", "body", "transport")),
+            auth=Section(hosts={f"http://a.test:{port}": "basic user:secret"}),
+        )
+
+        async def elsewhere(request, send):
+            await send(request)
+            return await send(request.replace(url=f"http://b.test:{port}/"))
+
+        async with Fetcher(settings, [elsewhere], resolver=names) as fetcher:
+            await fetcher.fetch(Request(f"http://a.test:{port}/"))
+    assert [b"Authorization" in head for head in server.heads] == [True, False]
 
 
 @pytest.mark.asyncio

@@ -3,11 +3,12 @@
 import asyncio
 import collections
 import re
+import sys
 
 import pytest
 import uvloop
 
-from acrawl.errors import RequestError, SettingsError
+from acrawl.errors import MissingExtra, RequestError, SettingsError
 from acrawl.fetch.proxy import MOST_REST, Pool, proxies
 from acrawl.fetch.route import Bypass, Proxy, environment, named
 from acrawl.request import Request, seal, unseal
@@ -206,6 +207,16 @@ async def test_a_socks_proxy_that_does_not_know_the_password():
     async with SocksProxy(login="me:pass").serving() as proxy, going(f"socks5h://me:no@{proxy.address}") as fetch:
         error = await failure(fetch(Request("http://a.test/")))
     assert (error.reason, error.own) == ("proxy", True)
+
+
+@pytest.mark.asyncio
+async def test_socks_without_its_package_names_the_command_that_installs_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "python_socks", None)
+    with pytest.raises(MissingExtra, match=r"pip install 'acrawl\[proxy\]'"):
+        proxies(Section(urls=("socks5h://p.test",)), Time(), {})
+    async with SocksProxy().serving() as proxy, going() as fetch:
+        error = await failure(fetch(Request("http://a.test/", proxy=f"socks5h://{proxy.address}")))
+    assert (error.reason, "acrawl[proxy]" in error.detail) == ("proxy", True)
 
 
 @pytest.mark.asyncio

@@ -71,6 +71,7 @@ class Auth:
         own = self._for(request)
         if own is None or any(name.lower() == "authorization" for name in request.headers):
             return await send(request)
+        exchange.authorized = request.host
         exchange.authorization = own.show(request)
         response = await send(request)
         if response.status != 401:

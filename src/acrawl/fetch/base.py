@@ -59,12 +59,14 @@ class Exchange:
 
     ``stream`` is the body below the stage ``body``: whoever replaces or ends it says so here, and what is left of it
     when the fetch ends is closed. ``untouched`` says that nothing was sent after all. ``authorization`` is the value of
-    that header for this request, kept out of the request so that it goes nowhere else; ``proxy`` is the way to take.
+    that header for requests to the origin ``authorized``; it is kept out of the request so that it goes nowhere else.
+    ``proxy`` is the way to take.
     """
 
     __slots__ = (
         "advance",
         "authorization",
+        "authorized",
         "cut",
         "private_host",
         "proxy",
@@ -94,6 +96,7 @@ class Exchange:
         self.stream: Stream | None = None
         self.untouched = False
         self.authorization = ""
+        self.authorized = ""
         self.proxy: Proxy | None = None
 
 

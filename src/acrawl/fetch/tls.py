@@ -6,6 +6,7 @@ browsers and curl of the same machine have them; ``tls.ca_file`` adds more.
 
 from __future__ import annotations
 
+import functools
 import ssl
 
 import ada_url
@@ -17,36 +18,50 @@ _VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
 
 class Trust:
-    """The two contexts, made once. Raises `SettingsError` for names and files that are none."""
+    """Says which context a host gets. Raises `SettingsError` for names and files that are none."""
 
     def __init__(self, tls: Tls) -> None:
-        self._verify = tls.verify
+        self._tls = tls
         self._excepted = frozenset(map(_exact, tls.insecure_hosts))
-        self.verifying = _context(tls)
-        self.blind = _context(tls)
-        self.blind.check_hostname = False
-        self.blind.verify_mode = ssl.CERT_NONE
+        self._blind = _basic(tls.minimum)
+        self._blind.check_hostname = False
+        self._blind.verify_mode = ssl.CERT_NONE
+        if tls.ca_file:
+            _add(self._blind, tls.ca_file)  # to no use but to find what is wrong with it
 
     def verifies(self, host: str) -> bool:
         """Whether the certificate of a host (as it stands in canonical URLs) must hold. An exception is one name."""
-        return self._verify and host.rstrip(".") not in self._excepted
+        return self._tls.verify and host.rstrip(".") not in self._excepted
 
     def context(self, *, verified: bool) -> ssl.SSLContext:
         """Return the context for hosts whose certificates must hold, or the one for the others."""
-        return self.verifying if verified else self.blind
+        return _verifying(self._tls.minimum, self._tls.ca_file) if verified else self._blind
 
 
-def _context(tls: Tls) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.minimum_version = _VERSIONS[tls.minimum]
-    context.set_alpn_protocols(["http/1.1"])
-    if tls.ca_file:
-        try:
-            context.load_verify_locations(tls.ca_file)
-        except (OSError, ssl.SSLError) as error:
-            why = "no certificate in PEM format is in it" if isinstance(error, ssl.SSLError) else error.strerror
-            raise SettingsError(f"tls.ca_file: {tls.ca_file}: {why}") from None
+@functools.lru_cache(4)
+def _verifying(minimum: str, ca_file: str) -> ssl.SSLContext:
+    """Make a context at its first use: reading the authorities takes some 50 ms of CPU."""
+    context = _basic(minimum)
+    context.load_default_certs()
+    if ca_file:
+        _add(context, ca_file)
     return context
+
+
+def _basic(minimum: str) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # verifies certificates and names
+    context.options |= ssl.OP_NO_COMPRESSION
+    context.minimum_version = _VERSIONS[minimum]
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def _add(context: ssl.SSLContext, ca_file: str) -> None:
+    try:
+        context.load_verify_locations(ca_file)
+    except OSError as error:  # SSLError is one: nothing has begun, nothing is lost
+        why = "no certificate in PEM format is in it" if isinstance(error, ssl.SSLError) else error.strerror
+        raise SettingsError(f"tls.ca_file: {ca_file}: {why}") from None
 
 
 def _exact(name: str) -> str:

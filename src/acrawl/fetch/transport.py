@@ -68,7 +68,8 @@ class Transport:
             if refused := origin.refused or (origin.private if not private else ""):
                 raise FetchError("blocked", refused)
             method = request.method.upper()
-            head = head_of(request, origin.authority, self._usual, exchange.authorization or origin.authorization)
+            given = exchange.authorization if exchange.authorized == origin.key else ""
+            head = head_of(request, origin.authority, self._usual, given or origin.authorization)
             answer = await (self._private if private else self._public).ask(
                 origin,
                 head if via is None else origin.as_proxied(head),
