@@ -71,7 +71,7 @@ class Exchanging:
     """A fetcher without robots or redirects, called like a function: one exchange, as the transport makes it."""
 
     def __init__(self, fetch: Fetch | None = None, *, sections=None, stages=(), **more) -> None:
-        fetch = msgspec.structs.replace(fetch or Fetch(), stages=("guard", *stages, "body", "transport"))
+        fetch = msgspec.structs.replace(fetch or Fetch(), stages=("guard", *stages, "body", "decode", "transport"))
         self._fetcher = Fetcher(Settings(fetch=fetch, **sections or {}), **more)
 
     async def __aenter__(self):

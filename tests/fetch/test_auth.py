@@ -121,7 +121,7 @@ async def test_a_stage_that_asks_somebody_else_gives_no_credentials_away():
     async with raw_server(server) as address:
         port = address.rpartition(":")[2]
         settings = Settings(
-            fetch=Fetch(allow_private=True, stages=("guard", "auth", "spider", "body", "transport")),
+            fetch=Fetch(allow_private=True, stages=("guard", "auth", "spider", "body", "decode", "transport")),
             auth=Section(hosts={f"http://a.test:{port}": "basic user:secret"}),
         )
 

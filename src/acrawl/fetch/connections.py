@@ -30,7 +30,7 @@ from acrawl.settings import Fetch
 #: What answers with addresses for a name.
 Resolver = AbstractResolver
 
-#: Bytes that are read from a socket, or decoded, before the reader is asked to take them.
+#: Bytes that are read from a socket before the reader is asked to take them.
 _BUFFER = 1 << 18
 #: Bytes of one header line; policies and cookies of real sites are longer than aiohttp's 8190.
 _MAX_HEADER = 1 << 16
@@ -161,6 +161,7 @@ class _Protocol(ResponseHandler):
         self.set_response_params(
             skip_payload=bodiless,
             read_until_eof=True,
+            auto_decompress=False,
             read_bufsize=_BUFFER,
             max_line_size=_MAX_HEADER,
             max_field_size=_MAX_HEADER,

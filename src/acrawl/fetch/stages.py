@@ -14,6 +14,7 @@ from acrawl.errors import SettingsError
 from acrawl.fetch.auth import Auth
 from acrawl.fetch.base import Stage
 from acrawl.fetch.connections import Resolver
+from acrawl.fetch.decode import Decode
 from acrawl.fetch.guard import Guard
 from acrawl.fetch.proxy import proxies
 from acrawl.fetch.receive import Receive
@@ -45,10 +46,11 @@ MAKERS: dict[str, Callable[[Ground], Stage | None]] = {
     "proxy": lambda ground: proxies(ground.settings.proxy, ground.clock),
     "redirect": lambda ground: Redirect(ground.settings.fetch.max_redirects),
     "body": lambda ground: Receive(ground.settings.fetch, ground.clock),
+    "decode": lambda ground: Decode(ground.settings.fetch.max_ratio),
     "transport": lambda ground: ground.transport or Transport(ground.settings, ground.clock, ground.resolver),
 }
 #: Without these there is no answer, or none that can be trusted; they keep this order.
-NEEDED = ["guard", "body", "transport"]
+NEEDED = ["guard", "body", "decode", "transport"]
 
 
 def stages(ground: Ground, own: Sequence[Stage | str] = ()) -> list[Stage]:
