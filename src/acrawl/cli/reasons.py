@@ -32,6 +32,7 @@ REASONS = {
         "the robots.txt of its host could not be had, and without it nothing of the host may be fetched",
         f"{_HOST_GIVEN_UP}; politeness.obey_robots=false does not ask",
     ),
+    "too-long": Reason("its URL is too long", "fetch.max_url says how long one may be"),
     "limit": Reason(
         "a limit was reached before its turn came",
         "limits.max_pages, max_bytes, max_seconds, max_errors, host_pages, host_bytes, host_errors",
@@ -64,7 +65,10 @@ REASONS = {
     "blocked": Reason(
         "its host has a private address, and no seed names that host", "fetch.allow_private=true lets it be fetched"
     ),
-    "malformed": Reason("what its host answered is not HTTP, or not encoded as it says"),
+    "malformed": Reason(
+        "what its host answered is not HTTP, has a head beyond all measure, or is not encoded as it says",
+        "fetch.max_header, fetch.max_headers and fetch.max_head say how large a head may be",
+    ),
     "too-large": Reason(
         "its body is too large", "fetch.max_body and fetch.max_body_of for pages, fetch.max_file for saved files"
     ),

@@ -40,7 +40,7 @@ class Ground(msgspec.Struct, frozen=True):
 
 #: How each stage is made; None where there is nothing for it to do.
 MAKERS: dict[str, Callable[[Ground], Stage | None]] = {
-    "guard": lambda ground: Guard(),
+    "guard": lambda ground: Guard(ground.settings.fetch.max_url),
     "robots": lambda ground: Robots() if ground.settings.politeness.obey_robots else None,
     "auth": lambda ground: Auth(ground.settings.auth.hosts, ground.login, ground.clock),
     "proxy": lambda ground: proxies(ground.settings.proxy, ground.clock),

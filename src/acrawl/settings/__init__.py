@@ -69,6 +69,7 @@ SCRAPY_NAMES = {
     "USER_AGENT": "fetch.user_agent",
     "DOWNLOAD_TIMEOUT": "fetch.total_timeout",
     "DOWNLOAD_MAXSIZE": "fetch.max_body",
+    "URLLENGTH_LIMIT": "fetch.max_url",
     "REDIRECT_MAX_TIMES": "fetch.max_redirects",
     "RETRY_TIMES": "fetch.retries",
     "DEPTH_LIMIT": "scope.max_depth",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -46,6 +46,14 @@ class Fetch(Section, frozen=True):
     """Seconds before the first retry; doubled each time, with jitter."""
     allow_private: bool = False
     """Let requests reach private, loopback and link-local addresses that no seed names."""
+    max_url: Annotated[int, msgspec.Meta(ge=1, le=8192)] = 8192
+    """Characters of a URL; a longer one is excluded as too-long. Beyond 8192 nothing is taken for a URL at all."""
+    max_header: Positive = 65536
+    """Bytes of one header of an answer, and of its status line; more is malformed."""
+    max_headers: Positive = 500
+    """Headers of an answer; more is malformed."""
+    max_head: Positive = 262144
+    """Bytes of all headers of an answer, interim answers (1xx) included; more is malformed."""
 
 
 class Auth(Section, frozen=True):
