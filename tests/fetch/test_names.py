@@ -27,13 +27,13 @@ class Time:
         return self.at
 
 
-def remembering(resolver, time=None, ttl=300.0, failure_ttl=30.0):
-    return contextlib.aclosing(Closing(resolver, ttl, failure_ttl, (time or Time()).now))
-
-
-class Closing(Names):
-    async def aclose(self):
-        await self.close()
+@contextlib.asynccontextmanager
+async def remembering(resolver, time=None, ttl=300.0, failure_ttl=30.0):
+    known = Names(resolver, ttl, failure_ttl, (time or Time()).now)
+    try:
+        yield known
+    finally:
+        await known.close()
 
 
 async def told(name, host):

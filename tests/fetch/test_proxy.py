@@ -104,7 +104,8 @@ async def test_what_is_resolved_here_is_judged_here():
     hosts = {"a.test": ["10.0.0.1"]}
     async with SocksProxy().serving() as proxy, going(f"socks5://{proxy.address}", hosts=hosts) as fetch:
         error = await failure(fetch(Request("http://a.test/")))
-    assert (error.reason, error.detail, proxy.made) == ("blocked", "10.0.0.1 is private", 0)
+    assert (error.reason, proxy.made) == ("blocked", 0)
+    assert error.detail == f"through socks5://{proxy.address}: 10.0.0.1 is private"
 
 
 @pytest.mark.asyncio
@@ -207,6 +208,29 @@ async def test_a_socks_proxy_that_does_not_know_the_password():
     async with SocksProxy(login="me:pass").serving() as proxy, going(f"socks5h://me:no@{proxy.address}") as fetch:
         error = await failure(fetch(Request("http://a.test/")))
     assert (error.reason, error.own) == ("proxy", True)
+
+
+@pytest.mark.asyncio
+async def test_a_proxy_that_hangs_up_instead_of_answering():
+    async def rude(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+
+    async with raw_server(rude) as address, going(f"http://{address}") as fetch:
+        error = await failure(fetch(Request("http://a.test/")))
+    assert (error.reason, error.own, address in error.detail) == ("proxy", True, True)
+
+
+@pytest.mark.asyncio
+async def test_what_a_server_does_behind_a_proxy_is_the_servers_and_names_the_way(authority):
+    async def rude(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+
+    tls, proxy = Tls(ca_file=str(authority.ca_file)), HttpProxy(hosts=HOSTS)
+    async with raw_server(rude, ssl=authority.server("a.test")) as address, proxy.serving():
+        fetching = going(f"http://{proxy.address}", tls=tls)
+        async with fetching as fetch:
+            error = await failure(fetch(Request(f"https://a.test:{address.rpartition(':')[2]}/")))
+    assert (error.reason, error.detail.startswith(f"through http://{proxy.address}: ")) == ("reset", True)
 
 
 @pytest.mark.asyncio

@@ -18,7 +18,7 @@ from acrawl.clock import Clock
 from acrawl.errors import RequestError, SettingsError
 from acrawl.fetch.base import Send
 from acrawl.fetch.digest import Digest, best, challenges
-from acrawl.fetch.secrets import revealed
+from acrawl.fetch.reveal import revealed
 from acrawl.request import Request
 from acrawl.response import Response
 from acrawl.url import canonical, host_of

@@ -17,8 +17,8 @@ from typing import Self
 from acrawl.clock import Clock
 from acrawl.errors import ProxyFailed, SettingsError
 from acrawl.fetch.base import Send
+from acrawl.fetch.reveal import revealed
 from acrawl.fetch.route import Bypass, Proxy, environment, named
-from acrawl.fetch.secrets import revealed
 from acrawl.fetch.tunnel import socks
 from acrawl.request import Request
 from acrawl.response import Response

@@ -14,7 +14,7 @@ from acrawl.fetch.guard import refused_address
 from acrawl.fetch.headers import defaults, head_of
 from acrawl.fetch.names import Names, System
 from acrawl.fetch.origin import origins
-from acrawl.fetch.route import named
+from acrawl.fetch.route import Proxy, named
 from acrawl.fetch.tls import Trust
 from acrawl.request import Request
 from acrawl.response import Response
@@ -60,7 +60,7 @@ class Transport:
 
     async def __call__(self, request: Request, send: Send) -> Response:
         """See `acrawl.fetch.base.Stage`. Redirects are answers like others. There is nothing further to send to."""
-        began, exchange = self._now(), send.exchange
+        began, exchange, via = self._now(), send.exchange, None
         try:
             via = named(request.proxy) if request.proxy else exchange.proxy
             origin = self._origin_of(request.url[: request.url.find("/", 8)], via)
@@ -78,7 +78,7 @@ class Transport:
                 repeatable=method in _IDEMPOTENT and not exchange.spacing,
             )
         except FOREIGN as error:  # the request failed; the worker decides whether it is tried again
-            raise translated(error) from error
+            raise _told(request, via, translated(error)) from error
         if via is not None and origin.forwarded and answer.status == 407:
             answer.close()
             raise ProxyFailed(via.name, "407: it asks for other credentials", own=True)
@@ -92,6 +92,18 @@ class Transport:
             ip_address=answer.address,
             proxy="" if via is None else via.name,
         )
+
+
+def _told(request: Request, via: Proxy | None, failure: FetchError) -> FetchError:
+    """Name the proxy that a failure came by.
+
+    One that reads the requests itself answers for its servers (502); without an answer the failure is its own.
+    """
+    if via is None:
+        return failure
+    if failure.reason == "reset" and request.url.startswith("http:") and not via.is_socks:
+        return ProxyFailed(via.name, failure.detail, own=True)
+    return FetchError(failure.reason, f"through {via.name}: {failure.detail}")
 
 
 def _unjudged(_: str) -> str:
