@@ -284,6 +284,15 @@ async def test_the_servers_certificate_is_the_servers_and_the_proxys_is_the_prox
 
 
 @pytest.mark.asyncio
+@pytest.mark.parametrize(("status", "own"), [(401, True), (407, True), (403, False), (500, False), (504, False)])
+async def test_only_what_is_surely_the_proxys_lets_it_rest(status, own):
+    refusal = f"HTTP/1.1 {status} No\r\nContent-Length: 0\r\n\r\n".encode()
+    async with HttpProxy(refusal=refusal).serving() as proxy, going(f"http://{proxy.address}") as fetch:
+        error = await failure(fetch(Request("https://a.test/")))
+    assert (error.reason, f"{status} No to CONNECT a.test:443" in error.detail, error.own) == ("proxy", True, own)
+
+
+@pytest.mark.asyncio
 async def test_a_failed_tunnel_leaves_no_connection_open():
     ended = asyncio.Event()
 

@@ -29,6 +29,8 @@ Judge = Callable[[str], str]
 
 #: Refusals of a SOCKS proxy that speak of the server (RFC 1928, 6). The others are about the proxy, or could be.
 _SOCKS_REPLIES = {3: "unreachable", 4: "unreachable", 5: "refused", 6: "unreachable"}
+#: What proxies answer to CONNECT when they do not know us; 401 is a mistake that real ones make.
+_CREDENTIALS = frozenset({401, 407})
 #: Where no limit is set, python-socks needs one all the same.
 _LONG = 3600.0
 _NO_TIMEOUT = aiohttp.ClientTimeout(total=None)
@@ -107,7 +109,7 @@ class Connector(aiohttp.TCPConnector):
             message, _ = await protocol.ask(f"{head}\r\n".encode(), b"", True)
         if not 200 <= message.code < 300:
             text = f"{message.code} {message.reason} to CONNECT {origin.address}"
-            raise ProxyFailed(via.name, text, own=message.code == 407)
+            raise ProxyFailed(via.name, text, own=message.code in _CREDENTIALS)
         transport: asyncio.Transport | None = protocol.transport
         if transport is None:
             raise ProxyFailed(via.name, "closed the tunnel", own=False)
