@@ -255,6 +255,18 @@ async def test_a_proxy_that_never_answers(scheme):
 
 
 @pytest.mark.asyncio
+async def test_a_name_that_is_never_resolved_is_no_fault_of_the_proxy():
+    names = Resolver(a_test=["127.0.0.1"])
+    names.held = True
+    async with SocksProxy().serving() as proxy:
+        sections = {"proxy": Section(urls=(f"socks5://{proxy.address}",))}
+        fetching = Fetch(connect_timeout=0.3)
+        async with Exchanging(fetching, sections=sections, stages=("proxy",), resolver=names) as fetch:
+            error = await failure(fetch(Request("http://a.test/")))
+    assert (error.reason, "fetch.connect_timeout" in error.detail, proxy.made) == ("timeout", True, 0)
+
+
+@pytest.mark.asyncio
 @pytest.mark.parametrize("said", [b"", b"SSH-2.0-x\r\n\r\n", b"HTTP/1.1 200", b"\x05\xff"])
 @pytest.mark.parametrize("scheme", ["http", "socks5h"])
 async def test_a_proxy_that_is_none(scheme, said):
@@ -264,7 +276,7 @@ async def test_a_proxy_that_is_none(scheme, said):
 
     async with raw_server(behave) as address, going(f"{scheme}://{address}") as fetch:
         error = await failure(fetch(Request("https://a.test/")))
-    assert (error.reason, address in error.detail) == ("proxy", True)
+    assert (error.reason, address in error.detail, error.own) == ("proxy", True, True)
 
 
 @pytest.mark.asyncio

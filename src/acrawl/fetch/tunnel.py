@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohappyeyeballs
 import aiohttp
@@ -23,6 +23,8 @@ from acrawl.fetch.names import Names
 from acrawl.fetch.origin import Origin
 from acrawl.fetch.route import Proxy
 from acrawl.fetch.tls import Trust
+
+T = TypeVar("T")
 
 #: Says why an address must not be connected to; empty when it may be.
 Judge = Callable[[str], str]
@@ -86,7 +88,8 @@ class Connector(aiohttp.TCPConnector):
         except BaseException:
             protocol.close()
             raise
-        return await self._in_time(origin, self._start_tls_connection(transport, origin, _NO_TIMEOUT))
+        _, secured = await self._in_time(origin, self._start_tls_connection(transport, origin, _NO_TIMEOUT))
+        return secured
 
     async def _reached(self, via: Proxy) -> Any:
         sock = await self._dial(via)
@@ -105,7 +108,7 @@ class Connector(aiohttp.TCPConnector):
         head = f"CONNECT {origin.address} HTTP/1.1\r\nHost: {origin.address}\r\n"
         if via.authorization:
             head += f"Proxy-Authorization: {via.authorization}\r\n"
-        async with self._reaching(via, own=False):
+        async with self._reaching(via, waits_for_server=True):
             message, _ = await protocol.ask(f"{head}\r\n".encode(), b"", True)
         if not 200 <= message.code < 300:
             text = f"{message.code} {message.reason} to CONNECT {origin.address}"
@@ -122,7 +125,7 @@ class Connector(aiohttp.TCPConnector):
         """Connect through a SOCKS proxy (RFC 1928); the names of ``socks5`` and ``socks4`` are resolved here."""
         host, port = origin.host, origin.port or 0
         if via.scheme != "socks5h":
-            host = await self._judged_address(origin, ipv4=via.scheme == "socks4")
+            host = await self._in_time(origin, self._judged_address(origin, ipv4=via.scheme == "socks4"))
         async with self._reaching(via):
             sock = await self._dial(via)
         try:
@@ -139,7 +142,8 @@ class Connector(aiohttp.TCPConnector):
             req=origin,
             timeout=_NO_TIMEOUT,
         )
-        return await self._in_time(origin, making)
+        _, protocol = await self._in_time(origin, making)
+        return protocol
 
     async def _judged_address(self, origin: Origin, *, ipv4: bool) -> str:
         """Return an address of the server that may be connected to. Raises as a direct connection would."""
@@ -169,7 +173,7 @@ class Connector(aiohttp.TCPConnector):
             rdns=True,
             forward=_Made(sock),
         )
-        async with self._reaching(via, own=False):
+        async with self._reaching(via, waits_for_server=True):
             try:
                 await proxy.connect(host, port, timeout=self._patience or _LONG)
             except package.ProxyTimeoutError as error:
@@ -191,26 +195,24 @@ class Connector(aiohttp.TCPConnector):
         )
 
     @asynccontextmanager
-    async def _reaching(self, via: Proxy, *, own: bool = True) -> AsyncIterator[None]:
-        """Put every failure inside down to the proxy, and bound the time."""
+    async def _reaching(self, via: Proxy, *, waits_for_server: bool = False) -> AsyncIterator[None]:
+        """Put every failure inside down to the proxy, and bound the time; silence may be the server's."""
         try:
             async with asyncio.timeout(self._patience):
                 yield
         except TimeoutError as error:
-            raise ProxyFailed(via.name, "fetch.connect_timeout", own=own) from error
+            raise ProxyFailed(via.name, "fetch.connect_timeout", own=not waits_for_server) from error
         except FOREIGN as error:  # this attempt fails; the next one may take another proxy
             told = translated(error)
-            raise ProxyFailed(via.name, f"{told.reason}: {told.detail}", own=own) from error
+            raise ProxyFailed(via.name, f"{told.reason}: {told.detail}", own=True) from error
 
-    async def _in_time(self, origin: Origin, making: Any) -> ResponseHandler:
-        """Wait for the handshake with the server."""
+    async def _in_time(self, origin: Origin, step: Awaitable[T]) -> T:
+        """Wait for a step that is the server's."""
         try:
             async with asyncio.timeout(self._patience):
-                _, protocol = await making
+                return await step
         except TimeoutError as error:
             raise aiohttp.ConnectionTimeoutError(f"Connection timeout to host {origin.key}") from error
-        made: ResponseHandler = protocol
-        return made
 
 
 class _Made:
