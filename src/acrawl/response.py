@@ -31,10 +31,11 @@ class Response:
 
     ``url`` is the URL that answered, ``headers`` are as they were sent, ``body`` has the decoded bytes (none for a
     saved file, whose facts are in ``file``). ``seconds`` is the time from start to last byte, ``latency`` that to the
-    head. ``ip_address`` is the server's (or the proxy's), empty where nothing was sent. ``following`` is the request
-    that a redirect leads to. ``cached`` is empty for what the server sent, else ``hit`` (stored before, nothing was
-    sent), ``revalidated`` (stored before, and the server says that it holds) or ``stale`` (used though it may not hold
-    any more). ``room`` gives paths for temporary files; without it they are the system's.
+    head. ``ip_address`` is the server's (or the proxy's), empty where nothing was sent; ``proxy`` names the proxy,
+    empty without one. ``following`` is the request that a redirect leads to. ``cached`` is empty for what the server
+    sent, else ``hit`` (stored before, nothing was sent), ``revalidated`` (stored before, and the server says that it
+    holds) or ``stale`` (used though it may not hold any more). ``room`` gives paths for temporary files; without it
+    they are the system's.
 
     A body of more than ``fetch.spill`` bytes lies in a temporary file. That file, as every `path`, is there until the
     callback (or errback) is done with the response, generators included, and no longer: `save` what is to stay.
@@ -58,6 +59,7 @@ class Response:
         latency: float = 0.0,
         ip_address: str = "",
         file: FileFact | None = None,
+        proxy: str = "",
     ) -> None:
         self.url = url
         self.status = status
@@ -68,6 +70,7 @@ class Response:
         self.latency = latency
         self.ip_address = ip_address
         self.file = file
+        self.proxy = proxy
         self.following: Request | None = None
         self.cached = ""
 

@@ -29,7 +29,8 @@ class Fetcher:
     """What a worker fetches with. Use it as an async context manager; `fetch` may run many times at once.
 
     ``own`` are stages of the spider's, as they are or by name. ``transport`` stands for the real one where nothing is
-    to be sent; ``resolver`` replaces the system's. Raises `SettingsError` for stages that cannot be made.
+    to be sent; ``resolver`` replaces the system's; ``login`` is `acrawl.spider.login_of`. Raises `SettingsError` for
+    stages that cannot be made.
     """
 
     def __init__(
@@ -40,11 +41,12 @@ class Fetcher:
         clock: Clock | None = None,
         transport: Stage | None = None,
         resolver: Resolver | None = None,
+        login: tuple[str, str, str] = ("", "", ""),
     ) -> None:
         clock = clock or SystemClock()
         self._time = clock.time
         self._product = settings.fetch.user_agent.partition("/")[0]
-        self._stages = stages(Ground(settings, clock, transport, resolver), own)
+        self._stages = stages(Ground(settings, clock, transport, resolver, login), own)
         self._is_ours = all(type(stage).__module__.startswith(__name__) for stage in self._stages)
         self._open = contextlib.AsyncExitStack()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
+from acrawl.fetch.route import Proxy
 from acrawl.outcome import Beginning, FileFact
 from acrawl.parse.robots import ALLOW_ALL, Rules
 from acrawl.request import Request
@@ -62,15 +63,19 @@ class Exchange:
     ``forward`` says of a failed fetch that it has brought the next one nearer to its end: more of the file is there.
 
     ``stream`` is the body below the stage ``body``: whoever replaces or ends it says so here, and what is left of it
-    when the fetch ends is closed. ``untouched`` says that nothing was sent after all. ``trace`` watches all of it, for
-    people; no crawl has one.
+    when the fetch ends is closed. ``untouched`` says that nothing was sent after all. ``authorization`` is the value of
+    that header for requests to the origin ``authorized``; it is kept out of the request so that it goes nowhere else.
+    ``proxy`` is the way to take. ``trace`` watches all of it, for people; no crawl has one.
     """
 
     __slots__ = (
         "advance",
+        "authorization",
+        "authorized",
         "cut",
         "forward",
         "private_host",
+        "proxy",
         "rules",
         "sink",
         "spacing",
@@ -99,6 +104,9 @@ class Exchange:
         self.trace = trace
         self.stream: Stream | None = None
         self.untouched = False
+        self.authorization = ""
+        self.authorized = ""
+        self.proxy: Proxy | None = None
         self.forward = False
 
 

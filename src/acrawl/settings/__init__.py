@@ -21,21 +21,26 @@ import msgspec
 
 from acrawl.errors import SettingsError
 from acrawl.settings.base import Section
-from acrawl.settings.fetching import Cache, Fetch, Files
+from acrawl.settings.fetching import Auth, Cache, Dns, Fetch, Files, Proxy, Tls
+from acrawl.settings.masks import masked
 from acrawl.settings.sections import Frontier, Limits, Log, Politeness, Queues, Scope, Worker
 
 __all__ = [
+    "Auth",
     "Cache",
+    "Dns",
     "Fetch",
     "Files",
     "Frontier",
     "Limits",
     "Log",
     "Politeness",
+    "Proxy",
     "Queues",
     "Scope",
     "Section",
     "Settings",
+    "Tls",
     "Worker",
 ]
 
@@ -53,6 +58,10 @@ class Settings(Section, frozen=True):
     log: Log = Log()
     files: Files = Files()
     cache: Cache = Cache()
+    auth: Auth = Auth()
+    proxy: Proxy = Proxy()
+    tls: Tls = Tls()
+    dns: Dns = Dns()
 
 
 #: Scrapy's names for settings that have one here.
@@ -69,6 +78,7 @@ SCRAPY_NAMES = {
     "RETRY_TIMES": "fetch.retries",
     "DEPTH_LIMIT": "scope.max_depth",
     "AUTOTHROTTLE_ENABLED": "politeness.adaptive",
+    "HTTPPROXY_ENABLED": "proxy.from_environment",
     "CLOSESPIDER_PAGECOUNT": "limits.max_pages",
     "CLOSESPIDER_TIMEOUT": "limits.max_seconds",
     "CLOSESPIDER_ERRORCOUNT": "limits.max_errors",
@@ -142,7 +152,7 @@ def flatten(document: Mapping[str, Any], origin: str) -> dict[str, Any]:
     for name, value in document.items():
         if name in ELSEWHERE:
             continue
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and "." not in name:
             flat |= {f"{name}.{key}": inner for key, inner in value.items()}
         elif "." in name or name in SCRAPY_NAMES:
             flat[name] = value
@@ -193,7 +203,7 @@ def _set(settings: Settings, name: str, value: Any, origin: str) -> Settings:
         new = msgspec.convert(fields, type(old), strict=False)
     except msgspec.ValidationError as error:
         reason = str(error).partition(" - at ")[0]
-        raise SettingsError(f"{origin}: {name} = {value!r}: {reason}") from None
+        raise SettingsError(f"{origin}: {name} = {masked(name, value)!r}: {reason}") from None
     return msgspec.structs.replace(settings, **{section: new})
 
 

@@ -14,7 +14,7 @@ from acrawl.clock import Clock
 from acrawl.errors import FetchError, IgnoreRequest, RequestError
 from acrawl.fetch import Fetcher, retry
 from acrawl.fetch.base import Exchange, FileStore
-from acrawl.fetch.robots import LASTING
+from acrawl.fetch.robots import lasts
 from acrawl.outcome import EXCLUDED, FAILED, FETCHED, RETRY, HostFacts, Item, Outcome, Sighting, Sightings
 from acrawl.parse.robots import encode
 from acrawl.request import Request, seal, unseal
@@ -98,7 +98,7 @@ class Handler:
     async def _robots(self, work: Work, request: Request) -> dict[str, Any]:
         answer = await self._fetcher.fetch_robots(request.url, opened=work.lane.open)
         if answer.rules is None:
-            status = FAILED if answer.reason in LASTING else RETRY
+            status = FAILED if lasts(answer.reason) else RETRY
             return {
                 "status": status,
                 "reason": answer.reason,
@@ -241,7 +241,7 @@ class Handler:
     def _is_news(self, response: Response) -> bool:
         """Whether the frontier has to be told of the address of this response's host."""
         host, address = response.request.host, response.ip_address
-        if not address or self._addresses.get(host) == address:
+        if not address or response.proxy or self._addresses.get(host) == address:
             return False
         if len(self._addresses) >= _MOST_ADDRESSES:
             self._addresses.clear()
