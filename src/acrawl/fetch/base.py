@@ -174,7 +174,7 @@ class FileStore(Protocol):
     """Where saved files go; wired by the worker."""
 
     def sink(self, advance: Advance = ..., /) -> Sink:
-        """A new, empty file. ``advance`` hears of bytes that are read again or sent on."""
+        """A new, empty file. ``advance`` hears of the bytes that `Sink.find` finds, and of whatever else takes long."""
 
 
 def unheard(_: int) -> None:
