@@ -241,7 +241,7 @@ class _Gzip:
 
 
 class _Zstd(_Gzip):
-    """Frames, one after the other."""
+    """Frames, which are to zstd what members are to gzip."""
 
     magic = _ZSTD_MAGIC
 

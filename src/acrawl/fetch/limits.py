@@ -1,4 +1,4 @@
-"""How large a body may be, and of what type. Pure."""
+"""How large a body may be, and of what type."""
 
 from __future__ import annotations
 
