@@ -205,6 +205,21 @@ async def test_a_disk_without_room_is_called_disk(site, room):
 
 
 @pytest.mark.asyncio
+async def test_a_machine_without_any_temporary_folder_still_fetches_short_pages(site, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", None)  # it is looked for anew
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        async with spilling() as transport:
+            short = await fetch_one(transport, site, b"short")
+            error = await failure(fetch_one(transport, site))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (short.body, error.reason) == (b"short", "disk")
+    assert "temporary directory" in error.detail
+
+
+@pytest.mark.asyncio
 async def test_a_folder_that_cannot_be_made_is_called_disk(site, room):
     async with spilling() as transport:
         room.rmdir()
