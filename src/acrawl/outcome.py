@@ -6,6 +6,7 @@ from typing import Protocol
 
 import msgspec
 
+from acrawl.cookie import JarChange
 from acrawl.request import Sealed
 
 #: How an outcome ends a lease.
@@ -86,7 +87,7 @@ class Outcome(msgspec.Struct, frozen=True, array_like=True):
     the worker's clock; ``latency`` is how long the head of the answer took (0: none came). ``delay`` is when to retry.
     All of it takes effect in one step, or none: of an outcome too large for one message the first parts have the
     status ``part``, are counted by ``part`` from 0, and bring ``requests`` and ``items`` only; they take effect with
-    the last one.
+    the last one. ``cookies`` are what changed in cookie jars: whatever this outcome causes sees it.
     """
 
     token: int
@@ -104,6 +105,7 @@ class Outcome(msgspec.Struct, frozen=True, array_like=True):
     duplicates: int = 0
     latency: float = 0.0
     part: int = 0
+    cookies: list[JarChange] = []
 
 
 class Receipt(msgspec.Struct, frozen=True, array_like=True):

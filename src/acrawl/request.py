@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from acrawl.cookie import LONGEST_KEY
 from acrawl.errors import RequestError
 from acrawl.url import canonical, fingerprint, host_of, is_known
 
@@ -29,7 +30,10 @@ class Request(msgspec.Struct, frozen=True):
     ``meta``. A higher ``priority`` goes first. ``save`` streams the body to the file store: True always, a text only
     where the media type of the bytes begins with it (``"image/"``); what is not saved comes to the callback as usual.
     ``not_before`` is seconds since the epoch. ``dont_filter`` skips the duplicate check, ``allow_offsite`` the scope.
-    ``hops`` counts the redirects that led here. Raises `RequestError`, naming the field, where it was made.
+    ``hops`` counts the redirects that led here. ``cookies`` are sent, and remembered in the cookie jar that
+    ``cookiejar`` names (a text or a number; one jar a site for each name, and the same URL is not the same request in
+    another jar); with ``dont_merge_cookies`` no jar has a part in it. Raises `RequestError`, naming the field, where it
+    was made.
     """
 
     url: str
@@ -51,6 +55,8 @@ class Request(msgspec.Struct, frozen=True):
     referrer: str = ""
     allow_offsite: bool = False
     hops: int = 0
+    cookiejar: str = ""
+    dont_merge_cookies: bool = False
 
     def __post_init__(self) -> None:
         if self.url.__class__ is not str or not is_known(self.url):
@@ -61,6 +67,10 @@ class Request(msgspec.Struct, frozen=True):
             self._put("errback", _method_name("errback", self.errback))
         if self.body.__class__ is not bytes:
             self._put("body", str(self.body).encode(self.encoding))
+        if self.cookiejar.__class__ is not str or self.cookiejar:
+            self._put("cookiejar", _jar_key(self.cookiejar))
+        if self.cookies:
+            self._put("cookies", _named_values(self.cookies))
         if self.headers or self.meta or self.cb_kwargs or self.cookies or self.body:
             self._check_travels()
 
@@ -109,6 +119,22 @@ def _method_name(field: str, function: Any) -> str:
     return name
 
 
+def _jar_key(key: Any) -> str:
+    text = "" if key is None else str(key)
+    if len(text) > LONGEST_KEY or not text.isprintable():
+        raise RequestError(f"cookiejar={text[:50]!r}: name a jar with at most {LONGEST_KEY} printable characters")
+    return text
+
+
+def _named_values(cookies: Any) -> dict[str, str]:
+    """Cookies as text by name; a list of ``{"name": ..., "value": ...}`` is taken, too."""
+    if isinstance(cookies, list) and all(isinstance(one, dict) and one.keys() == {"name", "value"} for one in cookies):
+        cookies = {one["name"]: one["value"] for one in cookies}
+    if not isinstance(cookies, dict) or not all(isinstance(value, str | int | float) for value in cookies.values()):
+        raise RequestError(f"cookies={cookies!r:.200}: give them as {{name: value}}")
+    return {str(name): str(value) for name, value in cookies.items()}
+
+
 class Sealed(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A discovered request on its way into the frontier.
 
@@ -135,7 +161,7 @@ def seal(request: Request, secret: bytes, *, continuation: bool = False, exclude
     url = request.url
     host = host_of(url)
     return Sealed(
-        fingerprint(secret, host, url, request.method, request.body),
+        fingerprint(secret, host, url, request.method, request.body, session=request.cookiejar),
         host,
         url,
         _packed(request),

@@ -12,7 +12,6 @@ from acrawl.outcome import FETCHED, Outcome, Receipt
 from acrawl.settings import Settings
 from acrawl.testing import ManualClock
 from acrawl.ticket import Batch, Lease, Ticket
-from acrawl.worker.recent import RecentLinks
 from acrawl.worker.worker import Worker
 
 
@@ -53,12 +52,17 @@ class Handler:
     """Answers at once, but for the tokens in ``stuck``, which it never ends."""
 
     def __init__(self, *stuck: int) -> None:
-        self.recent = RecentLinks(10)
         self.began: list[int] = []
         self._stuck = {token: asyncio.Event() for token in stuck}
 
     def end(self, token: int) -> None:
         self._stuck[token].set()
+
+    def acknowledged(self, outcome, urls):
+        pass
+
+    def forget(self):
+        pass
 
     async def handle(self, work):
         self.began.append(work.lease.token)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
+from acrawl.cookie import JarChange
 from acrawl.outcome import FileFact
 from acrawl.parse.robots import ALLOW_ALL, Rules
 from acrawl.request import Request
@@ -58,9 +59,15 @@ class Exchange:
 
     ``stream`` is the body below the stage ``body``: whoever replaces or ends it says so here, and what is left of it
     when the fetch ends is closed. ``untouched`` says that nothing was sent after all.
+
+    ``jars`` is the version of the site's cookies (`acrawl.ticket.Ticket`), ``cookies`` collects what changed in them;
+    ``anonymous`` asks without any, and without credentials.
     """
 
-    __slots__ = ("advance", "cut", "private_host", "rules", "sink", "spacing", "stream", "untouched")
+    __slots__ = (
+        "advance", "anonymous", "cookies", "cut", "jars", "private_host", "rules", "sink", "spacing", "stream",
+        "untouched",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -71,6 +78,8 @@ class Exchange:
         cut: int = 0,
         advance: Advance | None = None,
         spacing: float = 0.0,
+        jars: int = 0,
+        anonymous: bool = False,
     ) -> None:
         self.private_host = private_host
         self.rules = rules
@@ -78,6 +87,9 @@ class Exchange:
         self.cut = cut
         self.advance = advance or unheard
         self.spacing = spacing
+        self.jars = jars
+        self.anonymous = anonymous
+        self.cookies: list[JarChange] = []
         self.stream: Stream | None = None
         self.untouched = False
 

@@ -13,6 +13,7 @@ from acrawl.clock import Clock
 from acrawl.errors import SettingsError
 from acrawl.fetch.base import Stage
 from acrawl.fetch.connections import Resolver
+from acrawl.fetch.cookies import AskJar, CookieStage, Jars, keeps_cookies
 from acrawl.fetch.guard import Guard
 from acrawl.fetch.receive import Receive
 from acrawl.fetch.redirect import Redirect
@@ -24,19 +25,28 @@ from acrawl.settings import Settings
 class Ground(msgspec.Struct, frozen=True):
     """What stages are made from.
 
-    ``transport`` stands for the real one where nothing is to be sent; ``resolver`` replaces the system's.
+    ``transport`` stands for the real one where nothing is to be sent; ``resolver`` replaces the system's. ``ask_jar``
+    gets the job's cookie jars; without it cookies last as long as the stages.
     """
 
     settings: Settings
     clock: Clock
     transport: Stage | None = None
     resolver: Resolver | None = None
+    ask_jar: AskJar | None = None
+
+
+def _cookies(ground: Ground) -> Stage | None:
+    if not keeps_cookies(ground.settings):
+        return None
+    return CookieStage(Jars(ground.settings.cookies, ground.clock, ground.ask_jar), ground.clock)
 
 
 #: How each stage is made; None where there is nothing for it to do.
 MAKERS: dict[str, Callable[[Ground], Stage | None]] = {
     "guard": lambda ground: Guard(),
     "robots": lambda ground: Robots() if ground.settings.politeness.obey_robots else None,
+    "cookies": _cookies,
     "redirect": lambda ground: Redirect(ground.settings.fetch.max_redirects),
     "body": lambda ground: Receive(ground.settings.fetch, ground.clock),
     "transport": lambda ground: ground.transport or Transport(ground.settings.fetch, ground.clock, ground.resolver),

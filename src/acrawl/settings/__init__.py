@@ -21,10 +21,22 @@ import msgspec
 
 from acrawl.errors import SettingsError
 from acrawl.settings.base import Section
-from acrawl.settings.fetching import Fetch
+from acrawl.settings.fetching import Cookies, Fetch
 from acrawl.settings.sections import Frontier, Limits, Log, Politeness, Queues, Scope, Worker
 
-__all__ = ["Fetch", "Frontier", "Limits", "Log", "Politeness", "Queues", "Scope", "Section", "Settings", "Worker"]
+__all__ = [
+    "Cookies",
+    "Fetch",
+    "Frontier",
+    "Limits",
+    "Log",
+    "Politeness",
+    "Queues",
+    "Scope",
+    "Section",
+    "Settings",
+    "Worker",
+]
 
 
 class Settings(Section, frozen=True):
@@ -38,6 +50,7 @@ class Settings(Section, frozen=True):
     queues: Queues = Queues()
     worker: Worker = Worker()
     log: Log = Log()
+    cookies: Cookies = Cookies()
 
 
 #: Scrapy's names for settings that have one here.
@@ -56,6 +69,7 @@ SCRAPY_NAMES = {
     "CLOSESPIDER_PAGECOUNT": "limits.max_pages",
     "CLOSESPIDER_TIMEOUT": "limits.max_seconds",
     "CLOSESPIDER_ERRORCOUNT": "limits.max_errors",
+    "COOKIES_ENABLED": "cookies.enabled",
     "LOG_LEVEL": "log.level",
     "LOG_FILE": "log.file",
 }
@@ -185,4 +199,5 @@ def _typed(value: Any, example: Any) -> Any:
             return tomllib.loads(f"value = {value}")["value"]
         except tomllib.TOMLDecodeError:
             return value if isinstance(example, dict) else [part.strip() for part in value.split(",") if part.strip()]
-    return {"yes": True, "on": True, "no": False, "off": False}.get(value.lower(), value)
+    words = {"yes": True, "on": True, "true": True, "no": False, "off": False, "false": False}
+    return words.get(value.lower(), value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import math
 import pathlib
 import tempfile
@@ -200,7 +201,9 @@ class _Crawl:
         settings, clock = self._settings, self._clock
         store = FolderStore(self._folder / "files")
         try:
-            async with Fetcher(settings, spider.stages, clock=clock, transport=self._stage) as fetcher:
+            async with Fetcher(
+                settings, spider.stages, clock=clock, transport=self._stage, ask_jar=functools.partial(broker.jar, name)
+            ) as fetcher:
                 recent = RecentLinks(settings.worker.recent)
                 handler = Handler(spider, fetcher, store, frontier.secret, clock, recent)
                 worker = Worker(name, broker, handler, settings, frontier.epoch, clock)

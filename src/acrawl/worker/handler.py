@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -67,8 +67,21 @@ class Handler:
         except Exception:  # noqa: BLE001 - a defect of ours: the request ends as failed, the worker goes on
             text = told(traceback.format_exc())
             log.error("a request could not be handled\n%s", text)
+            self.forget()  # what it has seen is not reported
             ago = self._clock.now() - work.started_at  # it may have been sent
             return Outcome(work.lease.token, FAILED, "defect", text, seconds=ago, ago=ago), []
+
+    def acknowledged(self, outcome: Outcome, urls: Iterable[str]) -> None:
+        """The frontier has taken an outcome and the links in it."""
+        self.recent.update(urls)
+        if outcome.cookies and self._fetcher.jars is not None:
+            self._fetcher.jars.acknowledged(outcome.cookies)
+
+    def forget(self) -> None:
+        """What has been seen here may not have reached the frontier, and counts no more."""
+        self.recent.clear()
+        if self._fetcher.jars is not None:
+            self._fetcher.jars.forget()
 
     async def _handle(self, work: Work) -> tuple[Outcome, list[str]]:
         try:
@@ -115,8 +128,11 @@ class Handler:
             sink=sink,
             advance=work.advance,
             spacing=lane.spacing,
+            jars=lane.jars,
         )
         facts = await self._exchanged(work, request, exchange, harvest)
+        if exchange.cookies:
+            facts["cookies"] = exchange.cookies
         return {**facts, "ago": -1.0} if exchange.untouched else facts
 
     async def _exchanged(self, work: Work, request: Request, exchange: Exchange, harvest: Harvest) -> dict[str, Any]:
@@ -193,7 +209,7 @@ class Handler:
                 self._check_travels(len(item.body), "an item")
                 harvest.add_item(item)
             return
-        plain = one.method == "GET" and not one.body and not one.dont_filter
+        plain = one.method == "GET" and not (one.body or one.dont_filter or one.cookiejar)
         if plain and one.url in self.recent:
             harvest.duplicates += 1
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import os
 import pathlib
@@ -54,8 +55,9 @@ async def work(join: Join, source: Source, files: str, *, send_files: bool = Fal
         welcome = await client.hello(hello)
         settings = msgspec.convert(welcome.settings, Settings)
         spider = source.make(welcome.arguments, settings)
+        ask_jar = functools.partial(client.jar, name)
         store = _store(welcome, files, client, name, send=send_files)
-        async with _closing(store), Fetcher(settings, spider.stages) as fetcher:
+        async with _closing(store), Fetcher(settings, spider.stages, ask_jar=ask_jar) as fetcher:
             recent = RecentLinks(settings.worker.recent)
             handler = Handler(spider, fetcher, store, welcome.secret, clock, recent)
             worker = Worker(name, client, handler, settings, welcome.epoch, clock)
