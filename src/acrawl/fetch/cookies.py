@@ -58,6 +58,9 @@ class Jars:
         self._ask = ask
         self._copies: dict[tuple[str, str], Copy] = {}
 
+    def __len__(self) -> int:
+        return len(self._copies)
+
     async def get(self, site: str, key: str, version: int) -> Copy:
         """The jar of a site under a key, no older than ``version``; 0 is that of a site without cookies.
 
