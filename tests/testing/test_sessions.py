@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pathlib
+import re
 from typing import ClassVar
 
 from multidict import CIMultiDict
@@ -105,3 +107,13 @@ def test_a_retry_sends_the_cookie_that_the_first_try_was_given():
     done = crawled(Patient, workers=2)
     assert [cookie for _, cookie, _ in Club.visits] == ["", "busy=1"]
     assert done.counts.retries == 1
+
+
+def test_the_spider_of_the_manual_runs_as_printed():
+    manual = pathlib.Path(__file__).parents[2] / "docs" / "cookies.md"
+    (source,) = re.findall(r"^```python\n(.*?)^```$", manual.read_text(), re.MULTILINE | re.DOTALL)
+    names: dict[str, type[Spider]] = {}
+    exec(source.replace("https://club.example", SITE), names)
+    done = crawled(names["Members"])
+    assert [item["user"] for item in done.items] == ["anna", "bert"]
+    assert done.counts.reasons == {"fetched(redirect)": 2, "fetched": 2}
