@@ -61,31 +61,36 @@ class Jars:
     def __len__(self) -> int:
         return len(self._copies)
 
-    async def get(self, site: str, key: str, version: int) -> Copy:
-        """The jar of a site under a key, no older than ``version``; 0 is that of a site without cookies.
+    def at_hand(self, site: str, key: str, version: int) -> Copy | None:
+        """The jar of a site under a key, no older than ``version``; None when it has to be asked for.
 
-        Raises what asking for it raises.
+        A site of version 0 has no cookies, as far as the job knows.
         """
         name = site, key
-        while True:
-            copy = self._copies.pop(name, None)
-            if copy is None:
-                if len(self._copies) >= _MOST_COPIES:
-                    del self._copies[next(iter(self._copies))]
-                copy = Copy(Jar(self._terms), -1 if version else 0)
-            self._copies[name] = copy
-            if self._ask is None or copy.version >= version:
-                return copy
-            await self._renew(copy, name, version, self._ask)
+        copy = self._copies.pop(name, None)
+        if copy is None:
+            if len(self._copies) >= _MOST_COPIES:
+                del self._copies[next(iter(self._copies))]
+            copy = Copy(Jar(self._terms), -1 if version else 0)
+        self._copies[name] = copy
+        return copy if self._ask is None or copy.version >= version else None
 
-    async def _renew(self, copy: Copy, name: tuple[str, str], version: int, ask: AskJar) -> None:
+    async def get(self, site: str, key: str, version: int) -> Copy:
+        """The jar of a site under a key, no older than ``version``, asked for if need be. Raises what asking raises."""
+        while (copy := self.at_hand(site, key, version)) is None:
+            await self._renew((site, key), version)
+        return copy
+
+    async def _renew(self, name: tuple[str, str], version: int) -> None:
         """Ask for a jar; who needs the same one meanwhile waits for that."""
+        copy = self._copies[name]
+        assert self._ask is not None
         if copy.asking is None:
             copy.asking = asyncio.Lock()
         async with copy.asking:
             if copy.version >= version or self._copies.get(name) is not copy:
                 return
-            came = await ask(*name)
+            came = await self._ask(*name)
             if self._copies.get(name) is not copy:
                 return  # forgotten meanwhile: what came may be of another life of the frontier
             copy.jar, copy.version = Jar(self._terms, came.cookies), came.version
@@ -130,7 +135,7 @@ class CookieStage:
         if exchange.anonymous or request.dont_merge_cookies:
             return await send(request)
         url, site, key, now = request.url, site_of(request.host), request.cookiejar, self._time()
-        copy = await self.jars.get(site, key, exchange.jars)
+        copy = self.jars.at_hand(site, key, exchange.jars) or await self.jars.get(site, key, exchange.jars)
         if request.cookies:
             _check(request.cookies)
             _note(copy, exchange, JarChange(site, key, copy.jar.given(url, request.cookies, now)))

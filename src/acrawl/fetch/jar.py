@@ -6,6 +6,7 @@ and SameSite mean nothing to it.
 
 from __future__ import annotations
 
+import functools
 import re
 from calendar import timegm
 from collections.abc import Collection, Iterable, Mapping
@@ -157,6 +158,7 @@ def default_path(path: str) -> str:
     return path[: path.rfind("/")] or "/"
 
 
+@functools.lru_cache(256)
 def date(text: str) -> float | None:
     """Read a date as leniently as browsers do (5.1.1), as Unix time; None for what is none."""
     clock: tuple[int, int, int] | None = None
