@@ -99,6 +99,21 @@ def test_a_redirect_to_itself_that_sets_a_cookie_works():
     assert len(done.items) == 1
 
 
+class Twins(Spider):
+    start_urls: ClassVar = [f"{SITE}/again"]
+
+    def parse(self, response):
+        yield {"jar": response.request.cookiejar}
+        for jar in {"": ["a"], "a": ["b", "a"]}.get(response.request.cookiejar, []):
+            yield response.follow("/again", cookiejar=jar)
+
+
+def test_a_link_that_was_followed_in_one_session_is_followed_in_another():
+    done = crawled(Twins)
+    assert [item["jar"] for item in done.items] == ["", "a", "b"]
+    assert [cookie for _, cookie, _ in Club.visits] == ["", "seen=1"] * 3
+
+
 class Patient(Spider):
     start_urls: ClassVar = [f"{SITE}/busy"]
 
