@@ -199,3 +199,12 @@ class JarPromises:
             await crawl.add("/", cookiejar=key)
         now = await crawl.snapshot()
         assert (now.discovered, now.duplicates) == (4, 2)
+
+    async def test_a_request_in_a_session_has_a_story(self, crawl: Crawl):
+        await crawl.open()
+        await crawl.add("/in", cookiejar="anna")
+        assert await crawl.state("/in") == "queued"
+        got = await crawl.one()
+        assert await crawl.state("/in") == "leased"
+        await crawl.report(got, FAILED, reason="http-403")
+        assert await crawl.state("/in") == "failed(http-403)"

@@ -36,7 +36,7 @@ class Club:
             return Response(url) if cookie else redirect(url, "/again", "seen=1")
         if path == "/busy" and "busy=1" not in cookie:
             return answered(url, "busy=1", status=502)
-        _, user, step = f"{path}/".split("/")[:3]
+        user, step = path.split("/")[-2:]
         if cookie != f"token={user}.{step}":
             return answered(url, status=403)
         return answered(url, f"token={user}.{int(step) + 1}; Path=/; Secure")
@@ -83,6 +83,29 @@ def test_each_step_of_a_session_is_sent_the_token_of_the_step_before_it_on_any_w
         user: {worker for path, _, worker in Club.visits if path.startswith(f"/{user}/")} for user in ("anna", "bert")
     }
     assert all(len(met) > 1 for met in workers.values()), workers
+
+
+class Careless(Spider):
+    start_urls: ClassVar = [f"{SITE}/login/anna"]
+
+    async def start(self):
+        yield Request(f"{SITE}/login/anna")
+
+    def parse(self, response):
+        yield response.follow("http://shop.test/anna/1", self.parse_plain)
+
+    def parse_plain(self, response):
+        yield {"url": response.url}
+
+
+def test_a_secure_cookie_is_not_sent_in_the_clear():
+    done = crawled(Careless)
+    assert [(path, cookie) for path, cookie, _ in Club.visits] == [
+        ("/login/anna", ""),
+        ("/anna/0", "token=anna.0"),
+        ("http://shop.test/anna/1", ""),
+    ]
+    assert done.ended["http://shop.test/anna/1"] == "failed(http-403)"
 
 
 class Once(Spider):
