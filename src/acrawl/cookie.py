@@ -19,8 +19,8 @@ class Cookie(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One cookie.
 
     ``domain`` is a name without a leading dot; with ``host_only`` its subdomains do not get it. ``expires`` is Unix
-    time, 0 for one that lasts as long as the job; ``created`` is Unix time. One that is over, with `OVER` for its end,
-    tells that the server has taken it back.
+    time, 0 for one that lasts as long as the job; ``created`` and ``set_at``, when it was set last, are Unix time. One
+    that is over, with `OVER` for its end, tells that the server has taken it back.
     """
 
     name: str
@@ -31,6 +31,7 @@ class Cookie(msgspec.Struct, frozen=True, array_like=True, gc=False):
     host_only: bool = True
     secure: bool = False
     created: float = 0.0
+    set_at: float = 0.0
 
     @property
     def key(self) -> Key:
@@ -60,7 +61,7 @@ class JarChange(msgspec.Struct, frozen=True, array_like=True):
 
 
 class JarCopy(msgspec.Struct, frozen=True, array_like=True):
-    """A jar as the frontier has it; ``version`` is compared with that in tickets of the same epoch."""
+    """A jar as the frontier has it; ``version`` is compared with that in tickets."""
 
     version: int
     cookies: list[Cookie] = []

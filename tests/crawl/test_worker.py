@@ -12,6 +12,7 @@ from acrawl.outcome import FETCHED, Outcome, Receipt
 from acrawl.settings import Settings
 from acrawl.testing import ManualClock
 from acrawl.ticket import Batch, Lease, Ticket
+from acrawl.worker.recent import RecentLinks
 from acrawl.worker.worker import Worker
 
 
@@ -52,19 +53,12 @@ class Handler:
     """Answers at once, but for the tokens in ``stuck``, which it never ends."""
 
     def __init__(self, *stuck: int) -> None:
+        self.recent = RecentLinks(10)
         self.began: list[int] = []
-        self.known: list[int] = []
-        self.forgot = 0
         self._stuck = {token: asyncio.Event() for token in stuck}
 
     def end(self, token: int) -> None:
         self._stuck[token].set()
-
-    def acknowledged(self, outcome, urls):
-        self.known.append(outcome.token)
-
-    def forget(self):
-        self.forgot += 1
 
     async def handle(self, work):
         self.began.append(work.lease.token)
@@ -152,36 +146,3 @@ async def test_what_is_mended_in_time_goes_on_and_nothing_starts_meanwhile():
     assert handler.began == [1, 2]
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-
-
-@pytest.mark.asyncio
-@pytest.mark.parametrize("refused", [0, 1])
-async def test_what_was_reported_counts_only_when_all_of_it_was_taken(refused):
-    class Refusing(Script):
-        async def report(self, worker, epoch, outcomes):
-            await super().report(worker, epoch, outcomes)
-            return Receipt(len(outcomes) - refused, refused)
-
-    master, handler = Refusing([Ticket("http://a", leases(1, 2), share=2)]), Handler()
-    worker = working(master, handler, report_count=2, report_seconds=60.0)
-    running = asyncio.create_task(worker.run())
-    await holds(lambda: handler.known or handler.forgot)
-    assert (sorted(handler.known), handler.forgot) == (([1, 2], 0) if not refused else ([], 1))
-    worker.stop()
-    await running
-
-
-@pytest.mark.asyncio
-async def test_what_a_lost_lease_has_seen_is_forgotten():
-    master, handler = Script([Ticket("http://a", leases(1, 2), share=2)]), Handler(1, 2)
-    worker = working(master, handler)
-    running = asyncio.create_task(worker.run())
-    await holds(lambda: len(handler.began) == 2)
-    worker.attached(1, [], 0.0)
-    assert handler.forgot == 0
-    worker.attached(1, [2], 0.0)
-    assert handler.forgot == 1
-    worker.attached(2, [], 0.0)  # another life: nothing of what is held counts there
-    assert handler.forgot > 1
-    worker.stop()
-    await running

@@ -141,7 +141,7 @@ def test_the_path_of_a_cookie_that_names_none_is_the_folder(path, folder):
     ],
 )
 def test_a_cookie_is_what_its_header_says(line, expected):
-    assert parsed(line, HTTPS, NOW) == msgspec.structs.replace(expected, created=NOW)
+    assert parsed(line, HTTPS, NOW) == msgspec.structs.replace(expected, created=NOW, set_at=NOW)
 
 
 @pytest.mark.parametrize(
@@ -244,6 +244,9 @@ def test_only_changes_are_told():
     made = Jar(Cookies())
     first = made.answered(HTTPS, ["a=1; Max-Age=1000", "b=1"], NOW)
     assert [cookie.name for cookie in first] == ["a", "b"]
+    # While the job does not have them, they are news: the first report may never arrive.
+    assert len(made.answered(HTTPS, ["a=1; Max-Age=1000", "b=1"], NOW)) == 2
+    made.renew(first, NOW)
     assert made.answered(HTTPS, ["a=1; Max-Age=1000", "b=1"], NOW + 90) == []  # its end moves by less than a tenth
     (moved,) = made.answered(HTTPS, ["a=1; Max-Age=1000", "b=1"], NOW + 110)
     assert (moved.name, moved.expires, moved.created) == ("a", NOW + 1110, NOW)
@@ -252,12 +255,47 @@ def test_only_changes_are_told():
 
 
 def test_a_jar_that_is_told_of_changes_is_the_same_jar():
-    mine, other = Jar(Cookies(per_jar=5)), Jar(Cookies(per_jar=5))
-    for n in range(30):
+    mine, job, told = Jar(Cookies(per_jar=5)), {}, 0
+    for n in range(60):
         lines = [f"c{n * k % 11}={n}; Path=/" for k in range(4)] + [f"c{n % 7}=; Path=/; Max-Age=0"]
-        other.put(mine.answered(HTTPS, lines, NOW + n), NOW + n)
+        changes = mine.answered(HTTPS, lines, NOW + n)
+        put(job, changes, NOW + n, most=5, size=10_000)
+        told += len(changes)
+        other = Jar(Cookies())
+        other.renew(job.values(), NOW + n)
         assert sent(mine, at=NOW + n) == sent(other, at=NOW + n)
+        if n % 7 == 0:
+            mine.renew(job.values(), NOW + n)
     assert len(mine) == 5
+    assert told > 100
+
+
+OLD, MINE, THEIRS = (Cookie("a", value, "www.example.com", set_at=n) for n, value in enumerate("123"))
+BACK = msgspec.structs.replace(OLD, set_at=9.0)
+
+
+@pytest.mark.parametrize(
+    ("before", "here", "after", "sees"),
+    [
+        ([OLD], "2", [OLD], "a=2"),  # not reported yet
+        ([OLD], "2", [MINE], "a=2"),
+        ([OLD], "2", [THEIRS], "a=3"),  # before it or after it: that is for the job to say
+        ([OLD], "2", [BACK], "a=1"),
+        ([OLD], "2", [], ""),
+        ([OLD], None, [OLD], ""),
+        ([OLD], None, [THEIRS], "a=3"),
+        ([], "2", [], "a=2"),
+        ([], "2", [THEIRS], "a=3"),
+    ],
+)
+def test_what_was_set_here_stays_until_the_job_knows_of_a_change(before, here, after, sees):
+    made = Jar(Cookies())
+    made.renew(before, NOW)
+    made.answered(HTTPS, ["a=; Path=/; Max-Age=0" if here is None else f"a={here}; Path=/"], NOW)
+    made.renew(after, NOW)
+    assert sent(made) == sees
+    made.renew(after, NOW)
+    assert sent(made) == sees
 
 
 # -- limits

@@ -17,7 +17,7 @@ from acrawl.clock import Clock, SystemClock
 from acrawl.errors import FetchError, IgnoreRequest
 from acrawl.fetch.base import Exchange, Send, Stage
 from acrawl.fetch.connections import Resolver
-from acrawl.fetch.cookies import AskJar, CookieStage
+from acrawl.fetch.cookies import AskJar
 from acrawl.fetch.robots import MAX_SIZE, RobotsAnswer, fetch_robots
 from acrawl.fetch.stages import Ground, stages
 from acrawl.request import Request
@@ -30,8 +30,8 @@ class Fetcher:
     """What a worker fetches with. Use it as an async context manager; `fetch` may run many times at once.
 
     ``own`` are stages of the spider's, as they are or by name. ``transport`` stands for the real one where nothing is
-    to be sent; ``resolver`` replaces the system's. ``ask_jar`` gets the job's cookie jars, of which ``jars`` are copies
-    (None without cookies). Raises `SettingsError` for stages that cannot be made.
+    to be sent; ``resolver`` replaces the system's. ``ask_jar`` gets the job's cookie jars, without
+    which cookies last as long as the fetcher. Raises `SettingsError` for stages that cannot be made.
     """
 
     def __init__(
@@ -48,7 +48,6 @@ class Fetcher:
         self._time = clock.time
         self._product = settings.fetch.user_agent.partition("/")[0]
         self._stages = stages(Ground(settings, clock, transport, resolver, ask_jar), own)
-        self.jars = next((stage.jars for stage in self._stages if isinstance(stage, CookieStage)), None)
         self._is_ours = all(type(stage).__module__.startswith(__name__) for stage in self._stages)
         self._open = contextlib.AsyncExitStack()
 

@@ -2,14 +2,14 @@
 
 A jar belongs to the job (`acrawl.frontier.base.Leasing.jar`). A worker asks for one when a request needs it in a newer
 version than the worker knows. What an answer sets holds in this worker at once, and elsewhere for all that is handed
-out after its report. Until that is acknowledged nobody else may know of it: when a report is refused or a lease is
-lost, the copies are forgotten, and asked for anew.
+out after its report. Should that never arrive, the worker has sent a cookie that the job never had, and no more: what
+the job has in a newer version goes before what was set here, and what is set again is reported again.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from acrawl.clock import Clock
 from acrawl.cookie import JarChange, JarCopy
@@ -35,17 +35,13 @@ def keeps_cookies(settings: Settings) -> bool:
 
 
 class Copy:
-    """A jar as this worker knows it: of ``version`` (-1: to be asked for), with the worker's own changes on top.
+    """A jar as this worker knows it: of ``version`` (-1: to be asked for), with what was set here on top."""
 
-    ``mine`` are those that have not been acknowledged, each with the version it was put upon.
-    """
-
-    __slots__ = ("asking", "jar", "mine", "version")
+    __slots__ = ("asking", "jar", "version")
 
     def __init__(self, jar: Jar, version: int) -> None:
         self.jar = jar
         self.version = version
-        self.mine: list[tuple[JarChange, int]] = []
         self.asking: asyncio.Lock | None = None
 
 
@@ -61,11 +57,30 @@ class Jars:
     def __len__(self) -> int:
         return len(self._copies)
 
-    def at_hand(self, site: str, key: str, version: int) -> Copy | None:
+    def at_hand(self, site: str, key: str, version: int) -> Jar | None:
         """The jar of a site under a key, no older than ``version``; None when it has to be asked for.
 
         A site of version 0 has no cookies, as far as the job knows.
         """
+        copy = self._copy(site, key, version)
+        return copy.jar if self._ask is None or copy.version >= version else None
+
+    async def get(self, site: str, key: str, version: int) -> Jar:
+        """The jar of a site under a key, no older than ``version``, asked for if need be. Raises what asking raises.
+
+        Who needs the same one meanwhile waits for that.
+        """
+        copy = self._copy(site, key, version)
+        if copy.asking is None:
+            copy.asking = asyncio.Lock()
+        async with copy.asking:
+            if self._ask is not None and copy.version < version:
+                came = await self._ask(site, key)
+                copy.jar.renew(came.cookies, self._time())
+                copy.version = came.version
+        return copy.jar
+
+    def _copy(self, site: str, key: str, version: int) -> Copy:
         name = site, key
         copy = self._copies.pop(name, None)
         if copy is None:
@@ -73,44 +88,7 @@ class Jars:
                 del self._copies[next(iter(self._copies))]
             copy = Copy(Jar(self._terms), -1 if version else 0)
         self._copies[name] = copy
-        return copy if self._ask is None or copy.version >= version else None
-
-    async def get(self, site: str, key: str, version: int) -> Copy:
-        """The jar of a site under a key, no older than ``version``, asked for if need be. Raises what asking raises."""
-        while (copy := self.at_hand(site, key, version)) is None:
-            await self._renew((site, key), version)
         return copy
-
-    async def _renew(self, name: tuple[str, str], version: int) -> None:
-        """Ask for a jar; who needs the same one meanwhile waits for that."""
-        copy = self._copies[name]
-        assert self._ask is not None
-        if copy.asking is None:
-            copy.asking = asyncio.Lock()
-        async with copy.asking:
-            if copy.version >= version or self._copies.get(name) is not copy:
-                return
-            came = await self._ask(*name)
-            if self._copies.get(name) is not copy:
-                return  # forgotten meanwhile: what came may be of another life of the frontier
-            copy.jar, copy.version = Jar(self._terms, came.cookies), came.version
-            for change, _ in copy.mine:
-                copy.jar.put(change.cookies, self._time())
-
-    def acknowledged(self, changes: Iterable[JarChange]) -> None:
-        """What was reported is in the job."""
-        for change in changes:
-            copy = self._copies.get((change.site, change.key))
-            for place, (mine, version) in enumerate(copy.mine if copy is not None else ()):
-                if copy is not None and mine is change:
-                    del copy.mine[place]
-                    if version != copy.version:  # it was put on a newer jar, in which others may have replaced it
-                        copy.version = -1
-                    break
-
-    def forget(self) -> None:
-        """What this worker has seen may not be what the job knows: every jar is asked for anew."""
-        self._copies.clear()
 
 
 class CookieStage:
@@ -122,7 +100,7 @@ class CookieStage:
     """
 
     def __init__(self, jars: Jars, clock: Clock) -> None:
-        self.jars = jars
+        self._jars = jars
         self._time = clock.time
 
     async def __call__(self, request: Request, send: Send) -> Response:
@@ -135,14 +113,16 @@ class CookieStage:
         if exchange.anonymous or request.dont_merge_cookies:
             return await send(request)
         url, site, key, now = request.url, site_of(request.host), request.cookiejar, self._time()
-        copy = self.jars.at_hand(site, key, exchange.jars) or await self.jars.get(site, key, exchange.jars)
+        jar = self._jars.at_hand(site, key, exchange.jars)
+        if jar is None:
+            jar = await self._jars.get(site, key, exchange.jars)
         if request.cookies:
             _check(request.cookies)
-            _note(copy, exchange, JarChange(site, key, copy.jar.given(url, request.cookies, now)))
-        dressed = _dressed(request, copy.jar.pairs(url, now, request.cookies))
+            _note(exchange, JarChange(site, key, jar.given(url, request.cookies, now)))
+        dressed = _dressed(request, jar.pairs(url, now, request.cookies))
         response = await send(dressed)
-        if lines := response.headers.getall("Set-Cookie", ()):  # into the jar as it is by now
-            _note(copy, exchange, JarChange(site, key, copy.jar.answered(url, lines, self._time())))
+        if lines := response.headers.getall("Set-Cookie", ()):
+            _note(exchange, JarChange(site, key, jar.answered(url, lines, self._time())))
         if dressed is not request:
             response.request = request
             if response.following is not None:
@@ -157,9 +137,8 @@ def _check(cookies: Mapping[str, str]) -> None:
             raise FetchError("malformed", f"a line break or NUL in the cookie {name!r} of the request")
 
 
-def _note(copy: Copy, exchange: Exchange, change: JarChange) -> None:
+def _note(exchange: Exchange, change: JarChange) -> None:
     if change.cookies:
-        copy.mine.append((change, copy.version))
         exchange.cookies.append(change)
 
 

@@ -33,19 +33,34 @@ _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct",
 
 
 class Jar:
-    """The cookies of one site under one key."""
+    """The cookies of one site under one key: as the job had them last, and what has been set here since then."""
 
-    __slots__ = ("_kept", "_terms")
+    __slots__ = ("_base", "_kept", "_terms")
 
-    def __init__(self, terms: Cookies, cookies: Iterable[Cookie] = ()) -> None:
+    def __init__(self, terms: Cookies) -> None:
         self._terms = terms
-        self._kept: dict[Key, Cookie] = {cookie.key: cookie for cookie in cookies}
+        self._base: dict[Key, Cookie] = {}
+        self._kept: dict[Key, Cookie] = {}
 
     def __len__(self) -> int:
         return len(self._kept)
 
-    def put(self, changes: Iterable[Cookie], now: float) -> None:
-        """Take changes that were made elsewhere."""
+    def renew(self, cookies: Iterable[Cookie], now: float) -> None:
+        """Take the cookies that the job has by now.
+
+        What was set here stays only where the job has what it had before: else it knows of that, or of a later change.
+        """
+        old, mine, base = self._base, self._kept, {cookie.key: cookie for cookie in cookies}
+        self._base, self._kept = base, dict(base)
+        for key in {**old, **mine}:
+            own = mine.get(key)
+            if own is not old.get(key) and base.get(key) == old.get(key):
+                self._kept.pop(key, None)
+                if own is not None:
+                    self._kept[key] = own
+        self._put((), now)
+
+    def _put(self, changes: Iterable[Cookie], now: float) -> None:
         put(self._kept, changes, now, most=self._terms.per_jar, size=self._terms.jar_bytes)
 
     def pairs(self, url: str, now: float, but: Collection[str] = ()) -> list[str]:
@@ -79,7 +94,8 @@ class Jar:
         Those given for an https URL are not sent in the clear.
         """
         name, _, secure = _parts(url)
-        return self._taken([Cookie(key, text, name, secure=secure, created=now) for key, text in cookies.items()], now)
+        given = [Cookie(key, text, name, secure=secure, created=now, set_at=now) for key, text in cookies.items()]
+        return self._taken(given, now)
 
     def _yields(self, cookie: Cookie, url: str) -> bool:
         """Whether no secure cookie stands in the way of one that came in the clear (bis 5.7, 16)."""
@@ -97,18 +113,20 @@ class Jar:
         for cookie in cookies:
             last.pop(cookie.key, None)
             last[cookie.key] = cookie
-        news = [cookie for cookie in last.values() if not self._is_old(cookie, now)]
+        news = [cookie for cookie in last.values() if not self._is_known(cookie, now)]
         if not news:
             return []
-        self.put(news, now)
+        self._put(news, now)
         over = [cookie for cookie in news if cookie.is_over(now)]
         return over + [cookie for key, cookie in self._kept.items() if before.get(key) is not cookie]
 
-    def _is_old(self, cookie: Cookie, now: float) -> bool:
-        old = self._kept.get(cookie.key)
-        if old is None or old.is_over(now):
-            return cookie.is_over(now) and old is None
-        return cookie.is_like(old, now)
+    def _is_known(self, cookie: Cookie, now: float) -> bool:
+        """Whether it changes nothing, here and in the job; what has only been set here may never be reported."""
+        for old in (self._kept.get(cookie.key), self._base.get(cookie.key)):
+            known = cookie.is_over(now) if old is None else not old.is_over(now) and cookie.is_like(old, now)
+            if not known:
+                return False
+        return True
 
 
 def parsed(line: str, url: str, now: float, most: int = 4096) -> Cookie | None:
@@ -138,7 +156,7 @@ def parsed(line: str, url: str, now: float, most: int = 4096) -> Cookie | None:
         or (prefix.startswith("__host-") and not (host_only and not attributes.get("domain") and given == "/"))
     ):
         return None
-    return Cookie(name, value, domain, cookie_path, _end(attributes, now), host_only, secure, now)
+    return Cookie(name, value, domain, cookie_path, _end(attributes, now), host_only, secure, now, now)
 
 
 def domain_matches(name: str, domain: str) -> bool:

@@ -64,7 +64,7 @@ class Leasing(Protocol):
         """The cookies of a site (a registrable domain) under a spider's key; empty when there are none.
 
         Holds all that was reported before the call, durably, and may wait for that. Its version is at least that of
-        every ticket handed out before the call. Idempotent.
+        every ticket handed out before the call, in this life and in earlier ones. Idempotent.
         """
 
 

@@ -36,17 +36,18 @@ class _Site:
 
 
 class Jars:
-    """What memory knows of all jars: at most ``most``. Versions mean something within one life only."""
+    """What memory knows of all jars: at most ``most``. All versions of a life are above those of earlier ones."""
 
     def __init__(self, most: int) -> None:
-        self.version = 1
+        self.version = 0
         self._most = most
         self._count = 0
         self._told = False
         self._sites: dict[str, _Site] = {}
 
-    def load(self, known: Iterable[tuple[str, str]], group: Group) -> None:
-        """Begin with the jars on disk, that which changed the longest ago first."""
+    def load(self, known: Iterable[tuple[str, str]], epoch: int, group: Group) -> None:
+        """Begin a life with the jars on disk, that which changed the longest ago first."""
+        self.version = epoch << 32
         for site, key in known:
             self._touch(site, key, group)
 

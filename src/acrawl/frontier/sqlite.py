@@ -93,7 +93,8 @@ class SqliteFrontier:
         if self.epoch > 1:
             self._plan.hosts.rest_all(self._clock.now(), RESTART_PAUSE)
         self._plan.load(await run(self._store.load), self._clock.now())
-        self._plan.state.jars.load(await run(jars.known, self._store.database), self._committer.group)
+        known = await run(jars.known, self._store.database)
+        self._plan.state.jars.load(known, self.epoch, self._committer.group)
         self._committer.group.meta.update(secret=self.secret, epoch=self.epoch)
         await self._committer.durable()
 

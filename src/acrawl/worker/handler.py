@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 import traceback
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -67,21 +67,8 @@ class Handler:
         except Exception:  # noqa: BLE001 - a defect of ours: the request ends as failed, the worker goes on
             text = told(traceback.format_exc())
             log.error("a request could not be handled\n%s", text)
-            self.forget()  # what it has seen is not reported
             ago = self._clock.now() - work.started_at  # it may have been sent
             return Outcome(work.lease.token, FAILED, "defect", text, seconds=ago, ago=ago), []
-
-    def acknowledged(self, outcome: Outcome, urls: Iterable[str]) -> None:
-        """The frontier has taken an outcome and the links in it."""
-        self.recent.update(urls)
-        if outcome.cookies and self._fetcher.jars is not None:
-            self._fetcher.jars.acknowledged(outcome.cookies)
-
-    def forget(self) -> None:
-        """What has been seen here may not have reached the frontier, and counts no more."""
-        self.recent.clear()
-        if self._fetcher.jars is not None:
-            self._fetcher.jars.forget()
 
     async def _handle(self, work: Work) -> tuple[Outcome, list[str]]:
         try:

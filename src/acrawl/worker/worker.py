@@ -86,7 +86,7 @@ class Worker:
         self._lanes.prolong(self.held, sent + self._seconds)
         if epoch != self.epoch:
             self.epoch = epoch
-            self._handler.forget()
+            self._handler.recent.clear()
             dropped = self.held
         self._abandon(dropped)
         self._offer()
@@ -252,10 +252,10 @@ class Worker:
         epoch = self.epoch
         receipt = await self._master.report(self.name, epoch, [outcome for outcome, _ in outcomes])
         if receipt.stale or epoch != self.epoch:
-            self._handler.forget()
+            self._handler.recent.clear()
         else:
-            for outcome, urls in outcomes:
-                self._handler.acknowledged(outcome, urls)
+            for _, urls in outcomes:
+                self._handler.recent.update(urls)
         self.done += receipt.accepted
         for outcome, _ in outcomes:
             self._lanes.held.pop(outcome.token, None)
@@ -286,8 +286,6 @@ class Worker:
         for work in self._lanes.drop(tokens):
             if work.slot is not None:
                 work.slot.cancel()
-        if gone:
-            self._handler.forget()
         self._room.set()
 
     # -- the master's word
