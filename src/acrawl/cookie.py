@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
+from acrawl.url import MAX_LENGTH
+
 #: What tells cookies of one jar apart: domain, whether it is meant for that host only, path, name.
 Key = tuple[str, bool, str, str]
-#: The longest name of a jar, and of a site.
+#: The longest name of a jar, and of a site: as long as a URL may be.
 LONGEST_KEY = 200
-LONGEST_SITE = 255
+LONGEST_SITE = MAX_LENGTH
 #: An ``expires`` that is over for whoever reads it.
 OVER = 1.0
 

@@ -69,7 +69,7 @@ class Request(msgspec.Struct, frozen=True):
             self._put("body", str(self.body).encode(self.encoding))
         if self.cookiejar.__class__ is not str or self.cookiejar:
             self._put("cookiejar", _jar_key(self.cookiejar))
-        if self.cookies:
+        if self.cookies.__class__ is not dict or self.cookies:
             self._put("cookies", _named_values(self.cookies))
         if self.headers or self.meta or self.cb_kwargs or self.cookies or self.body:
             self._check_travels()
@@ -128,6 +128,7 @@ def _jar_key(key: Any) -> str:
 
 def _named_values(cookies: Any) -> dict[str, str]:
     """Cookies as text by name; a list of ``{"name": ..., "value": ...}`` is taken, too."""
+    cookies = {} if cookies is None else cookies
     if isinstance(cookies, list) and all(isinstance(one, dict) and one.keys() == {"name", "value"} for one in cookies):
         cookies = {one["name"]: one["value"] for one in cookies}
     if not isinstance(cookies, dict) or not all(isinstance(value, str | int | float) for value in cookies.values()):

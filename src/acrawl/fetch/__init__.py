@@ -30,8 +30,8 @@ class Fetcher:
     """What a worker fetches with. Use it as an async context manager; `fetch` may run many times at once.
 
     ``own`` are stages of the spider's, as they are or by name. ``transport`` stands for the real one where nothing is
-    to be sent; ``resolver`` replaces the system's. ``ask_jar`` gets the job's cookie jars, without
-    which cookies last as long as the fetcher. Raises `SettingsError` for stages that cannot be made.
+    to be sent; ``resolver`` replaces the system's. ``ask_jar`` gets the job's cookie jars; without it cookies last as
+    long as the fetcher. Raises `SettingsError` for stages that cannot be made.
     """
 
     def __init__(

@@ -34,7 +34,7 @@ def keeps_cookies(settings: Settings) -> bool:
     return settings.scope.within != "any" if isinstance(enabled, str) else enabled
 
 
-class Copy:
+class _Copy:
     """A jar as this worker knows it: of ``version`` (-1: to be asked for), with what was set here on top."""
 
     __slots__ = ("asking", "jar", "version")
@@ -52,7 +52,7 @@ class Jars:
         self._terms = terms
         self._time = clock.time
         self._ask = ask
-        self._copies: dict[tuple[str, str], Copy] = {}
+        self._copies: dict[tuple[str, str], _Copy] = {}
 
     def __len__(self) -> int:
         return len(self._copies)
@@ -80,13 +80,13 @@ class Jars:
                 copy.version = came.version
         return copy.jar
 
-    def _copy(self, site: str, key: str, version: int) -> Copy:
+    def _copy(self, site: str, key: str, version: int) -> _Copy:
         name = site, key
         copy = self._copies.pop(name, None)
         if copy is None:
             if len(self._copies) >= _MOST_COPIES:
                 del self._copies[next(iter(self._copies))]
-            copy = Copy(Jar(self._terms), -1 if version else 0)
+            copy = _Copy(Jar(self._terms), -1 if version else 0)
         self._copies[name] = copy
         return copy
 

@@ -211,8 +211,9 @@ def _attributes(parts: Iterable[str]) -> dict[str, str]:
     for part in parts:
         name, _, value = part.partition("=")
         name, value = name.strip(_SPACE).lower(), value.strip(_SPACE)
-        useless = (name == "max-age" and not _SECONDS(value)) or (name == "expires" and date(value) is None)
-        if len(value) <= _LONGEST_ATTRIBUTE and not useless:
+        if len(value) > _LONGEST_ATTRIBUTE:
+            continue
+        if not (name == "max-age" and not _SECONDS(value)) and not (name == "expires" and date(value) is None):
             found[name] = value
     return found
 
