@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from acrawl.cookie import LONGEST_KEY
 from acrawl.errors import RequestError
 from acrawl.parse.digest import given
 from acrawl.settings.masks import proxy as masked
@@ -37,8 +38,9 @@ class Request(msgspec.Struct, frozen=True):
     ``not_before`` is seconds since the epoch. ``dont_filter`` skips the duplicate check, ``allow_offsite`` the scope.
     ``hops`` counts the redirects that led here. ``digest`` is what a saved file must have: ``sha-256=`` (or sha-512=,
     sha=, md5=) and the value in hexadecimal or base64; another file fails as digest-mismatch. ``proxy`` is the URL of a
-    proxy to take, or ``direct`` for none.
-    Raises `RequestError`, naming the field, where it was made.
+    proxy to take, or ``direct`` for none. ``cookies`` are sent, and remembered in the cookie jar that ``cookiejar``
+    names (a text or a number; one jar a site for each name, and the same URL is not the same request in another jar);
+    with ``dont_merge_cookies`` no jar has a part in it. Raises `RequestError`, naming the field, where it was made.
     """
 
     url: str
@@ -62,6 +64,8 @@ class Request(msgspec.Struct, frozen=True):
     hops: int = 0
     digest: str = ""
     proxy: str = ""
+    cookiejar: str = ""
+    dont_merge_cookies: bool = False
 
     def __post_init__(self) -> None:
         if self.url.__class__ is not str or not is_known(self.url):
@@ -74,6 +78,10 @@ class Request(msgspec.Struct, frozen=True):
             _check_proxy(self.proxy)
         if self.body.__class__ is not bytes:
             self._put("body", str(self.body).encode(self.encoding))
+        if self.cookiejar.__class__ is not str or self.cookiejar:
+            self._put("cookiejar", _jar_key(self.cookiejar))
+        if self.cookies.__class__ is not dict or self.cookies:
+            self._put("cookies", _named_values(self.cookies))
         if self.headers or self.meta or self.cb_kwargs or self.cookies or self.body:
             self._check_travels()
         if self.digest:
@@ -140,6 +148,23 @@ def _method_name(field: str, function: Any) -> str:
     return name
 
 
+def _jar_key(key: Any) -> str:
+    text = "" if key is None else str(key)
+    if len(text) > LONGEST_KEY or not text.isprintable():
+        raise RequestError(f"cookiejar={text[:50]!r}: name a jar with at most {LONGEST_KEY} printable characters")
+    return text
+
+
+def _named_values(cookies: Any) -> dict[str, str]:
+    """Cookies as text by name; a list of ``{"name": ..., "value": ...}`` is taken, too."""
+    cookies = {} if cookies is None else cookies
+    if isinstance(cookies, list) and all(isinstance(one, dict) and one.keys() == {"name", "value"} for one in cookies):
+        cookies = {one["name"]: one["value"] for one in cookies}
+    if not isinstance(cookies, dict) or not all(isinstance(value, str | int | float) for value in cookies.values()):
+        raise RequestError(f"cookies={cookies!r:.200}: give them as {{name: value}}")
+    return {str(name): str(value) for name, value in cookies.items()}
+
+
 class Sealed(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A discovered request on its way into the frontier.
 
@@ -166,7 +191,7 @@ def seal(request: Request, secret: bytes, *, continuation: bool = False, exclude
     url = request.url
     host = host_of(url)
     return Sealed(
-        fingerprint(secret, host, url, request.method, request.body),
+        fingerprint(secret, host, url, request.method, request.body, session=request.cookiejar),
         host,
         url,
         _packed(request),

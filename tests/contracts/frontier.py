@@ -17,6 +17,7 @@ from contracts.frontier_books import BookPromises
 from contracts.frontier_budgets import BudgetPromises
 from contracts.frontier_history import HistoryPromises
 from contracts.frontier_hosts import HostPromises
+from contracts.frontier_jars import JarPromises
 from contracts.frontier_leases import LeasePromises
 from contracts.frontier_limits import LimitPromises
 from contracts.frontier_memory import MemoryPromises
@@ -36,6 +37,7 @@ class FrontierContract(
     LeasePromises,
     PartPromises,
     SuspectPromises,
+    JarPromises,
     BookPromises,
     HistoryPromises,
 ):

@@ -16,7 +16,7 @@ from acrawl.request import Request, seal
 from acrawl.settings import Auth as Section
 from acrawl.settings import Fetch, Settings, resolve
 from fetch.naming import Resolver
-from fetch.serving import OK, Exchanging, Server
+from fetch.serving import OK, Exchanging, Never, Server
 from server import raw_server
 
 
@@ -243,19 +243,19 @@ async def test_the_repetition_keeps_the_distance_between_starts():
     assert slept == [(2.5, 1)]
 
 
-class Sink:
+class Sink(Never):
     """Keeps what it is given."""
 
     data = b""
+
+    def keep(self, key, url, beginning):
+        pass
 
     async def write(self, chunk):
         self.data += chunk
 
     async def finish(self, url, name, content_type):
         return FileFact(url, "0" * 64, len(self.data), content_type)
-
-    async def discard(self):
-        pass
 
 
 @pytest.mark.asyncio

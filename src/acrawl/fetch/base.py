@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
+from acrawl.cookie import JarChange
 from acrawl.fetch.route import Proxy
 from acrawl.outcome import Beginning, FileFact
 from acrawl.parse.robots import ALLOW_ALL, Rules
@@ -66,14 +67,20 @@ class Exchange:
     when the fetch ends is closed. ``untouched`` says that nothing was sent after all. ``authorization`` is the value of
     that header for requests to the origin ``authorized``; it is kept out of the request so that it goes nowhere else.
     ``proxy`` is the way to take. ``trace`` watches all of it, for people; no crawl has one.
+
+    ``jars`` is the version of the site's cookies (`acrawl.ticket.Ticket`), ``cookies`` collects what changed in them;
+    ``anonymous`` asks without any.
     """
 
     __slots__ = (
         "advance",
+        "anonymous",
         "authorization",
         "authorized",
+        "cookies",
         "cut",
         "forward",
+        "jars",
         "private_host",
         "proxy",
         "rules",
@@ -84,7 +91,7 @@ class Exchange:
         "untouched",
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a noun: its fields, by name
         self,
         *,
         private_host: str = "",
@@ -93,6 +100,8 @@ class Exchange:
         cut: int = 0,
         advance: Advance | None = None,
         spacing: float = 0.0,
+        jars: int = 0,
+        anonymous: bool = False,
         trace: Tracer | None = None,
     ) -> None:
         self.private_host = private_host
@@ -101,6 +110,9 @@ class Exchange:
         self.cut = cut
         self.advance = advance or unheard
         self.spacing = spacing
+        self.jars = jars
+        self.anonymous = anonymous
+        self.cookies: list[JarChange] = []
         self.trace = trace
         self.stream: Stream | None = None
         self.untouched = False

@@ -15,6 +15,7 @@ from acrawl.fetch.auth import Auth
 from acrawl.fetch.base import Stage
 from acrawl.fetch.cache import Cache
 from acrawl.fetch.connections import Resolver
+from acrawl.fetch.cookies import AskJar, CookieStage, Jars, keeps_cookies
 from acrawl.fetch.decode import Decode
 from acrawl.fetch.guard import Guard
 from acrawl.fetch.proxy import proxies
@@ -28,8 +29,9 @@ from acrawl.settings import Settings
 class Ground(msgspec.Struct, frozen=True):
     """What stages are made from.
 
-    ``transport`` stands for the real one where nothing is to be sent; ``resolver`` replaces the system's.
-    ``login`` is the spider's user, password and their domain.
+    ``transport`` stands for the real one where nothing is to be sent; ``resolver`` replaces the system's. ``login`` is
+    the spider's user, password and their domain. ``ask_jar`` gets the job's cookie jars; without it cookies last as
+    long as the stages.
     """
 
     settings: Settings
@@ -37,12 +39,20 @@ class Ground(msgspec.Struct, frozen=True):
     transport: Stage | None = None
     resolver: Resolver | None = None
     login: tuple[str, str, str] = ("", "", "")
+    ask_jar: AskJar | None = None
+
+
+def _cookies(ground: Ground) -> Stage | None:
+    if not keeps_cookies(ground.settings):
+        return None
+    return CookieStage(Jars(ground.settings.cookies, ground.clock, ground.ask_jar), ground.clock)
 
 
 #: How each stage is made; None where there is nothing for it to do.
 MAKERS: dict[str, Callable[[Ground], Stage | None]] = {
     "guard": lambda ground: Guard(ground.settings.fetch.max_url),
     "robots": lambda ground: Robots() if ground.settings.politeness.obey_robots else None,
+    "cookies": _cookies,
     "auth": lambda ground: Auth(ground.settings.auth.hosts, ground.login, ground.clock),
     "proxy": lambda ground: proxies(ground.settings.proxy, ground.clock),
     "redirect": lambda ground: Redirect(ground.settings.fetch.max_redirects),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from acrawl.cookie import LONGEST_KEY, LONGEST_SITE
 from acrawl.frontier.host import Host
 from acrawl.frontier.hosts import MOST_RETRY_DELAY
 from acrawl.frontier.leases import Held
@@ -33,6 +34,7 @@ def _is_sane(outcome: Outcome) -> bool:
         and 0 <= outcome.latency < _MOST
         and 0 <= outcome.duplicates < _MOST
         and (outcome.host is None or _is_possible(outcome.host))
+        and all(len(jar.site) <= LONGEST_SITE and len(jar.key) <= LONGEST_KEY for jar in outcome.cookies)
     )
 
 
@@ -130,6 +132,8 @@ class Settling:
             leases.end(worker, outcome.token)
             if outcome.ago >= 0:
                 held.host.started(now - outcome.ago)
+            if outcome.cookies:  # first of all: what this outcome causes sees them
+                self._state.jars.take(outcome.cookies, self._state.group())
             if held.row is None:
                 self._settle_errand(held.host, outcome, now)
             else:

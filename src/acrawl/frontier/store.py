@@ -11,10 +11,12 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from acrawl.frontier import jars
 from acrawl.frontier.database import Database, as_json, chunks
 from acrawl.frontier.rows import Admission, Committed, End, Group, Record, Row
 from acrawl.outcome import EXCLUDED, FAILED, FETCHED, Item
 from acrawl.request import Sealed
+from acrawl.settings import Cookies
 
 _COLUMNS = "not_before, rank, id, attempt, lost, depth, url, body"
 _RECORD = "name, rules, crawl_delay, rules_at, address, fetched, failed, size"
@@ -43,8 +45,10 @@ class Delivered(tuple[int, str, str, Item]):
 class Store:
     """Storage steps of the SQLite engine. Not thread-safe: one thread at a time. See `Database` for what is raised."""
 
-    def __init__(self, path: str, *, durable: bool = False, counting: bool = False) -> None:
-        """``counting``: keep how much was fetched from each host, which limits of hosts need."""
+    def __init__(
+        self, path: str, *, durable: bool = False, counting: bool = False, terms: Cookies | None = None
+    ) -> None:
+        """``counting``: keep how much was fetched from each host, which limits of hosts need; ``terms``: of jars."""
         self.database = Database(path, durable=durable)
         try:
             self._next_id = int(self.database.meta("next_id") or 1)
@@ -54,6 +58,7 @@ class Store:
             self.database.close()
             raise
         self._hosts: dict[str, int] = {}
+        self._terms = terms or Cookies()
         self._counting = counting
         self._counts: defaultdict[int, list[int]] = defaultdict(lambda: [0, 0, 0])
         if not counting:
@@ -115,6 +120,7 @@ class Store:
             ") join ledger on id = column1",
         )
         made.delivered = db.delete("outbox", group.delivered)
+        jars.write(db, group, self._terms, now)
         self._note(group)
 
     def _note(self, group: Group) -> None:

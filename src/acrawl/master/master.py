@@ -28,7 +28,7 @@ from acrawl.errors import (
     CrawlFailed,
 )
 from acrawl.fetch import Fetcher
-from acrawl.frontier.gate import ScopeGate, domain_of
+from acrawl.frontier.gate import ScopeGate
 from acrawl.frontier.sqlite import SqliteFrontier
 from acrawl.job import Identity, Job
 from acrawl.master.broker import CrawlBroker
@@ -41,7 +41,7 @@ from acrawl.outcome import Snapshot
 from acrawl.queues.messages import Hello, Welcome
 from acrawl.queues.server import QueueManager
 from acrawl.spider import Spider, login_of
-from acrawl.url import canonical
+from acrawl.url import canonical, site_of
 from acrawl.version import VERSION
 
 log = logging.getLogger(__name__)
@@ -74,7 +74,7 @@ class Master:
         # Workers make it; what is wrong with it is told here, before they start.
         Fetcher(plan.settings, spider.stages, login=login_of(spider))
         by_key = plan.settings.politeness.budget_by == "spider"
-        gate = ScopeGate(plan.settings.scope, spider.allowed_domains, spider.politeness_key if by_key else domain_of)
+        gate = ScopeGate(plan.settings.scope, spider.allowed_domains, spider.politeness_key if by_key else site_of)
         for url in spider.start_urls:  # a resumed crawl must know its scope before its seeds are taken again
             gate.add_seed(canonical(url))
         scope = f"{plan.settings.scope.within} {' '.join(spider.allowed_domains)}".strip()

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from acrawl.cookie import JarCopy
 from acrawl.outcome import Outcome, Receipt, Snapshot, Story
 from acrawl.ticket import Batch
 
@@ -60,6 +61,9 @@ class Broker(Protocol):
 
     async def release(self, worker: str, epoch: int, tokens: list[int]) -> None:
         """See `acrawl.frontier.base.Leasing.release`."""
+
+    async def jar(self, worker: str, site: str, key: str) -> JarCopy:
+        """See `acrawl.frontier.base.Leasing.jar`."""
 
     async def listen(self, worker: str, known: str, wait: float) -> str:
         """Wait until the crawl's state differs from ``known`` (run, pause, drain, stop), then return it."""

@@ -21,13 +21,14 @@ import msgspec
 
 from acrawl.errors import SettingsError
 from acrawl.settings.base import Section
-from acrawl.settings.fetching import Auth, Cache, Dns, Fetch, Files, Proxy, Tls
+from acrawl.settings.fetching import Auth, Cache, Cookies, Dns, Fetch, Files, Proxy, Tls
 from acrawl.settings.masks import masked
 from acrawl.settings.sections import Frontier, Limits, Log, Politeness, Queues, Scope, Worker
 
 __all__ = [
     "Auth",
     "Cache",
+    "Cookies",
     "Dns",
     "Fetch",
     "Files",
@@ -62,6 +63,7 @@ class Settings(Section, frozen=True):
     proxy: Proxy = Proxy()
     tls: Tls = Tls()
     dns: Dns = Dns()
+    cookies: Cookies = Cookies()
 
 
 #: Scrapy's names for settings that have one here.
@@ -82,6 +84,7 @@ SCRAPY_NAMES = {
     "CLOSESPIDER_PAGECOUNT": "limits.max_pages",
     "CLOSESPIDER_TIMEOUT": "limits.max_seconds",
     "CLOSESPIDER_ERRORCOUNT": "limits.max_errors",
+    "COOKIES_ENABLED": "cookies.enabled",
     "LOG_LEVEL": "log.level",
     "LOG_FILE": "log.file",
     "HTTPCACHE_ENABLED": "cache.mode",
@@ -219,6 +222,7 @@ def _typed(value: Any, example: Any) -> Any:
             return tomllib.loads(f"value = {value}")["value"]
         except tomllib.TOMLDecodeError:
             return value if isinstance(example, dict) else [part.strip() for part in value.split(",") if part.strip()]
-    if isinstance(example, bool):
-        return {"yes": True, "on": True, "no": False, "off": False}.get(value.lower(), value)
+    if isinstance(example, bool) or example == "auto":
+        words = {"yes": True, "on": True, "true": True, "no": False, "off": False, "false": False}
+        return words.get(value.lower(), value)
     return value

@@ -18,6 +18,7 @@ class Fetch(Section, frozen=True):
         "guard",
         "robots",
         "spider",
+        "cookies",
         "auth",
         "redirect",
         "cache",
@@ -143,3 +144,18 @@ class Dns(Section, frozen=True):
     """Seconds that the addresses of a name are kept."""
     failure_ttl: Seconds = 30.0
     """Seconds that a name which does not exist is not asked for again."""
+
+
+class Cookies(Section, frozen=True):
+    """What is kept of cookies, in the job and for all workers."""
+
+    enabled: bool | Annotated[str, msgspec.Meta(pattern="^auto$")] = "auto"
+    """Keep and send cookies; auto: unless the crawl is a broad one (scope.within = any)."""
+    max_size: Positive = 4096
+    """Bytes of the name and the value of one cookie; a larger one is ignored."""
+    per_jar: Positive = 100
+    """Cookies of one site under one cookiejar key; beyond it those set the longest ago go."""
+    jar_bytes: Positive = 32768
+    """Bytes of all cookies of one site under one cookiejar key."""
+    max_jars: Positive = 10_000
+    """Jars of the whole job; beyond it that of the site asked the longest ago goes."""

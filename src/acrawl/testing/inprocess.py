@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import math
 import pathlib
 import tempfile
@@ -218,7 +219,12 @@ class _Crawl:
         store = FolderStore(self._folder / "files")
         try:
             async with Fetcher(
-                settings, spider.stages, clock=clock, transport=self._stage, login=login_of(spider)
+                settings,
+                spider.stages,
+                clock=clock,
+                transport=self._stage,
+                login=login_of(spider),
+                ask_jar=functools.partial(broker.jar, name),
             ) as fetcher:
                 recent = RecentLinks(settings.worker.recent)
                 handler = Handler(spider, fetcher, store, frontier.secret, clock, recent)

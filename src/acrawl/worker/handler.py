@@ -118,6 +118,7 @@ class Handler:
             sink=sink,
             advance=work.advance,
             spacing=lane.spacing,
+            jars=lane.jars,
         )
         try:
             facts = await self._exchanged(work, request, exchange, harvest)
@@ -127,6 +128,8 @@ class Handler:
             raise
         if sink is not None:  # harmless after a whole file
             await (sink.leave() if facts["status"] == RETRY else sink.discard())
+        if exchange.cookies:
+            facts["cookies"] = exchange.cookies
         return {**facts, "ago": -1.0} if exchange.untouched else facts
 
     async def _exchanged(self, work: Work, request: Request, exchange: Exchange, harvest: Harvest) -> dict[str, Any]:
@@ -210,7 +213,7 @@ class Handler:
                 self._check_travels(len(item.body), "an item")
                 harvest.add_item(item)
             return
-        plain = one.method == "GET" and not one.body and not one.dont_filter
+        plain = one.method == "GET" and not (one.body or one.dont_filter or one.cookiejar)
         if plain and one.url in self.recent:
             harvest.duplicates += 1
             return
