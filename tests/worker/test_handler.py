@@ -1,75 +1,110 @@
-"""What a lease's outcome says of failures on the way to its server."""
+"""What becomes of a cut download when its lease ends: left for the next try, or forgotten with the request."""
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
+import pytest_asyncio
 
 from acrawl.clock import SystemClock
-from acrawl.errors import FetchError, ProxyFailed
 from acrawl.fetch import Fetcher
 from acrawl.outcome import FAILED, FETCHED, RETRY
-from acrawl.request import BARE_BODY
-from acrawl.response import Response
-from acrawl.settings import Politeness, Settings
+from acrawl.request import Request, seal
+from acrawl.results.files import FolderStore
+from acrawl.settings import Fetch, Settings
 from acrawl.spider import Spider
-from acrawl.ticket import Lease
+from acrawl.ticket import Lease, Ticket
 from acrawl.worker.handler import Handler
-from acrawl.worker.lanes import Lane, Work
+from acrawl.worker.lanes import Lanes
 from acrawl.worker.recent import RecentLinks
+from server import pattern, raw_server
+
+MIB = 1 << 20
+DATA = pattern(4 * MIB)
+SETTINGS = Settings(fetch=Fetch(allow_private=True, retries=1))
 
 
-class Quiet(Spider):
-    name = "quiet"
+class Bad:
+    """Sends ``step`` bytes and closes, again and again; with ``hang`` it does not close. Counts its bytes."""
 
-    def parse(self, response):
-        return None
+    def __init__(self, step: int, *, hang: bool = False) -> None:
+        self.step = step
+        self.hang = hang
+
+    async def __call__(self, reader, writer):
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        start = int(head.partition("bytes=")[2].partition("-")[0] or 0)
+        status = (
+            f"206 Partial Content\r\nContent-Range: bytes {start}-{len(DATA) - 1}/{len(DATA)}" if start else "200 OK"
+        )
+        writer.write(f'HTTP/1.1 {status}\r\nETag: "1"\r\nContent-Length: {len(DATA) - start}\r\n\r\n'.encode())
+        writer.write(DATA[start : start + self.step])
+        await writer.drain()
+        if self.hang:
+            await reader.read()
+        writer.close()
 
 
-class Scripted:
-    """A transport that does what it is told."""
+@pytest_asyncio.fixture
+async def handle(tmp_path):
+    """Make one try at the file of a server: ``await handle(server, attempt)``; returns its outcome."""
+    spider, store, clock = Spider(), FolderStore(tmp_path), SystemClock()
+    spider.settings = SETTINGS
+    async with Fetcher(SETTINGS) as fetcher:
+        handler = Handler(spider, fetcher, store, b"k", clock, RecentLinks(10))
 
-    def __init__(self, what):
-        self.what = what
+        async def one(address, attempt):
+            sealed = seal(Request(f"http://{address}/file", save=True), b"k")
+            lanes = Lanes(0.0)
+            lanes.add(Ticket(sealed.host, [Lease(1, sealed.url, sealed.body, attempt)]), clock.now(), clock.now() + 99)
+            work, _ = lanes.take(clock.now())
+            outcome, _ = await handler.handle(work)
+            return outcome
 
-    async def __call__(self, request, send):
-        if isinstance(self.what, Exception):
-            raise self.what
-        return Response(request.url, request=request, **self.what)
+        yield one
+    store.close()
 
 
-async def outcome(what, *, robots=False, settings=None):
-    spider = Quiet()
-    spider.settings = settings or Settings()
-    async with Fetcher(spider.settings, transport=Scripted(what)) as fetcher:
-        handler = Handler(spider, fetcher, None, b"0" * 16, SystemClock(), RecentLinks(10))
-        work = Work(Lease(1, "https://a.test/", BARE_BODY, robots=robots), Lane("https://a.test"), 1e12)
-        work.started_at = 0.0
-        return (await handler.handle(work))[0]
+def left(root):
+    return sum(path.stat().st_size for path in root.glob(".objects/partial/*") if not path.suffix)
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize("reason", ["dns", "refused", "blocked", "tls", "tls-expired", "tls-protocol"])
-async def test_a_robots_txt_that_will_not_be_had_soon_is_given_up(reason):
-    told = await outcome(FetchError(reason, "x"), robots=True)
-    assert (told.status, told.reason) == (FAILED, reason)
+async def test_tries_that_bring_a_file_forward_cost_no_attempt_until_it_is_whole(handle, tmp_path):
+    outcomes = []
+    async with raw_server(Bad(MIB + 300_000)) as address:
+        while not outcomes or outcomes[-1].status == RETRY:
+            outcomes.append(await handle(address, 2))  # the last attempt
+    *cut, last = outcomes
+    assert len(cut) >= 3
+    assert all((outcome.reason, outcome.free) == ("truncated", True) for outcome in cut)
+    assert (last.status, last.size) == (FETCHED, len(DATA))
+    assert left(tmp_path) == 0
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize("error", [ProxyFailed("http://p.test", "x", own=True), FetchError("timeout", "x")])
-async def test_a_robots_txt_behind_trouble_that_passes_is_asked_for_again(error):
-    assert (await outcome(error, robots=True)).status == RETRY
+async def test_a_request_that_fails_for_good_leaves_nothing(handle, tmp_path):
+    server = Bad(MIB + 300_000)
+    async with raw_server(server) as address:
+        assert (await handle(address, 2)).free
+        before = left(tmp_path)
+        server.step = 1000
+        outcome = await handle(address, 1)
+        assert (outcome.status, outcome.free) == (RETRY, False)
+        assert left(tmp_path) >= before
+        assert (await handle(address, 2)).status == FAILED
+    assert left(tmp_path) == 0
 
 
 @pytest.mark.asyncio
-async def test_a_failed_proxy_is_named_and_the_request_tried_again():
-    told = await outcome(ProxyFailed("http://p.test:3128", "refused: no", own=True))
-    assert (told.status, told.reason, told.detail) == (RETRY, "proxy", "http://p.test:3128: refused: no")
-
-
-@pytest.mark.asyncio
-@pytest.mark.parametrize(("proxy", "address"), [("", "192.0.2.1"), ("http://p.test:3128", None)])
-async def test_the_address_of_a_proxy_is_not_taken_for_its_hosts(proxy, address):
-    settings = Settings(politeness=Politeness(budget_by="address"))
-    told = await outcome({"ip_address": "192.0.2.1", "proxy": proxy}, settings=settings)
-    assert told.status == FETCHED
-    assert (told.host.address if told.host else None) == address
+async def test_a_lease_that_is_lost_leaves_what_has_come(handle, tmp_path):
+    async with raw_server(Bad(2 * MIB, hang=True)) as address:
+        task = asyncio.create_task(handle(address, 1))
+        async with asyncio.timeout(20):
+            while left(tmp_path) < MIB:
+                await asyncio.sleep(0.01)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert task.cancelled()
+    assert left(tmp_path) >= MIB

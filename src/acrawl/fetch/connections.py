@@ -10,6 +10,7 @@ import asyncio
 import itertools
 import re
 import ssl
+import time
 from functools import partial
 from typing import Any
 
@@ -23,6 +24,7 @@ from aiohttp.streams import StreamReader
 from multidict import CIMultiDictProxy
 
 from acrawl.errors import FetchError
+from acrawl.fetch.base import Tracer
 from acrawl.fetch.deadlines import Silence
 from acrawl.fetch.failures import FOREIGN, translated
 from acrawl.fetch.headers import with_one_length
@@ -113,7 +115,16 @@ class Connections:
         """Close all connections."""
         await self._connector.close()
 
-    async def ask(self, origin: Origin, head: bytes, body: bytes, *, bodiless: bool, repeatable: bool) -> Answer:
+    async def ask(
+        self,
+        origin: Origin,
+        head: bytes,
+        body: bytes,
+        *,
+        bodiless: bool,
+        repeatable: bool,
+        trace: Tracer | None = None,
+    ) -> Answer:
         """Send a request and return when the head of its answer is there. Raises aiohttp's errors.
 
         The answer to a ``bodiless`` request (HEAD) has no body. One that is ``repeatable`` is sent once more, where a
@@ -121,7 +132,7 @@ class Connections:
         dead for the same reason, a new one says how things are.
         """
         while True:
-            connection = await self._connected(origin)
+            connection = await self._connected(origin, head, trace)
             protocol = connection.protocol
             assert isinstance(protocol, _Protocol)
             kept = protocol.kept
@@ -135,17 +146,25 @@ class Connections:
             else:
                 return Answer(connection, message, content)
 
-    async def _connected(self, origin: Origin) -> Connection:
+    async def _connected(self, origin: Origin, head: bytes, trace: Tracer | None) -> Connection:
         if origin.via is not None:  # the way through a proxy has a time for each of its parts
             return await self._connector.connect(origin, [], self._no_timeout)
         try:
-            return await self._connector.connect(origin, [], self._timeout)
+            if trace is None:
+                return await self._connector.connect(origin, [], self._timeout)
+            watching: Any = [trace]  # it answers to what aiohttp's connector calls of its own traces
+            connection = await self._connector.connect(origin, watching, self._timeout)
+            trace.connected(connection.protocol, head)
+            return connection
         except TimeoutError as error:
             raise aiohttp.ConnectionTimeoutError(f"Connection timeout to host {origin.key}") from error
 
 
 class _Protocol(ResponseHandler):
-    """One connection. ``kept`` says whether it has had an exchange; ``quiet`` is the watch's (see `Silence`).
+    """One connection: `acrawl.fetch.trace.Wire`.
+
+    ``kept`` says whether it has had an exchange; ``quiet`` is the watch's (see `Silence`). ``made_at`` is when its
+    socket was connected, before TLS, by the monotonic clock; ``received`` counts the bytes that came.
 
     Between exchanges there is no parser, and a server that speaks then loses the connection: what nobody asked for must
     not answer the next request. The limits of heads are those of ``fetch``.
@@ -162,6 +181,8 @@ class _Protocol(ResponseHandler):
         self._head_size = 0
         self.kept = False
         self.address = ""
+        self.made_at = time.monotonic()
+        self.received = 0
         self.quiet = 0
         self._silence = silence
         self._upload: asyncio.Task[None] | None = None
@@ -287,6 +308,7 @@ class _Protocol(ResponseHandler):
 
     def data_received(self, data: bytes) -> None:
         """Parse what came; without a parser on a connection that was used, it came unasked."""
+        self.received += len(data)
         if self._parser is None and self.kept:
             self.force_close()
             if self.transport is not None:

@@ -13,6 +13,7 @@ from acrawl.clock import Clock
 from acrawl.errors import SettingsError
 from acrawl.fetch.auth import Auth
 from acrawl.fetch.base import Stage
+from acrawl.fetch.cache import Cache
 from acrawl.fetch.connections import Resolver
 from acrawl.fetch.decode import Decode
 from acrawl.fetch.guard import Guard
@@ -45,7 +46,12 @@ MAKERS: dict[str, Callable[[Ground], Stage | None]] = {
     "auth": lambda ground: Auth(ground.settings.auth.hosts, ground.login, ground.clock),
     "proxy": lambda ground: proxies(ground.settings.proxy, ground.clock),
     "redirect": lambda ground: Redirect(ground.settings.fetch.max_redirects),
-    "body": lambda ground: Receive(ground.settings.fetch, ground.clock),
+    "cache": lambda ground: (
+        Cache(ground.settings.cache, ground.settings.fetch, ground.clock)
+        if ground.settings.cache.mode != "off"
+        else None
+    ),
+    "body": lambda ground: Receive(ground.settings.fetch, ground.settings.files, ground.clock),
     "decode": lambda ground: Decode(ground.settings.fetch.max_ratio),
     "transport": lambda ground: ground.transport or Transport(ground.settings, ground.clock, ground.resolver),
 }
@@ -62,6 +68,9 @@ def stages(ground: Ground, own: Sequence[Stage | str] = ()) -> list[Stage]:
     names = ground.settings.fetch.stages
     if [name for name in names if name in NEEDED] != NEEDED or names[-1] != NEEDED[-1]:
         raise SettingsError(f"fetch.stages: {', '.join(NEEDED)} must be there once each, in this order, transport last")
+    mode = ground.settings.cache.mode
+    if mode != "off" and "cache" not in names[: names.index("body")]:
+        raise SettingsError(f"fetch.stages: with cache.mode={mode} the stage cache must be there, before body")
     found: list[Stage] = []
     for name in names:
         if name == "spider":

@@ -21,14 +21,16 @@ import msgspec
 
 from acrawl.errors import SettingsError
 from acrawl.settings.base import Section
-from acrawl.settings.fetching import Auth, Dns, Fetch, Proxy, Tls
+from acrawl.settings.fetching import Auth, Cache, Dns, Fetch, Files, Proxy, Tls
 from acrawl.settings.masks import masked
 from acrawl.settings.sections import Frontier, Limits, Log, Politeness, Queues, Scope, Worker
 
 __all__ = [
     "Auth",
+    "Cache",
     "Dns",
     "Fetch",
+    "Files",
     "Frontier",
     "Limits",
     "Log",
@@ -54,6 +56,8 @@ class Settings(Section, frozen=True):
     queues: Queues = Queues()
     worker: Worker = Worker()
     log: Log = Log()
+    files: Files = Files()
+    cache: Cache = Cache()
     auth: Auth = Auth()
     proxy: Proxy = Proxy()
     tls: Tls = Tls()
@@ -80,7 +84,14 @@ SCRAPY_NAMES = {
     "CLOSESPIDER_ERRORCOUNT": "limits.max_errors",
     "LOG_LEVEL": "log.level",
     "LOG_FILE": "log.file",
+    "HTTPCACHE_ENABLED": "cache.mode",
+    "HTTPCACHE_DIR": "cache.folder",
+    "HTTPCACHE_EXPIRATION_SECS": "cache.max_age",
+    "HTTPCACHE_IGNORE_HTTP_CODES": "cache.ignore_statuses",
+    "HTTPCACHE_IGNORE_SCHEMES": "cache.ignore_schemes",
 }
+#: What some of their values are called here. Scrapy's cache keeps whatever comes, unless it is told otherwise.
+SCRAPY_VALUES = {"HTTPCACHE_ENABLED": {"true": "keep", "1": "keep", "false": "off", "0": "off"}}
 
 
 #: Scrapy's settings that are read from the spider by the room they belong to.
@@ -117,7 +128,8 @@ def resolve(*layers: tuple[str, Mapping[str, Any]]) -> Settings:
     """
     settings = Settings()
     for origin, layer in layers:
-        for name, value in layer.items():
+        for name, given in layer.items():
+            value = SCRAPY_VALUES.get(name, {}).get(str(given).lower(), given)
             settings = _set(settings, _known(name, origin), value, origin)
     return settings
 
@@ -207,4 +219,6 @@ def _typed(value: Any, example: Any) -> Any:
             return tomllib.loads(f"value = {value}")["value"]
         except tomllib.TOMLDecodeError:
             return value if isinstance(example, dict) else [part.strip() for part in value.split(",") if part.strip()]
-    return {"yes": True, "on": True, "no": False, "off": False}.get(value.lower(), value)
+    if isinstance(example, bool):
+        return {"yes": True, "on": True, "no": False, "off": False}.get(value.lower(), value)
+    return value

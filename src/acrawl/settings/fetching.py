@@ -14,7 +14,18 @@ class Fetch(Section, frozen=True):
 
     concurrency: Positive = 64
     """Requests under way in one worker, over all hosts."""
-    stages: tuple[str, ...] = ("guard", "robots", "spider", "auth", "proxy", "redirect", "body", "decode", "transport")
+    stages: tuple[str, ...] = (
+        "guard",
+        "robots",
+        "spider",
+        "auth",
+        "redirect",
+        "cache",
+        "proxy",
+        "body",
+        "decode",
+        "transport",
+    )
     """What a request passes, outermost first; ``spider`` are the spider's own, others go in as module:Class."""
     user_agent: str = "acrawl/0.1 (+https://pypi.org/project/acrawl/)"
     """What is sent as User-Agent; the part before the slash is the robots.txt product token."""
@@ -25,7 +36,7 @@ class Fetch(Section, frozen=True):
     total_timeout: Seconds = 180.0
     """Seconds for a whole page."""
     file_timeout: Seconds = 3600.0
-    """Seconds for a whole saved file."""
+    """Seconds for one try at a saved file; the next try goes on where it ended (see files.resume)."""
     max_body: Positive = 32 * MIB
     """Bytes of a page after decoding; a longer one fails as too-large."""
     max_body_of: dict[str, Positive] = msgspec.field(default_factory=dict)
@@ -37,7 +48,7 @@ class Fetch(Section, frozen=True):
     spill: Count = MIB
     """Bytes of a body kept in memory; a longer one goes to a temporary file. 0: all stay in memory."""
     max_file: Positive = 1024 * MIB
-    """Bytes of a saved file."""
+    """Bytes of a saved file; a longer one fails as too-large."""
     max_redirects: Count = 10
     """Redirects followed from one request."""
     retries: Count = 2
@@ -54,6 +65,40 @@ class Fetch(Section, frozen=True):
     """Headers of an answer; more is malformed."""
     max_head: Positive = 262144
     """Bytes of all headers of an answer, interim answers (1xx) included; more is malformed."""
+
+
+class Files(Section, frozen=True):
+    """How large saved files come."""
+
+    resume: bool = True
+    """Go on where a download was cut, instead of from its beginning."""
+    partial_bytes: Count = 10_240 * MIB
+    """Bytes that all cut downloads together may leave on disk for later tries; what comes to more begins anew."""
+    verify: bool = True
+    """Refuse a file that lacks the digest its server announced (Repr-Digest, Content-Digest, Digest, Content-MD5)."""
+
+
+class Cache(Section, frozen=True):
+    """What is kept of answers, and when it is used instead of asking again."""
+
+    mode: Annotated[str, msgspec.Meta(pattern="^(off|http|keep|replay)$")] = "off"
+    """How it works: off; http (RFC 9111); keep (whatever is stored is used); replay (the same, and nothing is sent)."""
+    folder: str = ".acrawl/http-cache"
+    """Where it lies, seen from where the worker was started; the workers of one machine share it."""
+    max_age: Seconds = 0.0
+    """Seconds after which keep asks again; 0 means never."""
+    max_bytes: Count = 4096 * MIB
+    """Bytes of the whole folder, roughly; what was used longest ago goes first; 0 means no limit."""
+    max_entry: Positive = 8 * MIB
+    """Bytes of a body that is still stored."""
+    match_cookies: bool = True
+    """Take nothing that was fetched with other cookies; off where cookies only count visits."""
+    ignore_statuses: tuple[int, ...] = ()
+    """Answers that are never stored, besides those that are tried again (429, 5xx)."""
+    ignore_hosts: tuple[str, ...] = ()
+    """Names of hosts of which nothing is stored or used."""
+    ignore_schemes: tuple[str, ...] = ()
+    """Schemes (http, https) of which nothing is stored or used."""
 
 
 class Auth(Section, frozen=True):

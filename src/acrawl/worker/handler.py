@@ -14,6 +14,7 @@ from acrawl.clock import Clock
 from acrawl.errors import FetchError, IgnoreRequest, RequestError
 from acrawl.fetch import Fetcher, retry
 from acrawl.fetch.base import Exchange, FileStore
+from acrawl.fetch.robots import lasts
 from acrawl.outcome import EXCLUDED, FAILED, FETCHED, RETRY, HostFacts, Item, Outcome, Sighting, Sightings
 from acrawl.parse.robots import encode
 from acrawl.request import Request, seal, unseal
@@ -29,12 +30,12 @@ _encode = msgspec.msgpack.Encoder().encode
 
 #: A robots.txt that cannot be had is asked for again after so many seconds, doubled with each try by the frontier.
 ROBOTS_RETRY = 2.0
+#: The ledger's word for an answer that was stored before, by `Response.cached`.
+_CACHED = {"hit": "cached", "stale": "cached", "revalidated": "unchanged"}
 #: Characters of a traceback or an error's text that are kept.
 _MOST_TOLD = 20_000
 #: Hosts whose addresses are remembered as told.
 _MOST_ADDRESSES = 10_000
-#: Why a robots.txt cannot be had now or soon, besides what is wrong with TLS.
-_LASTING = frozenset({"dns", "refused", "blocked"})
 
 
 class Handler:
@@ -97,7 +98,7 @@ class Handler:
     async def _robots(self, work: Work, request: Request) -> dict[str, Any]:
         answer = await self._fetcher.fetch_robots(request.url, opened=work.lane.open)
         if answer.rules is None:
-            status = FAILED if answer.reason in _LASTING or answer.reason.startswith("tls") else RETRY
+            status = FAILED if lasts(answer.reason) else RETRY
             return {
                 "status": status,
                 "reason": answer.reason,
@@ -110,7 +111,7 @@ class Handler:
         return {"status": FETCHED, "http_status": answer.http_status, "host": facts}
 
     async def _page(self, work: Work, request: Request, harvest: Harvest) -> dict[str, Any]:
-        lane, sink = work.lane, self._files.sink() if request.save else None
+        lane, sink = work.lane, self._files.sink(work.advance) if request.save else None
         exchange = Exchange(
             private_host=lane.host if lane.open else "",
             rules=lane.rules,
@@ -118,7 +119,14 @@ class Handler:
             advance=work.advance,
             spacing=lane.spacing,
         )
-        facts = await self._exchanged(work, request, exchange, harvest)
+        try:
+            facts = await self._exchanged(work, request, exchange, harvest)
+        except BaseException:
+            if sink is not None:  # cancelled, or a defect: what has come is there for whoever tries next
+                await sink.leave()
+            raise
+        if sink is not None:  # harmless after a whole file
+            await (sink.leave() if facts["status"] == RETRY else sink.discard())
         return {**facts, "ago": -1.0} if exchange.untouched else facts
 
     async def _exchanged(self, work: Work, request: Request, exchange: Exchange, harvest: Harvest) -> dict[str, Any]:
@@ -137,11 +145,9 @@ class Handler:
         except IgnoreRequest as error:  # a stage does not want it: it ends as excluded
             return {"status": EXCLUDED, "reason": error.reason, "detail": told(str(error))}
         except FetchError as error:  # retried or ended as failed, as the retry table says
-            verdict = retry.decide(self._settings, work.lease.attempt, error, self._clock.time())
+            now, forward = self._clock.time(), exchange.forward
+            verdict = retry.decide(self._settings, work.lease.attempt, error, now, forward=forward)
             detail = error.detail
-        finally:
-            if exchange.sink is not None:
-                await exchange.sink.discard()  # harmless after a whole file
         try:
             return await self._settled(request, response, verdict, detail, harvest)
         finally:
@@ -152,7 +158,7 @@ class Handler:
         self, request: Request, response: Response | None, verdict: retry.Verdict, detail: str, harvest: Harvest
     ) -> dict[str, Any]:
         if verdict.kind == retry.RETRY:
-            return self._facts(RETRY, verdict.reason, response, detail, delay=verdict.delay)
+            return self._facts(RETRY, verdict.reason, response, detail, delay=verdict.delay, free=verdict.free)
         if verdict.kind == retry.PAUSE:
             return self._facts(RETRY, verdict.reason, response, detail, host=HostFacts(pause=max(verdict.delay, 0.1)))
         if response is None or (verdict.kind == retry.FAIL and response.status not in self._wanted):
@@ -224,6 +230,10 @@ class Handler:
         facts: dict[str, Any] = {"status": status, "reason": reason, "detail": told(detail), **more}
         if response is not None:
             facts |= {"http_status": response.status, "size": response.size, "latency": response.latency}
+            if response.cached and status == FETCHED and not reason:
+                facts["reason"] = _CACHED[response.cached]
+            elif response.cached and "\n" not in detail:
+                facts["detail"] = told(f"{detail}, from the cache".lstrip(", "))
             if self._by_address and "host" not in more and self._is_news(response):
                 facts["host"] = HostFacts(address=response.ip_address)
         return facts
