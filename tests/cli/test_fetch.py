@@ -37,7 +37,8 @@ def test_an_answer_is_told_from_robots_txt_to_its_body(acrawl, live):
     assert lines[0] == ["GET", url]
     assert "robots.txt: 200; allowed by Allow: /private/but" in out
     names = [line[0] for line in lines if line[2:3] == ["ms"] and line[0] != "total"]
-    assert names == ["connect", "wait", "guard", "robots", "redirect", "body", "transport", "wait"]
+    stages = ["guard", "robots", "auth", "redirect", "body", "decode", "transport"]
+    assert names == ["connect", "wait", *stages, "wait"]
     assert "connection                      kept from before, 127.0.0.1" in out
     assert "200 text/html" in out
     assert "body: 9,000 bytes decoded from gzip" in out
@@ -47,6 +48,12 @@ def test_an_answer_is_told_from_robots_txt_to_its_body(acrawl, live):
     verbose = told(acrawl, url, "-v")
     assert "  > GET /private/but HTTP/1.1" in verbose
     assert "  < Set-Cookie: sid=secret; Path=/" in verbose
+
+
+def test_credentials_are_sent_and_not_told(acrawl, live):
+    url = live.page("/members")
+    shown = told(acrawl, url, "-v", "-s", f'auth.hosts={{"{live.origin}" = "basic me:s3cret"}}')
+    assert "  > Authorization: Basic ***" in shown
 
 
 def test_redirects_are_followed_hop_by_hop_or_not(acrawl, live):

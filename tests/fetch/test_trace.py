@@ -11,7 +11,8 @@ from acrawl.fetch import Fetcher
 from acrawl.fetch.base import Exchange
 from acrawl.fetch.trace import Trace
 from acrawl.request import Request
-from acrawl.settings import Fetch, Settings
+from acrawl.settings import Fetch, Settings, Tls
+from fetch.proxying import HttpProxy
 from fetch.test_transport import certificate
 from server import Site
 
@@ -35,7 +36,7 @@ async def test_every_stage_is_passed_on_the_way_down_and_up(site):
     async with Fetcher(OPEN, [twice]) as fetcher:
         trace = await traced(fetcher, site.url("/gzip"))
     names = [(step.name.rpartition(".")[2], step.depth) for step in trace.steps]
-    below = [("redirect", 3), ("body", 4), ("transport", 5)]
+    below = [("auth", 3), ("redirect", 4), ("body", 5), ("decode", 6), ("transport", 7)]
     assert names == [("guard", 0), ("robots", 1), ("twice", 2), *below, *below]
     assert {step.end for step in trace.steps} == {"200"}
     assert all(step.down >= 0 and step.up >= 0 for step in trace.steps)
@@ -71,7 +72,7 @@ async def test_what_came_is_counted_by_exchange(site):
 
 @pytest.mark.asyncio
 async def test_of_tls_is_told_what_was_agreed(certificate):
-    trusting = Settings(fetch=Fetch(allow_private=True, verify_tls=False))
+    trusting = Settings(fetch=Fetch(allow_private=True), tls=Tls(verify=False))
     async with Site(ssl_context=certificate) as site, Fetcher(trusting) as fetcher:
         (connection,) = (await traced(fetcher, site.url("/page/1"))).connections
     assert connection.tls.version == "TLSv1.3"
@@ -122,3 +123,11 @@ async def test_a_stage_that_ends_it_says_why(site):
     assert trace.steps[-1].down == pytest.approx(trace.steps[-1].ended - trace.steps[-1].began)
     assert not trace.connections
     assert trace.received == 0
+
+
+@pytest.mark.asyncio
+async def test_a_way_through_a_proxy_is_told_too(site):
+    async with HttpProxy().serving() as proxy, Fetcher(OPEN) as fetcher:
+        (connection,) = (await traced(fetcher, site.url("/image/1.png"), proxy=f"http://{proxy.address}")).connections
+    assert connection.head.startswith(f"GET {site.url('/image/1.png')} HTTP/1.1\r\n".encode())
+    assert connection.connect > 0

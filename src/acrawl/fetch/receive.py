@@ -11,7 +11,7 @@ from acrawl.clock import Clock
 from acrawl.errors import FetchError
 from acrawl.fetch.base import Advance, Exchange, Send, Stream
 from acrawl.fetch.deadlines import Deadlines
-from acrawl.fetch.limits import Bounded, check_announced, check_wanted, page_limit
+from acrawl.fetch.limits import Bounded, check_announced, check_wanted, page_limit, too_large
 from acrawl.fetch.saving import Saving
 from acrawl.fetch.spill import Room
 from acrawl.request import Request
