@@ -23,7 +23,7 @@ DEEPEST = (1 << 31) - 1
 
 _encode = msgspec.msgpack.Encoder().encode
 _PROXY = re.compile(
-    r"direct|(?:(?:https?|socks5h?|socks4)://)?(?:[^@/\s]*@)?(?:\[[0-9A-Fa-f:.]+]|[^][:/@\s]+)(?::\d{1,5})?/?"
+    r"direct|(?:(?:https?|socks|socks5h?|socks4)://)?(?:[^@/\s]*@)?(?:\[[0-9A-Fa-f:.]+]|[^][:/@\s]+)(?::\d{1,5})?/?"
 ).fullmatch
 
 

@@ -11,12 +11,12 @@ from acrawl.cli.inspect import as_toml
 from acrawl.errors import SettingsError
 from acrawl.fetch import Fetcher
 from acrawl.fetch.auth import Auth
-from acrawl.outcome import FileFact
 from acrawl.request import Request, seal
 from acrawl.settings import Auth as Section
 from acrawl.settings import Fetch, Settings, resolve
 from fetch.naming import Resolver
-from fetch.serving import OK, Exchanging, Never, Server
+from fetch.serving import OK, Exchanging, Server
+from fetch.test_transport import MemorySink
 from server import raw_server
 
 
@@ -243,19 +243,12 @@ async def test_the_repetition_keeps_the_distance_between_starts():
     assert slept == [(2.5, 1)]
 
 
-class Sink(Never):
-    """Keeps what it is given."""
+class Sink(MemorySink):
+    """As the contract says: after `discard` it is empty and may be used again."""
 
-    data = b""
-
-    def keep(self, key, url, beginning):
-        pass
-
-    async def write(self, chunk):
-        self.data += chunk
-
-    async def finish(self, url, name, content_type):
-        return FileFact(url, "0" * 64, len(self.data), content_type)
+    async def discard(self):
+        if self.state == "open":
+            self.data = b""
 
 
 @pytest.mark.asyncio

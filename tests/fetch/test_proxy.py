@@ -492,6 +492,7 @@ def test_a_host_keeps_its_proxy_as_long_as_that_works():
         ("https://p.test/", Proxy("https", "p.test", 443)),
         ("socks5h://u%40x:p%3A@[::1]:9050", Proxy("socks5h", "::1", 9050, b"u@x", b"p:")),
         ("socks4://P.test", Proxy("socks4", "p.test", 1080)),
+        ("socks://127.0.0.1:9/", Proxy("socks5", "127.0.0.1", 9)),
         ("direct", None),
     ],
 )
@@ -588,6 +589,21 @@ async def test_the_environment_is_taken_unless_settings_say_otherwise():
         assert names(take(stage._pools["http"])) == ["q.test"]
 
 
-def test_a_wrong_environment_is_named():
-    with pytest.raises(SettingsError, match="https_proxy in the environment: "):
-        proxies(Section(), Time(), {"https_proxy": "ftp://p"})
+@pytest.mark.parametrize(
+    ("environ", "said"),
+    [
+        ({"https_proxy": "ftp://p"}, "the environment's proxy for https: ftp://p: "),
+        ({"http_proxy": "http://p", "no_proxy": "10.0.0.0/99"}, "no_proxy in the environment: "),
+    ],
+)
+def test_a_wrong_environment_is_named_and_how_to_do_without_it(environ, said):
+    with pytest.raises(SettingsError) as caught:
+        proxies(Section(), Time(), environ)
+    assert str(caught.value).startswith(said)
+    assert str(caught.value).endswith("proxy.from_environment=false leaves the environment alone")
+
+
+def test_socks_of_the_environment_without_its_package_is_named_too(monkeypatch):
+    monkeypatch.setitem(sys.modules, "python_socks", None)
+    with pytest.raises(MissingExtra, match=r"acrawl\[proxy\].*from_environment"):
+        proxies(Section(), Time(), {"ALL_PROXY": "socks://127.0.0.1:1080/"})

@@ -12,6 +12,7 @@ from acrawl.fetch.base import Exchange
 from acrawl.fetch.trace import Trace
 from acrawl.request import Request
 from acrawl.settings import Fetch, Settings, Tls
+from fetch.proxying import HttpProxy
 from fetch.test_transport import certificate
 from server import Site
 
@@ -122,3 +123,11 @@ async def test_a_stage_that_ends_it_says_why(site):
     assert trace.steps[-1].down == pytest.approx(trace.steps[-1].ended - trace.steps[-1].began)
     assert not trace.connections
     assert trace.received == 0
+
+
+@pytest.mark.asyncio
+async def test_a_way_through_a_proxy_is_told_too(site):
+    async with HttpProxy().serving() as proxy, Fetcher(OPEN) as fetcher:
+        (connection,) = (await traced(fetcher, site.url("/image/1.png"), proxy=f"http://{proxy.address}")).connections
+    assert connection.head.startswith(f"GET {site.url('/image/1.png')} HTTP/1.1\r\n".encode())
+    assert connection.connect > 0

@@ -13,7 +13,7 @@ from acrawl.response import Response
 from acrawl.testing import crawl
 
 SITE = "https://shop.test"
-STAGES = ("guard", "robots", "cookies", "redirect", "testing.test_sessions:Club", "body", "transport")
+STAGES = ("guard", "robots", "cookies", "redirect", "testing.test_sessions:Club", "body", "decode", "transport")
 STEPS = 12
 
 

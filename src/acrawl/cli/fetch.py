@@ -21,7 +21,7 @@ from acrawl.logs import configure
 from acrawl.request import Request
 from acrawl.response import Response
 from acrawl.settings import Settings
-from acrawl.spider import Source, Spider
+from acrawl.spider import Source, Spider, login_of
 from acrawl.url import canonical
 
 #: What ``-d`` sends, unless ``-H`` says otherwise.
@@ -88,7 +88,8 @@ def _request(url: str, method: str | None, headers: tuple[str, ...], data: str |
 async def _told(request: Request, settings: Settings, spider: Spider | None, wanted: Wanted) -> int:
     """Make the request and those that it leads to, and tell of each; returns the exit code."""
     caching = settings.cache.mode != "off"
-    async with Fetcher(settings, spider.stages if spider is not None else ()) as fetcher:
+    own, login = (spider.stages, login_of(spider)) if spider is not None else ((), ("", "", ""))
+    async with Fetcher(settings, own, login=login) as fetcher:
         chain = _Chain(fetcher, settings, request.host)
         following: Request | None = request
         while following is not None:

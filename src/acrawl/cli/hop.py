@@ -15,6 +15,7 @@ from acrawl.fetch.trace import Connected, Step, Trace
 from acrawl.request import Request
 from acrawl.response import Response
 from acrawl.settings import Fetch
+from acrawl.settings.masks import MASK
 
 #: Characters of a header or a value that are shown without ``-v``.
 _MOST = 100
@@ -50,7 +51,8 @@ def told(hop: Hop, settings: Fetch, now: float, *, caching: bool, verbose: bool)
     yield from _stages(hop.trace)
     if verbose:
         for connection in hop.trace.connections[-1:]:
-            yield from (f"  > {printable(line)}" for line in connection.head.decode("latin-1").split("\r\n") if line)
+            lines = connection.head.decode("latin-1").split("\r\n")
+            yield from (f"  > {printable(_without_secret(line))}" for line in lines if line)
     came = hop.came
     if isinstance(came, Response):
         yield from _answer(came, hop.trace, verbose=verbose)
@@ -60,6 +62,14 @@ def told(hop: Hop, settings: Fetch, now: float, *, caching: bool, verbose: bool)
         yield f"  total {_time(hop.trace.seconds)}"
     if came is not None:
         yield from _verdict(came, settings, now)
+
+
+def _without_secret(line: str) -> str:
+    """A line of a head as it may be shown: of credentials only their kind."""
+    name, _, value = line.partition(": ")
+    if name.lower() not in {"authorization", "proxy-authorization"}:
+        return line
+    return f"{name}: {value.partition(' ')[0]} {MASK}"
 
 
 def _rules(answer: RobotsAnswer, url: str) -> str:

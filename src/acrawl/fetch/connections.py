@@ -147,16 +147,18 @@ class Connections:
                 return Answer(connection, message, content)
 
     async def _connected(self, origin: Origin, head: bytes, trace: Tracer | None) -> Connection:
-        if origin.via is not None:  # the way through a proxy has a time for each of its parts
-            return await self._connector.connect(origin, [], self._no_timeout)
+        # The way through a proxy has a time for each of its parts.
+        timeout = self._timeout if origin.via is None else self._no_timeout
         try:
             if trace is None:
-                return await self._connector.connect(origin, [], self._timeout)
+                return await self._connector.connect(origin, [], timeout)
             watching: Any = [trace]  # it answers to what aiohttp's connector calls of its own traces
-            connection = await self._connector.connect(origin, watching, self._timeout)
+            connection = await self._connector.connect(origin, watching, timeout)
             trace.connected(connection.protocol, head)
             return connection
         except TimeoutError as error:
+            if origin.via is not None:  # it says itself what took too long
+                raise
             raise aiohttp.ConnectionTimeoutError(f"Connection timeout to host {origin.key}") from error
 
 

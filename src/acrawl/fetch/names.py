@@ -54,8 +54,8 @@ class Names(AbstractResolver):
     ) -> list[ResolveResult]:
         """Return the addresses of a name.
 
-        Raises `socket.gaierror`, saying whether the name or the lookup is at fault, or UnicodeError for no name at all.
-        Cancelling it leaves the lookup to the others who wait for the name.
+        The port is ``port``, unless the resolver names one. Raises `socket.gaierror`, saying whether the name or the
+        lookup is at fault, or UnicodeError for no name at all. Cancelling it leaves the lookup to those who still wait.
         """
         key = (host, family)
         known = self._known.get(key)
@@ -67,7 +67,7 @@ class Names(AbstractResolver):
             known = await asyncio.shield(task)
         if known.error is not None:
             raise socket.gaierror(*known.error)
-        return [{**address, "port": port} for address in known.addresses]
+        return [{**address, "port": address["port"] or port} for address in known.addresses]
 
     async def close(self) -> None:
         """Give up the lookups under way."""

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from acrawl.clock import Clock
-from acrawl.errors import ProxyFailed, SettingsError
+from acrawl.errors import MissingExtra, ProxyFailed, SettingsError
 from acrawl.fetch.base import Send
 from acrawl.fetch.reveal import revealed
 from acrawl.fetch.route import Bypass, Proxy, environment, named
@@ -103,9 +103,7 @@ class Proxies:
             pool = Pool(await asyncio.to_thread(_listed, self._settings.urls), rest, now)
             self._pools = {"http": pool, "https": pool}
         else:
-            self._pools = {
-                scheme: Pool([_known(url, f"{scheme}_proxy")], rest, now) for scheme, url in self._found.items()
-            }
+            self._pools = {scheme: Pool([_known(url, scheme)], rest, now) for scheme, url in self._found.items()}
         return self
 
     async def __aexit__(
@@ -143,10 +141,14 @@ def proxies(settings: Section, clock: Clock, environ: Mapping[str, str] = os.env
                 _known(url, "proxy.urls")
     elif settings.from_environment:
         found, without = environment(environ)
-        for scheme, url in found.items():
-            _known(url, f"{scheme}_proxy in the environment")
-        if found:
-            bypass.append(Bypass(without, "no_proxy in the environment", loopback=True))
+        without_it = "proxy.from_environment=false leaves the environment alone"
+        try:
+            for scheme, url in found.items():
+                _known(url, f"the environment's proxy for {scheme}")
+            if found:
+                bypass.append(Bypass(without, "no_proxy in the environment", loopback=True))
+        except (SettingsError, MissingExtra) as error:  # nothing has begun, nothing is lost
+            raise type(error)(f"{error}; {without_it}") from None
     return Proxies(settings, found, bypass, clock) if settings.urls or found else None
 
 

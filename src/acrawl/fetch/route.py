@@ -16,6 +16,8 @@ from acrawl.settings.masks import proxy as masked
 #: A request's ``proxy`` that asks for none.
 DIRECT = "direct"
 _PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080, "socks4": 1080}
+#: What desktops write into the environment.
+_ALIASES = {"socks": "socks5"}
 
 
 class Proxy(msgspec.Struct, frozen=True):
@@ -54,16 +56,17 @@ def named(url: str) -> Proxy | None:
     if url == DIRECT:
         return None
     parts = urlsplit(url if "://" in url else f"http://{url}")
-    if parts.scheme not in _PORTS:
+    scheme = _ALIASES.get(parts.scheme, parts.scheme)
+    if scheme not in _PORTS:
         raise ValueError(f"{masked(url)}: a proxy is {', '.join(_PORTS)}")
     if not parts.hostname or parts.path not in {"", "/"} or parts.query or parts.fragment or _is_odd(parts.hostname):
-        raise ValueError(f"{masked(url)}: write it as {parts.scheme}://user:password@host:port")
+        raise ValueError(f"{masked(url)}: write it as {scheme}://user:password@host:port")
     try:
-        port = parts.port or _PORTS[parts.scheme]
+        port = parts.port or _PORTS[scheme]
     except ValueError:
         raise ValueError(f"{masked(url)}: a port is a number up to 65535") from None
     user, password = unquote_to_bytes(parts.username or ""), unquote_to_bytes(parts.password or "")
-    return Proxy(parts.scheme, parts.hostname, port, user, password)
+    return Proxy(scheme, parts.hostname, port, user, password)
 
 
 def _is_odd(host: str) -> bool:
