@@ -71,7 +71,7 @@ class Exchanging:
     """A fetcher without robots or redirects, called like a function: one exchange, as the transport makes it."""
 
     def __init__(self, fetch: Fetch | None = None, **more) -> None:
-        fetch = msgspec.structs.replace(fetch or Fetch(), stages=("guard", "body", "transport"))
+        fetch = msgspec.structs.replace(fetch or Fetch(), stages=("guard", "body", "decode", "transport"))
         self._fetcher = Fetcher(Settings(fetch=fetch), **more)
 
     async def __aenter__(self):

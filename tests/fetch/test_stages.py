@@ -90,16 +90,16 @@ async def test_stages_that_are_context_managers_live_as_long_as_the_fetcher():
 @pytest.mark.parametrize(
     ("names", "telling"),
     [
-        (("guard", "redirects", "body", "transport"), "no stage 'redirects'; did you mean 'redirect'?"),
-        (("guard", "zzz", "body", "transport"), "yours as module:Class"),
+        (("guard", "redirects", "body", "decode", "transport"), "no stage 'redirects'; did you mean 'redirect'?"),
+        (("guard", "zzz", "body", "decode", "transport"), "yours as module:Class"),
         (("guard", "body"), "transport"),
-        (("body", "guard", "transport"), "in this order"),
-        (("guard", "body", "transport", "redirect"), "transport last"),
+        (("body", "guard", "decode", "transport"), "in this order"),
+        (("guard", "body", "decode", "transport", "redirect"), "transport last"),
         ((), "must be there"),
-        (("guard", "no.such.module:Stage", "body", "transport"), "no.such.module"),
-        (("guard", f"{HERE}:Missing", "body", "transport"), "Missing"),
-        (("guard", f"{HERE}:Broken", "body", "transport"), "no such browser"),
-        (("guard", f"{HERE}:number", "body", "transport"), "cannot be called"),
+        (("guard", "no.such.module:Stage", "body", "decode", "transport"), "no.such.module"),
+        (("guard", f"{HERE}:Missing", "body", "decode", "transport"), "Missing"),
+        (("guard", f"{HERE}:Broken", "body", "decode", "transport"), "no such browser"),
+        (("guard", f"{HERE}:number", "body", "decode", "transport"), "cannot be called"),
     ],
 )
 def test_a_list_that_cannot_work_is_refused_by_name(names, telling):

@@ -54,10 +54,17 @@ REASONS = {
         "its host has a private address, and no seed names that host", "fetch.allow_private=true lets it be fetched"
     ),
     "malformed": Reason(
-        "what its host answered is not HTTP, or has a head beyond all measure",
+        "what its host answered is not HTTP, is not encoded as it says, or has a head beyond all measure",
         "fetch.max_header, fetch.max_headers and fetch.max_head say how large a head may be",
     ),
-    "too-large": Reason("its body is too large", "fetch.max_body for pages, fetch.max_file for saved files"),
+    "too-large": Reason(
+        "its body is too large", "fetch.max_body and fetch.max_body_of for pages, fetch.max_file for saved files"
+    ),
+    "bomb": Reason(
+        "its body decodes to so much more (or less) than what was sent that it can only be meant to do harm",
+        "fetch.max_ratio says how much more it may be; 0 lets any through, up to the limits of size",
+    ),
+    "wrong-type": Reason("it is of a type that nobody wants", "fetch.types says which types callbacks want"),
     "disk": Reason("what it answered could not be written to disk", "make room, then try it again"),
     "rate-limited": Reason(
         "its host asked to be left alone (429, 503) for so long that it was given up", _HOST_GIVEN_UP

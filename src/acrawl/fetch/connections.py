@@ -41,7 +41,7 @@ Resolver = AbstractResolver
 #: Makes the socket for one address (family, type, protocol, name, address), or raises OSError.
 MakeSocket = Callable[[tuple[Any, ...]], socket.socket]
 
-#: Bytes that are read from a socket, or decoded, before the reader is asked to take them.
+#: Bytes that are read from a socket before the reader is asked to take them.
 _BUFFER = 1 << 18
 #: Bytes of a request that are written at once; of a longer one, so many whenever the server has taken the last.
 _ONE_WRITE = 1 << 16
@@ -254,6 +254,7 @@ class _Protocol(ResponseHandler):
         self.set_response_params(
             skip_payload=self._bodiless,
             read_until_eof=True,
+            auto_decompress=False,
             read_bufsize=_BUFFER,
             max_line_size=self._limits.max_header,
             max_field_size=self._limits.max_header,
@@ -363,10 +364,8 @@ class _Protocol(ResponseHandler):
         if self._tls is not None:
             try:
                 self._goodbye = not self._tls.read(1)
-            except ssl.SSLZeroReturnError:  # ours was sent before
-                self._goodbye = True
-            except ssl.SSLError:  # TLS waits for more: a body that had to end here will be called truncated
-                self._goodbye = False
+            except ssl.SSLError as error:  # TLS waits for more, unless our own goodbye was sent before its
+                self._goodbye = isinstance(error, ssl.SSLZeroReturnError)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Tell a waiting reader of every end.

@@ -13,6 +13,7 @@ from acrawl.clock import Clock
 from acrawl.errors import SettingsError
 from acrawl.fetch.base import Stage
 from acrawl.fetch.connections import Resolver
+from acrawl.fetch.decode import Decode
 from acrawl.fetch.guard import Guard
 from acrawl.fetch.receive import Receive
 from acrawl.fetch.redirect import Redirect
@@ -39,10 +40,11 @@ MAKERS: dict[str, Callable[[Ground], Stage | None]] = {
     "robots": lambda ground: Robots() if ground.settings.politeness.obey_robots else None,
     "redirect": lambda ground: Redirect(ground.settings.fetch.max_redirects),
     "body": lambda ground: Receive(ground.settings.fetch, ground.clock),
+    "decode": lambda ground: Decode(ground.settings.fetch.max_ratio),
     "transport": lambda ground: ground.transport or Transport(ground.settings.fetch, ground.clock, ground.resolver),
 }
 #: Without these there is no answer, or none that can be trusted; they keep this order.
-NEEDED = ["guard", "body", "transport"]
+NEEDED = ["guard", "body", "decode", "transport"]
 
 
 def stages(ground: Ground, own: Sequence[Stage | str] = ()) -> list[Stage]:

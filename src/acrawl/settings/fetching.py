@@ -14,7 +14,7 @@ class Fetch(Section, frozen=True):
 
     concurrency: Positive = 64
     """Requests under way in one worker, over all hosts."""
-    stages: tuple[str, ...] = ("guard", "robots", "spider", "redirect", "body", "transport")
+    stages: tuple[str, ...] = ("guard", "robots", "spider", "redirect", "body", "decode", "transport")
     """What a request passes, outermost first; ``spider`` are the spider's own, others go in as module:Class."""
     user_agent: str = "acrawl/0.1 (+https://pypi.org/project/acrawl/)"
     """What is sent as User-Agent; the part before the slash is the robots.txt product token."""
@@ -28,6 +28,14 @@ class Fetch(Section, frozen=True):
     """Seconds for a whole saved file."""
     max_body: Positive = 32 * MIB
     """Bytes of a page after decoding; a longer one fails as too-large."""
+    max_body_of: dict[str, Positive] = msgspec.field(default_factory=dict)
+    """The same by (the beginning of) a media type: ``{"text/html" = 8000000, "image/" = 1000}``; the longest wins."""
+    max_ratio: Count = 500
+    """How many times its sent size a body may decode to, judged beyond 4 MiB; what is more fails as bomb. 0: any."""
+    types: tuple[str, ...] = ()
+    """Beginnings of the media types that callbacks want; pages of others fail as wrong-type, unread. Empty: all."""
+    spill: Count = MIB
+    """Bytes of a body kept in memory; a longer one goes to a temporary file. 0: all stay in memory."""
     max_file: Positive = 1024 * MIB
     """Bytes of a saved file."""
     max_redirects: Count = 10

@@ -140,6 +140,15 @@ class Handler:
         finally:
             if exchange.sink is not None:
                 await exchange.sink.discard()  # harmless after a whole file
+        try:
+            return await self._settled(request, response, verdict, detail, harvest)
+        finally:
+            if response is not None:
+                response.release()
+
+    async def _settled(
+        self, request: Request, response: Response | None, verdict: retry.Verdict, detail: str, harvest: Harvest
+    ) -> dict[str, Any]:
         if verdict.kind == retry.RETRY:
             return self._facts(RETRY, verdict.reason, response, detail, delay=verdict.delay)
         if verdict.kind == retry.PAUSE:
@@ -212,8 +221,7 @@ class Handler:
     ) -> dict[str, Any]:
         facts: dict[str, Any] = {"status": status, "reason": reason, "detail": told(detail), **more}
         if response is not None:
-            size = response.file.size if response.file is not None else len(response.body)
-            facts |= {"http_status": response.status, "size": size, "latency": response.latency}
+            facts |= {"http_status": response.status, "size": response.size, "latency": response.latency}
             if self._by_address and "host" not in more and self._is_news(response):
                 facts["host"] = HostFacts(address=response.ip_address)
         return facts
