@@ -54,7 +54,7 @@ REASONS = {
         "its host has a private address, and no seed names that host", "fetch.allow_private=true lets it be fetched"
     ),
     "malformed": Reason(
-        "what its host answered is not HTTP, is not encoded as it says, or has a head beyond all measure",
+        "what its host answered is not HTTP, has a head beyond all measure, or is not encoded as it says",
         "fetch.max_header, fetch.max_headers and fetch.max_head say how large a head may be",
     ),
     "too-large": Reason(

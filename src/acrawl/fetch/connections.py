@@ -153,7 +153,8 @@ class Connections:
         """Send a request and return when the head of its answer is there. Raises aiohttp's errors.
 
         The answer to a ``bodiless`` request (HEAD) has no body. One that is ``repeatable`` is sent once more, where a
-        kept connection turns out to be closed by the server just as it was taken up again.
+        kept connection turns out to be closed by the server just as it was taken up again; the next kept one may be
+        dead for the same reason, a new one says how things are.
         """
         while True:
             connection = await self._connected(origin)
@@ -167,7 +168,6 @@ class Connections:
                 connection.close()
                 if not (kept and repeatable and isinstance(error, _DEAD)):
                     raise
-                repeatable = False
             else:
                 return Answer(connection, message, content)
 
