@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import msgspec
 
 from acrawl.errors import RequestError
+from acrawl.parse.digest import given
 from acrawl.url import canonical, fingerprint, host_of, is_known
 
 Callback = Callable[..., Any]
@@ -29,7 +30,9 @@ class Request(msgspec.Struct, frozen=True):
     ``meta``. A higher ``priority`` goes first. ``save`` streams the body to the file store: True always, a text only
     where the media type of the bytes begins with it (``"image/"``); what is not saved comes to the callback as usual.
     ``not_before`` is seconds since the epoch. ``dont_filter`` skips the duplicate check, ``allow_offsite`` the scope.
-    ``hops`` counts the redirects that led here. Raises `RequestError`, naming the field, where it was made.
+    ``hops`` counts the redirects that led here. ``digest`` is what a saved file must have: ``sha-256=`` (or sha-512=,
+    sha=, md5=) and the value in hexadecimal or base64; another file fails as digest-mismatch.
+    Raises `RequestError`, naming the field, where it was made.
     """
 
     url: str
@@ -51,6 +54,7 @@ class Request(msgspec.Struct, frozen=True):
     referrer: str = ""
     allow_offsite: bool = False
     hops: int = 0
+    digest: str = ""
 
     def __post_init__(self) -> None:
         if self.url.__class__ is not str or not is_known(self.url):
@@ -63,6 +67,8 @@ class Request(msgspec.Struct, frozen=True):
             self._put("body", str(self.body).encode(self.encoding))
         if self.headers or self.meta or self.cb_kwargs or self.cookies or self.body:
             self._check_travels()
+        if self.digest:
+            self._check_digest()
 
     def replace(self, **changes: Any) -> Request:
         """Return a copy with some fields changed."""
@@ -94,6 +100,14 @@ class Request(msgspec.Struct, frozen=True):
         for name, value in self.headers.items():
             if not isinstance(name, str) or not isinstance(value, str) or "\n" in value or "\r" in value:
                 raise RequestError(f"Request({self.url!r}): header {name!r} must be text on one line")
+
+    def _check_digest(self) -> None:
+        try:
+            given(self.digest)
+        except (ValueError, AttributeError) as error:  # no digest, or no text
+            raise RequestError(f"Request({self.url!r}): digest: {error}") from None
+        if not self.save:
+            raise RequestError(f"Request({self.url!r}): digest is for saved files: give save=True as well")
 
 
 def _checked(url: Any) -> str:

@@ -64,12 +64,12 @@ class OwnFolder:
         mine.mkdir(mode=0o700)
         # Locked before it has its name: a sweep never finds a lock that is free because it is not taken yet.
         self._lock = os.open(mine / "lock.new", os.O_RDWR | os.O_CREAT, 0o644)
-        _try_lock(self._lock)
+        try_lock(self._lock)
         os.replace(mine / "lock.new", mine / "lock")
         return mine
 
 
-def _try_lock(descriptor: int) -> bool | None:
+def try_lock(descriptor: int) -> bool | None:
     """Lock if it is free; None where the filesystem or the system has no locks."""
     if sys.platform == "win32":  # no such locks there: a folder is only swept when it is old
         return None
@@ -93,7 +93,7 @@ def _swept(folder: pathlib.Path) -> int:
     except OSError:  # another user's, or no folder at all: not ours to remove
         return 0
     try:
-        free = True if lock < 0 else _try_lock(lock)
+        free = True if lock < 0 else try_lock(lock)
         if free is False or (free is None and age < _OLD):
             return 0
         left = sum(not entry.name.startswith("lock") for entry in folder.iterdir())

@@ -52,6 +52,12 @@ class Server:
 class Never:
     """A sink that nothing is written to."""
 
+    async def find(self, key):
+        return None
+
+    async def leave(self):
+        return 0
+
     async def discard(self):
         pass
 

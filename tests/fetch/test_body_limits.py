@@ -7,7 +7,7 @@ from acrawl.fetch import Fetcher
 from acrawl.fetch.retry import FAIL, decide
 from acrawl.request import Request
 from acrawl.settings import Fetch, Settings, from_pairs, resolve
-from fetch.serving import LONG, Exchanging, Server, failure
+from fetch.serving import LONG, Exchanging, Never, Server, failure
 from server import png, raw_server
 
 OF = {"text/": 2000, "text/html": 1000, "image/": 500, "application/JSON": 3000}
@@ -147,7 +147,7 @@ async def test_robots_txt_heads_and_saved_files_are_not_judged(site):
     assert error.reason == "wrong-type"
 
 
-class Kept:
+class Kept(Never):
     def __init__(self) -> None:
         self.kept = b""
 
@@ -157,7 +157,7 @@ class Kept:
     async def finish(self, url, name, content_type):
         return None
 
-    async def discard(self):
+    def keep(self, key, url, beginning):
         pass
 
 

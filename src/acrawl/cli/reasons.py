@@ -65,6 +65,14 @@ REASONS = {
         "fetch.max_ratio says how much more it may be; 0 lets any through, up to the limits of size",
     ),
     "wrong-type": Reason("it is of a type that nobody wants", "fetch.types says which types callbacks want"),
+    "digest-mismatch": Reason(
+        "the file that came does not have the digest that its server announced or the request asks for",
+        "files.verify=false believes no server's digest; a request's own digest is always compared",
+    ),
+    "resume": Reason(
+        "what a cut download had left could not be continued, and it could not be begun anew either",
+        f"{_RETRIES}; files.resume=false always begins anew",
+    ),
     "disk": Reason("what it answered could not be written to disk", "make room, then try it again"),
     "rate-limited": Reason(
         "its host asked to be left alone (429, 503) for so long that it was given up", _HOST_GIVEN_UP

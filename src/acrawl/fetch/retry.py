@@ -21,8 +21,9 @@ RETRY = "retry"
 PAUSE = "pause"
 FAIL = "fail"
 
-#: Failures that may be gone next time. A full disk is one: it may be emptied, or another worker may have room.
-PASSING = frozenset({"dns", "refused", "reset", "timeout", "truncated", "unreachable", "disk"})
+#: Failures that may be gone next time. A full disk is one: it may be emptied, or another worker may have room. So is a
+#: cut download that could not be continued: the next try begins it anew.
+PASSING = frozenset({"dns", "refused", "reset", "timeout", "truncated", "unreachable", "disk", "resume"})
 #: Answers that may be gone next time; the 520s are those of proxies whose origin is in trouble.
 PASSING_STATUSES = frozenset({408, 425, 500, 502, 504, *range(520, 528), 530, 598, 599})
 #: Answers that ask the crawler, not the request, to wait.
@@ -41,11 +42,14 @@ class Verdict(msgspec.Struct, frozen=True):
     * ``retry``: queue the request again after ``delay`` seconds, as a further attempt;
     * ``pause``: nobody asks the host anything for ``delay`` seconds, then this again; it is no further attempt;
     * ``fail``: the request ends as failed with ``reason``.
+
+    A ``free`` retry is no further attempt.
     """
 
     kind: str
     delay: float = 0.0
     reason: str = ""
+    free: bool = False
 
 
 _OK = Verdict(OK)
@@ -57,14 +61,19 @@ def decide(
     came: Response | FetchError,
     now: float,
     chance: Callable[[], float] = random.random,
+    *,
+    forward: bool = False,
 ) -> Verdict:
     """Judge what came of an exchange. ``attempt`` counts from 1, ``now`` is Unix time, ``chance`` gives 0 to 1.
 
     The delay before a retry is ``retry_delay``, doubled with each attempt, times 0.5 to 1.5. A pause is as long as
-    Retry-After says; its caller caps it. Statuses become the reasons ``http-404`` and so on.
+    Retry-After says; its caller caps it. Statuses become the reasons ``http-404`` and so on. A passing failure of a
+    download that went ``forward`` costs no attempt: else a large file could never come over a bad line.
     """
     if isinstance(came, FetchError):
         if came.reason in PASSING:
+            if forward:
+                return Verdict(RETRY, fetch.retry_delay * (0.5 + chance()), came.reason, free=True)
             return _again(fetch, attempt, came.reason, chance)
         return Verdict(FAIL, 0.0, came.reason)
     status = came.status

@@ -39,7 +39,7 @@ MAKERS: dict[str, Callable[[Ground], Stage | None]] = {
     "guard": lambda ground: Guard(ground.settings.fetch.max_url),
     "robots": lambda ground: Robots() if ground.settings.politeness.obey_robots else None,
     "redirect": lambda ground: Redirect(ground.settings.fetch.max_redirects),
-    "body": lambda ground: Receive(ground.settings.fetch, ground.clock),
+    "body": lambda ground: Receive(ground.settings.fetch, ground.settings.files, ground.clock),
     "decode": lambda ground: Decode(ground.settings.fetch.max_ratio),
     "transport": lambda ground: ground.transport or Transport(ground.settings.fetch, ground.clock, ground.resolver),
 }

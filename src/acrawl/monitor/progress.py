@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 #: Seconds between plain lines, and over which rates are taken.
 PLAIN_SECONDS = 5.0
 RATE_SECONDS = 10.0
+#: Bytes of unfinished files that are worth a word.
+SHOWN = 10_000_000
 
 
 class Progress:
@@ -85,12 +87,13 @@ class Progress:
 
     def _line(self, now: Snapshot, workers: int, state: str) -> str:
         done = now.fetched + now.failed + now.excluded + now.quarantined
-        rate, speed = self._rates(done, now.bytes)
+        rate, speed = self._rates(done, now.bytes + now.coming)
+        coming = f", {_size(now.coming)} of what is under way" if now.coming >= SHOWN else ""
         waiting = now.queued + now.leased
         eta = f", about {_duration(waiting / rate)} left" if rate > 0.5 and waiting else ""
         return (
             f"{state}: {done:,} done, {waiting:,} queued, {now.failed:,} failed, "
-            f"{rate:,.0f} pages/s, {_size(speed)}/s, {workers} workers{eta}"
+            f"{rate:,.0f} pages/s, {_size(speed)}/s, {workers} workers{coming}{eta}"
         )
 
     def _rates(self, done: int, size: int) -> tuple[float, float]:
@@ -100,7 +103,7 @@ class Progress:
             self._past.popleft()
         then, done_then, size_then = self._past[0]
         passed = now - then
-        return ((done - done_then) / passed, (size - size_then) / passed) if passed > 0 else (0.0, 0.0)
+        return ((done - done_then) / passed, max(0.0, size - size_then) / passed) if passed > 0 else (0.0, 0.0)
 
 
 def _live_on(stream: TextIO) -> Live:

@@ -21,10 +21,22 @@ import msgspec
 
 from acrawl.errors import SettingsError
 from acrawl.settings.base import Section
-from acrawl.settings.fetching import Fetch
+from acrawl.settings.fetching import Fetch, Files
 from acrawl.settings.sections import Frontier, Limits, Log, Politeness, Queues, Scope, Worker
 
-__all__ = ["Fetch", "Frontier", "Limits", "Log", "Politeness", "Queues", "Scope", "Section", "Settings", "Worker"]
+__all__ = [
+    "Fetch",
+    "Files",
+    "Frontier",
+    "Limits",
+    "Log",
+    "Politeness",
+    "Queues",
+    "Scope",
+    "Section",
+    "Settings",
+    "Worker",
+]
 
 
 class Settings(Section, frozen=True):
@@ -38,6 +50,7 @@ class Settings(Section, frozen=True):
     queues: Queues = Queues()
     worker: Worker = Worker()
     log: Log = Log()
+    files: Files = Files()
 
 
 #: Scrapy's names for settings that have one here.

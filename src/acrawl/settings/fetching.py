@@ -25,7 +25,7 @@ class Fetch(Section, frozen=True):
     total_timeout: Seconds = 180.0
     """Seconds for a whole page."""
     file_timeout: Seconds = 3600.0
-    """Seconds for a whole saved file."""
+    """Seconds for one try at a saved file; the next try goes on where it ended (see files.resume)."""
     max_body: Positive = 32 * MIB
     """Bytes of a page after decoding; a longer one fails as too-large."""
     max_body_of: dict[str, Positive] = msgspec.field(default_factory=dict)
@@ -37,7 +37,7 @@ class Fetch(Section, frozen=True):
     spill: Count = MIB
     """Bytes of a body kept in memory; a longer one goes to a temporary file. 0: all stay in memory."""
     max_file: Positive = 1024 * MIB
-    """Bytes of a saved file."""
+    """Bytes of a saved file; a longer one fails as too-large."""
     max_redirects: Count = 10
     """Redirects followed from one request."""
     retries: Count = 2
@@ -56,3 +56,14 @@ class Fetch(Section, frozen=True):
     """Headers of an answer; more is malformed."""
     max_head: Positive = 262144
     """Bytes of all headers of an answer, interim answers (1xx) included; more is malformed."""
+
+
+class Files(Section, frozen=True):
+    """How large saved files come."""
+
+    resume: bool = True
+    """Go on where a download was cut, instead of from its beginning."""
+    partial_bytes: Count = 10_240 * MIB
+    """Bytes that all cut downloads together may leave on disk for later tries; what comes to more begins anew."""
+    verify: bool = True
+    """Refuse a file that lacks the digest its server announced (Repr-Digest, Content-Digest, Digest, Content-MD5)."""

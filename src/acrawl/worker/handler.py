@@ -108,7 +108,7 @@ class Handler:
         return {"status": FETCHED, "http_status": answer.http_status, "host": facts}
 
     async def _page(self, work: Work, request: Request, harvest: Harvest) -> dict[str, Any]:
-        lane, sink = work.lane, self._files.sink() if request.save else None
+        lane, sink = work.lane, self._files.sink(work.advance) if request.save else None
         exchange = Exchange(
             private_host=lane.host if lane.open else "",
             rules=lane.rules,
@@ -116,7 +116,14 @@ class Handler:
             advance=work.advance,
             spacing=lane.spacing,
         )
-        facts = await self._exchanged(work, request, exchange, harvest)
+        try:
+            facts = await self._exchanged(work, request, exchange, harvest)
+        except BaseException:
+            if sink is not None:  # cancelled, or a defect: what has come is there for whoever tries next
+                await sink.leave()
+            raise
+        if sink is not None:  # harmless after a whole file
+            await (sink.leave() if facts["status"] == RETRY else sink.discard())
         return {**facts, "ago": -1.0} if exchange.untouched else facts
 
     async def _exchanged(self, work: Work, request: Request, exchange: Exchange, harvest: Harvest) -> dict[str, Any]:
@@ -135,11 +142,9 @@ class Handler:
         except IgnoreRequest as error:  # a stage does not want it: it ends as excluded
             return {"status": EXCLUDED, "reason": error.reason, "detail": told(str(error))}
         except FetchError as error:  # retried or ended as failed, as the retry table says
-            verdict = retry.decide(self._settings, work.lease.attempt, error, self._clock.time())
+            now, forward = self._clock.time(), exchange.forward
+            verdict = retry.decide(self._settings, work.lease.attempt, error, now, forward=forward)
             detail = error.detail
-        finally:
-            if exchange.sink is not None:
-                await exchange.sink.discard()  # harmless after a whole file
         try:
             return await self._settled(request, response, verdict, detail, harvest)
         finally:
@@ -150,7 +155,7 @@ class Handler:
         self, request: Request, response: Response | None, verdict: retry.Verdict, detail: str, harvest: Harvest
     ) -> dict[str, Any]:
         if verdict.kind == retry.RETRY:
-            return self._facts(RETRY, verdict.reason, response, detail, delay=verdict.delay)
+            return self._facts(RETRY, verdict.reason, response, detail, delay=verdict.delay, free=verdict.free)
         if verdict.kind == retry.PAUSE:
             return self._facts(RETRY, verdict.reason, response, detail, host=HostFacts(pause=max(verdict.delay, 0.1)))
         if response is None or (verdict.kind == retry.FAIL and response.status not in self._wanted):
