@@ -127,3 +127,10 @@ def test_settings_travel_and_cannot_be_changed():
     assert msgspec.convert(msgspec.to_builtins(chosen), Settings) == chosen
     with pytest.raises(AttributeError):
         chosen.politeness.delay = 1.0
+
+
+@pytest.mark.parametrize(("value", "mode"), [(True, "keep"), ("true", "keep"), ("1", "keep"), (False, "off")])
+def test_scrapys_switch_for_its_cache_turns_ours(value, mode):
+    layer = layers.flatten({"HTTPCACHE_ENABLED": value, "HTTPCACHE_IGNORE_HTTP_CODES": [404, 410]}, "spider")
+    cache = resolve(("spider", layer)).cache
+    assert (cache.mode, cache.ignore_statuses) == (mode, (404, 410))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 from operator import itemgetter
 from typing import Annotated, Any
@@ -11,6 +12,7 @@ import msgspec
 
 from acrawl.errors import RequestError
 from acrawl.parse.digest import given
+from acrawl.settings.masks import proxy as masked
 from acrawl.url import canonical, fingerprint, host_of, is_known
 
 Callback = Callable[..., Any]
@@ -19,6 +21,9 @@ Callback = Callable[..., Any]
 DEEPEST = (1 << 31) - 1
 
 _encode = msgspec.msgpack.Encoder().encode
+_PROXY = re.compile(
+    r"direct|(?:(?:https?|socks5h?|socks4)://)?(?:[^@/\s]*@)?(?:\[[0-9A-Fa-f:.]+]|[^][:/@\s]+)(?::\d{1,5})?/?"
+).fullmatch
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -31,7 +36,8 @@ class Request(msgspec.Struct, frozen=True):
     where the media type of the bytes begins with it (``"image/"``); what is not saved comes to the callback as usual.
     ``not_before`` is seconds since the epoch. ``dont_filter`` skips the duplicate check, ``allow_offsite`` the scope.
     ``hops`` counts the redirects that led here. ``digest`` is what a saved file must have: ``sha-256=`` (or sha-512=,
-    sha=, md5=) and the value in hexadecimal or base64; another file fails as digest-mismatch.
+    sha=, md5=) and the value in hexadecimal or base64; another file fails as digest-mismatch. ``proxy`` is the URL of a
+    proxy to take, or ``direct`` for none.
     Raises `RequestError`, naming the field, where it was made.
     """
 
@@ -55,6 +61,7 @@ class Request(msgspec.Struct, frozen=True):
     allow_offsite: bool = False
     hops: int = 0
     digest: str = ""
+    proxy: str = ""
 
     def __post_init__(self) -> None:
         if self.url.__class__ is not str or not is_known(self.url):
@@ -63,6 +70,8 @@ class Request(msgspec.Struct, frozen=True):
             self._put("callback", _method_name("callback", self.callback))
         if self.errback is not None and self.errback.__class__ is not str:
             self._put("errback", _method_name("errback", self.errback))
+        if self.proxy:
+            _check_proxy(self.proxy)
         if self.body.__class__ is not bytes:
             self._put("body", str(self.body).encode(self.encoding))
         if self.headers or self.meta or self.cb_kwargs or self.cookies or self.body:
@@ -108,6 +117,14 @@ class Request(msgspec.Struct, frozen=True):
             raise RequestError(f"Request({self.url!r}): digest: {error}") from None
         if not self.save:
             raise RequestError(f"Request({self.url!r}): digest is for saved files: give save=True as well")
+
+
+def _check_proxy(proxy: Any) -> None:
+    if not isinstance(proxy, str) or not _PROXY(proxy):
+        raise RequestError(
+            f"Request(proxy={masked(proxy)!r}): write a URL, as in http://user:password@host:port or "
+            "socks5h://host:port, or 'direct' for none"
+        )
 
 
 def _checked(url: Any) -> str:

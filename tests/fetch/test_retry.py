@@ -35,13 +35,27 @@ def test_trouble_of_the_server_is_tried_again(status):
     assert judge(status) == Verdict("retry", 1.0, f"http-{status}")
 
 
-@pytest.mark.parametrize("reason", ["dns", "refused", "reset", "timeout", "truncated", "unreachable", "disk", "resume"])
+PASSING = ["dns", "refused", "reset", "timeout", "truncated", "unreachable", "disk", "resume", "proxy"]
+
+
+@pytest.mark.parametrize("reason", PASSING)
 def test_trouble_on_the_way_is_tried_again(reason):
     assert judge(reason) == Verdict("retry", 1.0, reason)
 
 
 @pytest.mark.parametrize(
-    "reason", ["tls", "too-large", "blocked", "malformed", "redirect-refused", "too-many-redirects", "stage"]
+    "reason",
+    [
+        "tls",
+        "tls-expired",
+        "tls-untrusted",
+        "too-large",
+        "blocked",
+        "malformed",
+        "redirect-refused",
+        "too-many-redirects",
+        "stage",
+    ],
 )
 def test_what_would_be_the_same_next_time_is_final(reason):
     assert judge(reason) == Verdict("fail", 0.0, reason)

@@ -8,7 +8,7 @@ from acrawl.fetch.base import Exchange
 from acrawl.parse.robots import parse
 from acrawl.request import Request
 from acrawl.response import Response
-from acrawl.settings import Fetch, Settings
+from acrawl.settings import Cache, Fetch, Settings
 
 USUAL = Fetch().stages
 
@@ -107,3 +107,9 @@ def test_a_list_that_cannot_work_is_refused_by_name(names, telling):
         Fetcher(settings(*names))
     assert str(caught.value).startswith("fetch.stages: ")
     assert telling in str(caught.value)
+
+
+@pytest.mark.parametrize("names", [("guard", "body", "transport"), ("guard", "body", "cache", "transport")])
+def test_a_cache_that_would_not_be_asked_is_refused(names):
+    with pytest.raises(SettingsError, match=r"cache\.mode=replay"):
+        Fetcher(Settings(fetch=Fetch(stages=names), cache=Cache(mode="replay")))

@@ -13,6 +13,7 @@ class Reason(NamedTuple):
 
 
 _RETRIES = "fetch.retries says how often it is tried again"
+_TRUST = "tls.insecure_hosts lets hosts by name pass without a valid certificate"
 _HOST_GIVEN_UP = "politeness.max_pauses and politeness.give_up_after say how long a host is waited for"
 
 REASONS = {
@@ -49,7 +50,18 @@ REASONS = {
         "it took too long",
         "fetch.connect_timeout, fetch.idle_timeout, fetch.total_timeout (fetch.file_timeout for saved files)",
     ),
-    "tls": Reason("no trusted connection to its host could be made", "fetch.verify_tls=false accepts any certificate"),
+    "tls": Reason("no trusted connection to its host could be made", _TRUST),
+    "tls-expired": Reason("the certificate of its host has expired, or is not valid yet", _TRUST),
+    "tls-self-signed": Reason("the certificate of its host is signed by nobody but itself", _TRUST),
+    "tls-wrong-host": Reason("the certificate of its host is another host's", _TRUST),
+    "tls-untrusted": Reason(
+        "the certificate of its host comes from an authority that is not known here",
+        f"tls.ca_file adds an authority; {_TRUST}",
+    ),
+    "tls-protocol": Reason(
+        "its host speaks no TLS, or no version that is spoken here", "tls.minimum is the oldest version"
+    ),
+    "proxy": Reason("the proxy on the way to its host failed", f"proxy.urls, proxy.bypass; {_RETRIES}"),
     "blocked": Reason(
         "its host has a private address, and no seed names that host", "fetch.allow_private=true lets it be fetched"
     ),
@@ -76,6 +88,13 @@ REASONS = {
     "disk": Reason("what it answered could not be written to disk", "make room, then try it again"),
     "rate-limited": Reason(
         "its host asked to be left alone (429, 503) for so long that it was given up", _HOST_GIVEN_UP
+    ),
+    # the cache
+    "cached": Reason("it was taken from the cache, and nothing was sent", "cache.mode=off asks its server"),
+    "unchanged": Reason("its server says that it is still what the cache has"),
+    "not-cached": Reason(
+        "the cache has nothing that could stand for an answer, and nothing else may be asked",
+        "cache.mode=keep fetches what is missing; or record it first, with the same cache.folder",
     ),
     # redirects
     "redirect": Reason("it leads elsewhere; the target is a request of its own"),

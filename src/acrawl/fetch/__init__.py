@@ -15,7 +15,7 @@ from typing import Self
 
 from acrawl.clock import Clock, SystemClock
 from acrawl.errors import FetchError, IgnoreRequest
-from acrawl.fetch.base import Exchange, Send, Stage
+from acrawl.fetch.base import Exchange, Send, Stage, Tracer
 from acrawl.fetch.connections import Resolver
 from acrawl.fetch.robots import MAX_SIZE, RobotsAnswer, fetch_robots
 from acrawl.fetch.stages import Ground, stages
@@ -29,7 +29,8 @@ class Fetcher:
     """What a worker fetches with. Use it as an async context manager; `fetch` may run many times at once.
 
     ``own`` are stages of the spider's, as they are or by name. ``transport`` stands for the real one where nothing is
-    to be sent; ``resolver`` replaces the system's. Raises `SettingsError` for stages that cannot be made.
+    to be sent; ``resolver`` replaces the system's; ``login`` is `acrawl.spider.login_of`. Raises `SettingsError` for
+    stages that cannot be made.
     """
 
     def __init__(
@@ -40,11 +41,12 @@ class Fetcher:
         clock: Clock | None = None,
         transport: Stage | None = None,
         resolver: Resolver | None = None,
+        login: tuple[str, str, str] = ("", "", ""),
     ) -> None:
         clock = clock or SystemClock()
         self._time = clock.time
         self._product = settings.fetch.user_agent.partition("/")[0]
-        self._stages = stages(Ground(settings, clock, transport, resolver), own)
+        self._stages = stages(Ground(settings, clock, transport, resolver, login), own)
         self._is_ours = all(type(stage).__module__.startswith(__name__) for stage in self._stages)
         self._open = contextlib.AsyncExitStack()
 
@@ -80,7 +82,7 @@ class Fetcher:
             if exchange.stream is not None:
                 exchange.stream.close()
 
-    async def fetch_robots(self, url: str, *, opened: bool = False) -> RobotsAnswer:
+    async def fetch_robots(self, url: str, *, opened: bool = False, trace: Tracer | None = None) -> RobotsAnswer:
         """Fetch a robots.txt, redirects included, and say what it means: see `robots.fetch_robots`. Raises nothing.
 
         ``opened`` (`Ticket.open`) lets this URL's host have a private address, and no other it may lead to.
@@ -88,6 +90,6 @@ class Fetcher:
         private_host = host_of(url) if opened else ""
 
         async def send(request: Request) -> Response:
-            return await self.fetch(request, Exchange(private_host=private_host, cut=MAX_SIZE))
+            return await self.fetch(request, Exchange(private_host=private_host, cut=MAX_SIZE, trace=trace))
 
         return await fetch_robots(url, send, self._product, self._time)

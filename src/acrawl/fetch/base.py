@@ -7,8 +7,9 @@ stage ``body`` a response is whole; below it the body is a `Stream` in the excha
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
+from acrawl.fetch.route import Proxy
 from acrawl.outcome import Beginning, FileFact
 from acrawl.parse.robots import ALLOW_ALL, Rules
 from acrawl.request import Request
@@ -44,6 +45,9 @@ class Send:
 
     def __call__(self, request: Request) -> Awaitable[Response]:
         """Hand the request to the next stage."""
+        if self.exchange.trace is not None:
+            stage, rest = self._stages[self._at], Send(self._stages, self._at + 1, self.exchange)
+            return self.exchange.trace.through(stage, request, rest)
         return self._stages[self._at](request, Send(self._stages, self._at + 1, self.exchange))
 
 
@@ -59,10 +63,26 @@ class Exchange:
     ``forward`` says of a failed fetch that it has brought the next one nearer to its end: more of the file is there.
 
     ``stream`` is the body below the stage ``body``: whoever replaces or ends it says so here, and what is left of it
-    when the fetch ends is closed. ``untouched`` says that nothing was sent after all.
+    when the fetch ends is closed. ``untouched`` says that nothing was sent after all. ``authorization`` is the value of
+    that header for requests to the origin ``authorized``; it is kept out of the request so that it goes nowhere else.
+    ``proxy`` is the way to take. ``trace`` watches all of it, for people; no crawl has one.
     """
 
-    __slots__ = ("advance", "cut", "forward", "private_host", "rules", "sink", "spacing", "stream", "untouched")
+    __slots__ = (
+        "advance",
+        "authorization",
+        "authorized",
+        "cut",
+        "forward",
+        "private_host",
+        "proxy",
+        "rules",
+        "sink",
+        "spacing",
+        "stream",
+        "trace",
+        "untouched",
+    )
 
     def __init__(
         self,
@@ -73,6 +93,7 @@ class Exchange:
         cut: int = 0,
         advance: Advance | None = None,
         spacing: float = 0.0,
+        trace: Tracer | None = None,
     ) -> None:
         self.private_host = private_host
         self.rules = rules
@@ -80,9 +101,23 @@ class Exchange:
         self.cut = cut
         self.advance = advance or unheard
         self.spacing = spacing
+        self.trace = trace
         self.stream: Stream | None = None
         self.untouched = False
+        self.authorization = ""
+        self.authorized = ""
+        self.proxy: Proxy | None = None
         self.forward = False
+
+
+class Tracer(Protocol):
+    """Watches one exchange: `acrawl.fetch.trace.Trace`."""
+
+    async def through(self, stage: Stage, request: Request, send: Send) -> Response:
+        """Let a request pass a stage, and note how long that takes."""
+
+    def connected(self, wire: Any, head: bytes) -> None:
+        """Note that there is a connection (`acrawl.fetch.trace.Wire`), and what is sent over it now."""
 
 
 class Stream(Protocol):
@@ -131,12 +166,15 @@ class Sink(Protocol):
     async def discard(self) -> None:
         """Forget the bytes, those that were left included. Idempotent; harmless after ``finish``. Raises nothing."""
 
+    async def kept(self, fact: FileFact) -> FileFact | None:
+        """Say what ``finish`` would of a file that was finished before; None unless all its bytes are still there."""
+
 
 class FileStore(Protocol):
     """Where saved files go; wired by the worker."""
 
     def sink(self, advance: Advance = ..., /) -> Sink:
-        """A new, empty file. ``advance`` hears of bytes that are read again or sent on."""
+        """A new, empty file. ``advance`` hears of the bytes that `Sink.find` finds, and of whatever else takes long."""
 
 
 def unheard(_: int) -> None:

@@ -23,7 +23,7 @@ FAIL = "fail"
 
 #: Failures that may be gone next time. A full disk is one: it may be emptied, or another worker may have room. So is a
 #: cut download that could not be continued: the next try begins it anew.
-PASSING = frozenset({"dns", "refused", "reset", "timeout", "truncated", "unreachable", "disk", "resume"})
+PASSING = frozenset({"dns", "refused", "reset", "timeout", "truncated", "unreachable", "disk", "resume", "proxy"})
 #: Answers that may be gone next time; the 520s are those of proxies whose origin is in trouble.
 PASSING_STATUSES = frozenset({408, 425, 500, 502, 504, *range(520, 528), 530, 598, 599})
 #: Answers that ask the crawler, not the request, to wait.

@@ -186,7 +186,8 @@ class Settling:
             self._hosts.join(host, facts.address, now)
             self._state.group().addresses[host.name] = facts.address
         pause = facts.pause if facts is not None else 0.0
-        if pause > 0 or outcome.reason == "timeout":
+        # A free try that ran out of time is no trouble of the host's: bytes came until then, of a large file.
+        if pause > 0 or (outcome.reason == "timeout" and not outcome.free):
             self._hosts.struggled(host, now, started)
         elif outcome.status == FETCHED:
             self._hosts.succeeded(host, now, started, outcome.latency)

@@ -40,7 +40,7 @@ from acrawl.monitor.progress import Progress
 from acrawl.outcome import Snapshot
 from acrawl.queues.messages import Hello, Welcome
 from acrawl.queues.server import QueueManager
-from acrawl.spider import Spider
+from acrawl.spider import Spider, login_of
 from acrawl.url import canonical
 from acrawl.version import VERSION
 
@@ -71,7 +71,8 @@ class Master:
         """Crawl. Raises `AcrawlError` for what stands in the way of a beginning or broke it off."""
         plan = self._plan
         spider = self._spider = plan.source.make(plan.arguments, plan.settings)
-        Fetcher(plan.settings, spider.stages)  # workers make it; what is wrong with it is told here, before they start
+        # Workers make it; what is wrong with it is told here, before they start.
+        Fetcher(plan.settings, spider.stages, login=login_of(spider))
         by_key = plan.settings.politeness.budget_by == "spider"
         gate = ScopeGate(plan.settings.scope, spider.allowed_domains, spider.politeness_key if by_key else domain_of)
         for url in spider.start_urls:  # a resumed crawl must know its scope before its seeds are taken again

@@ -76,6 +76,8 @@ class Progress:
             ("failed", _counted(end, "failed")),
             ("excluded", _counted(end, "excluded")),
         ]
+        if cached := _from_cache(end):
+            rows.insert(2, ("from the cache", cached))
         if end.quarantined:
             rows.append(("quarantined", f"{end.quarantined:,}"))
         if end.queued or end.leased:
@@ -118,6 +120,12 @@ def _counted(end: Snapshot, status: str) -> str:
     total = getattr(end, status)
     parts = [f"{key[len(status) + 1 : -1]} {count:,}" for key, count in end.reasons.items() if key.startswith(status)]
     return f"{total:,}" + (f" ({', '.join(parts)})" if parts and total else "")
+
+
+def _from_cache(end: Snapshot) -> str:
+    unasked, unchanged = end.reasons.get("fetched(cached)", 0), end.reasons.get("fetched(unchanged)", 0)
+    said = f" ({unchanged:,} of them said to be unchanged by their servers)" if unchanged else ""
+    return f"{unasked + unchanged:,}{said}" if unasked or unchanged else ""
 
 
 def _size(size: float) -> str:

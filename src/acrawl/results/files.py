@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import aiofiles
+import msgspec
 from aiofiles.threadpool import wrap
 
 from acrawl.errors import FetchError, FolderProblem
@@ -247,6 +248,12 @@ class FolderSink:
         if temporary:
             with contextlib.suppress(OSError):  # what cannot be removed now is swept at the next start
                 await run(self._store.threads, os.unlink, temporary)
+
+    async def kept(self, fact: FileFact) -> FileFact | None:
+        """See ``acrawl.fetch.base.Sink``. Raises `FetchError` ("disk") when the folder cannot be looked into."""
+        if await self._store.run(self._store.objects.has, fact.sha256, fact.size):
+            return msgspec.structs.replace(fact, where=self._store.where)
+        return None
 
     async def _or_nothing(self, step: Awaitable[_T]) -> _T:
         try:

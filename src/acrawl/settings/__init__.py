@@ -21,20 +21,26 @@ import msgspec
 
 from acrawl.errors import SettingsError
 from acrawl.settings.base import Section
-from acrawl.settings.fetching import Fetch, Files
+from acrawl.settings.fetching import Auth, Cache, Dns, Fetch, Files, Proxy, Tls
+from acrawl.settings.masks import masked
 from acrawl.settings.sections import Frontier, Limits, Log, Politeness, Queues, Scope, Worker
 
 __all__ = [
+    "Auth",
+    "Cache",
+    "Dns",
     "Fetch",
     "Files",
     "Frontier",
     "Limits",
     "Log",
     "Politeness",
+    "Proxy",
     "Queues",
     "Scope",
     "Section",
     "Settings",
+    "Tls",
     "Worker",
 ]
 
@@ -51,6 +57,11 @@ class Settings(Section, frozen=True):
     worker: Worker = Worker()
     log: Log = Log()
     files: Files = Files()
+    cache: Cache = Cache()
+    auth: Auth = Auth()
+    proxy: Proxy = Proxy()
+    tls: Tls = Tls()
+    dns: Dns = Dns()
 
 
 #: Scrapy's names for settings that have one here.
@@ -67,12 +78,20 @@ SCRAPY_NAMES = {
     "RETRY_TIMES": "fetch.retries",
     "DEPTH_LIMIT": "scope.max_depth",
     "AUTOTHROTTLE_ENABLED": "politeness.adaptive",
+    "HTTPPROXY_ENABLED": "proxy.from_environment",
     "CLOSESPIDER_PAGECOUNT": "limits.max_pages",
     "CLOSESPIDER_TIMEOUT": "limits.max_seconds",
     "CLOSESPIDER_ERRORCOUNT": "limits.max_errors",
     "LOG_LEVEL": "log.level",
     "LOG_FILE": "log.file",
+    "HTTPCACHE_ENABLED": "cache.mode",
+    "HTTPCACHE_DIR": "cache.folder",
+    "HTTPCACHE_EXPIRATION_SECS": "cache.max_age",
+    "HTTPCACHE_IGNORE_HTTP_CODES": "cache.ignore_statuses",
+    "HTTPCACHE_IGNORE_SCHEMES": "cache.ignore_schemes",
 }
+#: What some of their values are called here. Scrapy's cache keeps whatever comes, unless it is told otherwise.
+SCRAPY_VALUES = {"HTTPCACHE_ENABLED": {"true": "keep", "1": "keep", "false": "off", "0": "off"}}
 
 
 #: Scrapy's settings that are read from the spider by the room they belong to.
@@ -109,7 +128,8 @@ def resolve(*layers: tuple[str, Mapping[str, Any]]) -> Settings:
     """
     settings = Settings()
     for origin, layer in layers:
-        for name, value in layer.items():
+        for name, given in layer.items():
+            value = SCRAPY_VALUES.get(name, {}).get(str(given).lower(), given)
             settings = _set(settings, _known(name, origin), value, origin)
     return settings
 
@@ -132,7 +152,7 @@ def flatten(document: Mapping[str, Any], origin: str) -> dict[str, Any]:
     for name, value in document.items():
         if name in ELSEWHERE:
             continue
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and "." not in name:
             flat |= {f"{name}.{key}": inner for key, inner in value.items()}
         elif "." in name or name in SCRAPY_NAMES:
             flat[name] = value
@@ -183,7 +203,7 @@ def _set(settings: Settings, name: str, value: Any, origin: str) -> Settings:
         new = msgspec.convert(fields, type(old), strict=False)
     except msgspec.ValidationError as error:
         reason = str(error).partition(" - at ")[0]
-        raise SettingsError(f"{origin}: {name} = {value!r}: {reason}") from None
+        raise SettingsError(f"{origin}: {name} = {masked(name, value)!r}: {reason}") from None
     return msgspec.structs.replace(settings, **{section: new})
 
 
@@ -199,4 +219,6 @@ def _typed(value: Any, example: Any) -> Any:
             return tomllib.loads(f"value = {value}")["value"]
         except tomllib.TOMLDecodeError:
             return value if isinstance(example, dict) else [part.strip() for part in value.split(",") if part.strip()]
-    return {"yes": True, "on": True, "no": False, "off": False}.get(value.lower(), value)
+    if isinstance(example, bool):
+        return {"yes": True, "on": True, "no": False, "off": False}.get(value.lower(), value)
+    return value

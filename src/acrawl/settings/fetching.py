@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -14,7 +14,18 @@ class Fetch(Section, frozen=True):
 
     concurrency: Positive = 64
     """Requests under way in one worker, over all hosts."""
-    stages: tuple[str, ...] = ("guard", "robots", "spider", "redirect", "body", "decode", "transport")
+    stages: tuple[str, ...] = (
+        "guard",
+        "robots",
+        "spider",
+        "auth",
+        "redirect",
+        "cache",
+        "proxy",
+        "body",
+        "decode",
+        "transport",
+    )
     """What a request passes, outermost first; ``spider`` are the spider's own, others go in as module:Class."""
     user_agent: str = "acrawl/0.1 (+https://pypi.org/project/acrawl/)"
     """What is sent as User-Agent; the part before the slash is the robots.txt product token."""
@@ -46,8 +57,6 @@ class Fetch(Section, frozen=True):
     """Seconds before the first retry; doubled each time, with jitter."""
     allow_private: bool = False
     """Let requests reach private, loopback and link-local addresses that no seed names."""
-    verify_tls: bool = True
-    """Refuse servers whose certificate does not hold."""
     max_url: Annotated[int, msgspec.Meta(ge=1, le=8192)] = 8192
     """Characters of a URL; a longer one is excluded as too-long. Beyond 8192 nothing is taken for a URL at all."""
     max_header: Positive = 65536
@@ -67,3 +76,70 @@ class Files(Section, frozen=True):
     """Bytes that all cut downloads together may leave on disk for later tries; what comes to more begins anew."""
     verify: bool = True
     """Refuse a file that lacks the digest its server announced (Repr-Digest, Content-Digest, Digest, Content-MD5)."""
+
+
+class Cache(Section, frozen=True):
+    """What is kept of answers, and when it is used instead of asking again."""
+
+    mode: Annotated[str, msgspec.Meta(pattern="^(off|http|keep|replay)$")] = "off"
+    """How it works: off; http (RFC 9111); keep (whatever is stored is used); replay (the same, and nothing is sent)."""
+    folder: str = ".acrawl/http-cache"
+    """Where it lies, seen from where the worker was started; the workers of one machine share it."""
+    max_age: Seconds = 0.0
+    """Seconds after which keep asks again; 0 means never."""
+    max_bytes: Count = 4096 * MIB
+    """Bytes of the whole folder, roughly; what was used longest ago goes first; 0 means no limit."""
+    max_entry: Positive = 8 * MIB
+    """Bytes of a body that is still stored."""
+    match_cookies: bool = True
+    """Take nothing that was fetched with other cookies; off where cookies only count visits."""
+    ignore_statuses: tuple[int, ...] = ()
+    """Answers that are never stored, besides those that are tried again (429, 5xx)."""
+    ignore_hosts: tuple[str, ...] = ()
+    """Names of hosts of which nothing is stored or used."""
+    ignore_schemes: tuple[str, ...] = ()
+    """Schemes (http, https) of which nothing is stored or used."""
+
+
+class Auth(Section, frozen=True):
+    """Who the crawler says it is, to whom."""
+
+    hosts: dict[str, str] = msgspec.field(default_factory=dict)
+    """Credentials by origin: ``basic|digest|login user:password``, ``bearer token``; env:NAME, file:PATH for them."""
+
+
+class Proxy(Section, frozen=True):
+    """The way that requests take."""
+
+    urls: tuple[str, ...] = ()
+    """Proxies: http, https, socks5h, socks5 or socks4 URLs, or env:NAME and file:PATH that hold some, one a line."""
+    rotate: Literal["request", "host"] = "request"
+    """Whether each request takes the next proxy, or each host keeps one as long as it works."""
+    bypass: tuple[str, ...] = ()
+    """Hosts that are asked directly: names with all below them, addresses, networks, ``*``; ``:port`` narrows it."""
+    from_environment: bool = True
+    """Without urls, take http_proxy, https_proxy, all_proxy and no_proxy of each worker's environment."""
+    rest: Seconds = 10.0
+    """Seconds that a proxy rests after a failure of its own; doubled with each further one, up to 10 minutes."""
+
+
+class Tls(Section, frozen=True):
+    """Which servers are trusted."""
+
+    verify: bool = True
+    """Refuse servers whose certificate does not hold."""
+    insecure_hosts: tuple[str, ...] = ()
+    """Names of hosts, written out, whose certificates are not looked at."""
+    ca_file: str = ""
+    """A PEM file of certificate authorities that are trusted besides the system's."""
+    minimum: Literal["1.2", "1.3"] = "1.2"
+    """The oldest version of TLS that is spoken."""
+
+
+class Dns(Section, frozen=True):
+    """How long names are known."""
+
+    ttl: Seconds = 300.0
+    """Seconds that the addresses of a name are kept."""
+    failure_ttl: Seconds = 30.0
+    """Seconds that a name which does not exist is not asked for again."""

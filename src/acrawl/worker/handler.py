@@ -14,6 +14,7 @@ from acrawl.clock import Clock
 from acrawl.errors import FetchError, IgnoreRequest, RequestError
 from acrawl.fetch import Fetcher, retry
 from acrawl.fetch.base import Exchange, FileStore
+from acrawl.fetch.robots import lasts
 from acrawl.outcome import EXCLUDED, FAILED, FETCHED, RETRY, HostFacts, Item, Outcome, Sighting, Sightings
 from acrawl.parse.robots import encode
 from acrawl.request import Request, seal, unseal
@@ -29,6 +30,8 @@ _encode = msgspec.msgpack.Encoder().encode
 
 #: A robots.txt that cannot be had is asked for again after so many seconds, doubled with each try by the frontier.
 ROBOTS_RETRY = 2.0
+#: The ledger's word for an answer that was stored before, by `Response.cached`.
+_CACHED = {"hit": "cached", "stale": "cached", "revalidated": "unchanged"}
 #: Characters of a traceback or an error's text that are kept.
 _MOST_TOLD = 20_000
 #: Hosts whose addresses are remembered as told.
@@ -95,7 +98,7 @@ class Handler:
     async def _robots(self, work: Work, request: Request) -> dict[str, Any]:
         answer = await self._fetcher.fetch_robots(request.url, opened=work.lane.open)
         if answer.rules is None:
-            status = FAILED if answer.reason in {"dns", "refused", "tls", "blocked"} else RETRY
+            status = FAILED if lasts(answer.reason) else RETRY
             return {
                 "status": status,
                 "reason": answer.reason,
@@ -227,6 +230,10 @@ class Handler:
         facts: dict[str, Any] = {"status": status, "reason": reason, "detail": told(detail), **more}
         if response is not None:
             facts |= {"http_status": response.status, "size": response.size, "latency": response.latency}
+            if response.cached and status == FETCHED and not reason:
+                facts["reason"] = _CACHED[response.cached]
+            elif response.cached and "\n" not in detail:
+                facts["detail"] = told(f"{detail}, from the cache".lstrip(", "))
             if self._by_address and "host" not in more and self._is_news(response):
                 facts["host"] = HostFacts(address=response.ip_address)
         return facts
@@ -234,7 +241,7 @@ class Handler:
     def _is_news(self, response: Response) -> bool:
         """Whether the frontier has to be told of the address of this response's host."""
         host, address = response.request.host, response.ip_address
-        if not address or self._addresses.get(host) == address:
+        if not address or response.proxy or self._addresses.get(host) == address:
             return False
         if len(self._addresses) >= _MOST_ADDRESSES:
             self._addresses.clear()

@@ -10,6 +10,8 @@ import tempfile
 from collections.abc import Iterator
 from typing import Protocol
 
+import msgspec
+
 from acrawl.errors import FetchError, WireError
 from acrawl.fetch.base import Advance, Sink, unheard
 from acrawl.outcome import Beginning, FileFact
@@ -46,6 +48,16 @@ class UploadStore:
         self._local.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
+    async def kept(self, fact: FileFact) -> FileFact | None:
+        """Ask the master whether it has the bytes of a file that was sent before: as the last piece sent once more."""
+        if not fact.size:  # such a piece would be a first one; fetching nothing again is as good
+            return None
+        try:
+            is_there = await self._courier.chunk(self._worker, secrets.token_hex(8), fact.size, b"", fact.sha256)
+        except WireError:  # the master cannot look: the file is fetched anew
+            return None
+        return msgspec.structs.replace(fact, where="") if is_there else None
+
     async def send(self, fact: FileFact, advance: Advance) -> None:
         """Send a whole file and forget it here; ``advance`` hears of it, for it may take longer than the download.
 
@@ -58,7 +70,7 @@ class UploadStore:
             while piece := await asyncio.to_thread(next, pieces, b""):
                 await self._courier.chunk(self._worker, upload, offset, piece, "")
                 offset += len(piece)
-                advance(len(piece))
+                advance(1)  # a sign of life; the bytes were counted as they came
             if not await self._courier.chunk(self._worker, upload, offset, b"", fact.sha256):
                 raise FetchError("disk", "the file did not reach the master as it was sent")
         except WireError as error:  # the master could not write it
@@ -96,6 +108,9 @@ class _UploadSink:
 
     async def discard(self) -> None:
         await self._sink.discard()
+
+    async def kept(self, fact: FileFact) -> FileFact | None:
+        return await self._store.kept(fact)
 
 
 def _pieces(path: pathlib.Path) -> Iterator[bytes]:
