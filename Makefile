@@ -10,7 +10,7 @@ CANDIDATES := python3.14 python3.13 python3.12 python3.11 python3
 BASE := $(shell for p in $(CANDIDATES); do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 
-.PHONY: run test check quick format docs bench bench-frontier chaos big-file simulate real-site test-deps clean distros
+.PHONY: run test check quick format docs bench bench-frontier chaos simulate real-site hostile big-file test-deps clean distros
 
 run: $(VENV)/.run
 	$(PYTHON) -m acrawl demo
@@ -58,9 +58,13 @@ simulate: $(VENV)/.test
 real-site: $(VENV)/.test
 	$(PYTHON) tools/real_site.py
 
-# What only the system's packages have: a browser for the pages we make.
+# What only the system's packages have: a browser for the pages we make, and nginx.
 test-deps:
 	@tools/test_deps.sh
+
+# What becomes of each hostile behaviour: outcome, seconds, memory, connections.
+hostile: $(VENV)/.test
+	$(PYTHON) tools/hostile.py
 
 # The whole of it in minimal Debian 12 and 13 folders; needs root and debootstrap.
 distros:

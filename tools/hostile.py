@@ -40,7 +40,7 @@ def main(names: Sequence[str]) -> int:
     """Print the table; return the exit code."""
     with tempfile.TemporaryDirectory(prefix="acrawl-hostile-") as folder:
         path = pathlib.Path(folder)
-        os.environ["SSL_CERT_FILE"] = str(Certificates(path).authority)
+        Certificates(path)  # the server will find them
         wrong = _table(path, names or list(BEHAVIOURS))
         if not names:
             wrong += _crawled(crawl(path))
@@ -57,7 +57,10 @@ def _table(folder: pathlib.Path, names: Sequence[str]) -> list[str]:
             one = BEHAVIOURS[name]
             url = server.facts()[name]["url"]
             child = subprocess.run(
-                [sys.executable, __file__, "--meet", name, url], check=True, stdout=subprocess.PIPE, text=True
+                [sys.executable, __file__, "--meet", name, url, str(folder)],
+                check=True,
+                stdout=subprocess.PIPE,
+                text=True,
             )
             met, grown = msgspec.json.decode(child.stdout, type=tuple[Met, int])
             after = server.facts()[name]["open"]
@@ -69,9 +72,9 @@ def _table(folder: pathlib.Path, names: Sequence[str]) -> list[str]:
     return wrong
 
 
-async def _meet(name: str, url: str) -> int:
+async def _meet(name: str, url: str, folder: str) -> int:
     """In the process that meets one behaviour: print what came of it as JSON."""
-    async with Fetcher(settings()) as fetcher:
+    async with Fetcher(settings(Certificates(pathlib.Path(folder)).authority)) as fetcher:
         before = high_water(os.getpid())
         met = await meet(fetcher, BEHAVIOURS[name], url)
         grown = high_water(os.getpid()) - before

@@ -105,6 +105,34 @@ async def bomb_in_chunks(peer: Peer) -> None:
     await peer.answer(chunked(*chunks).replace(OK, OK + b"Content-Encoding: gzip\r\n") + b"0\r\n\r\n")
 
 
+@behaviour("too-large")
+async def bomb_in_two_layers(peer: Peer) -> None:
+    """64 MiB of zeros in gzip in gzip: some 300 bytes."""
+    await peer.answer(_coded("gzip, gzip", encode("gzip", bomb("gzip"))))
+
+
+@behaviour("malformed")
+async def twenty_layers(peer: Peer) -> None:
+    """Twenty codings, one upon the other."""
+    body = b"deep"
+    for _ in range(20):
+        body = encode("gzip", body)
+    await peer.answer(_coded(", ".join(["gzip"] * 20), body))
+
+
+@behaviour("bomb")
+async def nothing_without_end(peer: Peer) -> None:
+    """Empty blocks of gzip without end: megabytes that decode to nothing, and that no limit of size ends."""
+    await peer.once(OK + b"Content-Encoding: gzip\r\nConnection: close\r\n\r\n\x1f\x8b\x08" + bytes(7))
+    await peer.forever(b"\x00\x00\x00\xff\xff" * 10_000)
+
+
+@behaviour("truncated")
+async def gzip_cut(peer: Peer) -> None:
+    """Half a gzip in a message that is whole."""
+    await peer.answer(_coded("gzip", encode("gzip", GOOD)[:-20]))
+
+
 @behaviour("malformed")
 async def gzip_that_is_none(peer: Peer) -> None:
     """Text that says it is gzip."""

@@ -89,11 +89,11 @@ def crawl(folder: pathlib.Path) -> Crawled:
         (folder / "seeds.json").write_bytes(msgspec.json.encode(seeds))
         (folder / "hostile.py").write_text(SPIDER)
         chosen = {f"fetch.{name}": value for name, value in LIMITS.items()} | PATIENCE
+        chosen["tls.ca_file"] = str(certificates.authority)
         settings = [text for name, value in chosen.items() for text in ("-s", f"{name}={value}")]
         began = time.monotonic()
         words = ("run", "hostile.py", "-a", "seeds=seeds.json", "--workers", 1, *settings)
-        env = {"SSL_CERT_FILE": str(certificates.authority)}
-        with contextlib.closing(Command(*words, cwd=folder, env=env)) as command:
+        with contextlib.closing(Command(*words, cwd=folder)) as command:
             peak = _watched(command)
             done = command.end(DEADLINE)
         seconds = time.monotonic() - began

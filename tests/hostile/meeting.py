@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import pathlib
 import time
 import tracemalloc
 
@@ -12,7 +13,7 @@ from acrawl.errors import FetchError, IgnoreRequest
 from acrawl.fetch import Fetcher, retry
 from acrawl.fetch.base import Exchange
 from acrawl.request import Request
-from acrawl.settings import Fetch, Settings
+from acrawl.settings import Fetch, Settings, Tls
 from acrawl.url import host_of
 from hostile.registry import Behaviour
 
@@ -46,9 +47,9 @@ class Met(msgspec.Struct):
     left: int = 0
 
 
-def settings() -> Settings:
-    """The settings that all behaviours are met with."""
-    return Settings(fetch=Fetch(**LIMITS))
+def settings(authority: pathlib.Path | str = "") -> Settings:
+    """The settings that all behaviours are met with. ``authority`` is a file of one that is trusted."""
+    return Settings(fetch=Fetch(**LIMITS), tls=Tls(ca_file=str(authority)))
 
 
 async def meet(fetcher: Fetcher, behaviour: Behaviour, url: str) -> Met:

@@ -226,7 +226,7 @@ class Elsewhere:
             stdout=subprocess.PIPE,
             text=True,
         )
-        self._process.stdout.readline()
+        assert self._process.stdout.readline() == "up\n", "the hostile server did not start"
 
     def facts(self) -> dict[str, dict[str, object]]:
         """`Hostile.facts` of now."""
@@ -240,5 +240,9 @@ class Elsewhere:
     def __exit__(self, *_: object) -> None:
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.close()
-        self._process.wait(10)
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(10)
         self._process.stdout.close()

@@ -8,7 +8,6 @@ import gc
 import os
 import ssl
 
-import aiohttp.connector
 import pytest
 import pytest_asyncio
 
@@ -23,13 +22,7 @@ from hostile.server import Hostile
 
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory):
-    """The authority, trusted by every context for clients that is made, or was made when aiohttp was imported."""
-    found = Certificates(tmp_path_factory.mktemp("tls"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SSL_CERT_FILE", str(found.authority))
-        early = aiohttp.connector._SSL_CONTEXT_VERIFIED
-        early.load_verify_locations(found.authority)
-        yield found
+    return Certificates(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -67,7 +60,7 @@ async def test_a_hostile_server_has_its_outcome_and_leaves_nothing_behind(behavi
     before = sockets()
     async with Hostile([behaviour], certificates.context) as server:
         (origin,) = server.origins.values()
-        async with Fetcher(settings()) as fetcher:
+        async with Fetcher(settings(certificates.authority)) as fetcher:
             met = await meet(fetcher, behaviour, origin.url)
             assert met.words == [behaviour.outcome] * behaviour.times, met.details
             assert met.ends == ([behaviour.end] if behaviour.end else [])

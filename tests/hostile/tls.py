@@ -15,25 +15,25 @@ async def tls_good(peer: Peer) -> None:
     await peer.answer(whole())
 
 
-@behaviour("tls", tls="expired")
+@behaviour("tls-expired", tls="expired")
 async def tls_expired(peer: Peer) -> None:
     """A certificate that has expired."""
     await peer.answer(whole())
 
 
-@behaviour("tls", tls="wrong-host")
+@behaviour("tls-wrong-host", tls="wrong-host")
 async def tls_wrong_host(peer: Peer) -> None:
     """A certificate of another host."""
     await peer.answer(whole())
 
 
-@behaviour("tls", tls="self-signed")
+@behaviour("tls-self-signed", tls="self-signed")
 async def tls_self_signed(peer: Peer) -> None:
     """A certificate that nobody signed."""
     await peer.answer(whole())
 
 
-@behaviour("tls", tls="none")
+@behaviour("tls-protocol", tls="none")
 async def tls_1_1(peer: Peer) -> None:
     """A server that agrees to TLS 1.1, which nobody offered."""
     await peer.heard()
@@ -49,7 +49,7 @@ async def tls_refused(peer: Peer) -> None:
     await peer.send(b"\x15\x03\x03\x00\x02\x02\x28")
 
 
-@behaviour("tls", tls="none")
+@behaviour("tls-protocol", tls="none")
 async def tls_that_is_none(peer: Peer) -> None:
     """A server that speaks HTTP where TLS is spoken."""
     await peer.heard()

@@ -82,7 +82,9 @@ class Answer:
 
         aiohttp takes every end of such a connection for the end of the body; only its protocol knows how it ended.
         """
-        if (broken := self._protocol.broken) and not self.headers.keys() & {"Content-Length", "Transfer-Encoding"}:
+        if self._protocol.transport is not None or self.headers.keys() & {"Content-Length", "Transfer-Encoding"}:
+            return
+        if broken := self._protocol.broken:
             raise FetchError("truncated", f"the connection broke before the end of the body: {broken}")
 
     def release(self) -> None:
@@ -176,7 +178,7 @@ class _Protocol(ResponseHandler):
         super().__init__(loop)
         self._limits = fetch
         self._bodiless = False
-        # What came of an answer before its head was there, interim answers included; None once it is there.
+        # What came of an answer before its head was read, interim answers included; None from then on.
         self._heads: list[bytes] | None = None
         self._tls: Any = None
         self._goodbye = False
@@ -210,6 +212,7 @@ class _Protocol(ResponseHandler):
         for _ in range(_MAX_INTERIM + 1):
             message, content = await self.read()
             if message.code >= 200:
+                self._heads = None
                 return message, content
             if message.code == 101 or message.code < 100:
                 raise http_exceptions.BadHttpMessage(f"the status {message.code:03}, which answers nothing")
@@ -230,8 +233,6 @@ class _Protocol(ResponseHandler):
     @property
     def broken(self) -> str:
         """How the connection ended, if not in order: without TLS's goodbye anybody on the way may have ended it."""
-        if self.transport is not None:
-            return ""
         if isinstance(self._exception, OSError):
             return str(self._exception)
         return "" if self._tls is None or self._goodbye else "TLS ended without a goodbye (RFC 8446, 6.1)"
@@ -262,23 +263,26 @@ class _Protocol(ResponseHandler):
         for end in itertools.islice(_BLANK_LINE.finditer(came), _MAX_INTERIM + 1):
             super().data_received(with_one_length(came[at : end.end()]))
             at = end.end()
-            if self._heads is None or self._exception is not None:
+            if self._is_head_there() or self._exception is not None:
                 break
         if at < len(came) and self._exception is None:
             super().data_received(came[at:])
 
-    def _check_head(self, last: int) -> None:
-        """Refuse heads that are too large together. The ``last`` bytes that came may be of the body already."""
+    def _check_head(self) -> None:
+        """Refuse heads that are too large together, once it is known that what came is head."""
         size = self._head_size
-        if self._heads is None and self._buffer:
+        if self._is_head_there():
             fields = self._buffer[-1][0][0].raw_headers
-            size = max(size - last, sum(len(name) + len(value) + 4 for name, value in fields))
+            size = sum(len(name) + len(value) + 4 for name, value in fields)
         if size > self._limits.max_head and self._exception is None:
             self._buffer.clear()
             self._heads = None
             self.set_exception(http_exceptions.BadHttpMessage(f"a head of more than {self._limits.max_head} bytes"))
             if self.transport is not None:
                 self.transport.close()
+
+    def _is_head_there(self) -> bool:
+        return bool(self._buffer) and self._buffer[-1][0][0].code >= 200
 
     def _has_begun_another(self) -> bool:
         """Whether the beginning of another answer came with the end of this one."""
@@ -323,24 +327,18 @@ class _Protocol(ResponseHandler):
         self._head_size += len(data)
         super().data_received(data)
         if self._head_size > self._limits.max_head:
-            self._check_head(len(data))
-
-    def feed_data(self, data: tuple[RawResponseMessage, StreamReader], size: int = 0) -> None:
-        """Take the head of an answer from the parser."""
-        if data[0].code >= 200:
-            self._heads = None
-        super().feed_data(data, size)
+            self._check_head()
 
     def set_exception(self, exc: BaseException, exc_cause: BaseException | None = None) -> None:
         """Give the exchange up; where it is the parser that gives up, let it first try the head by itself.
 
         Browsers take an answer that is whole, whatever follows it.
         """
-        if self._heads and isinstance(exc, http_exceptions.HttpProcessingError):
-            came, self._heads = b"".join(self._heads), []
+        if self._heads and isinstance(exc, http_exceptions.HttpProcessingError) and not self._is_head_there():
+            came, self._heads = b"".join(self._heads), None
             if _BLANK_LINE.search(came):
                 self._parse_apart(came)
-                if self._heads is None or self._exception is not None:
+                if self._is_head_there() or self._exception is not None:
                     return
         if exc_cause is None:
             super().set_exception(exc)
@@ -358,10 +356,8 @@ class _Protocol(ResponseHandler):
         if self._tls is not None:
             try:
                 self._goodbye = not self._tls.read(1)
-            except ssl.SSLZeroReturnError:  # ours was sent before
-                self._goodbye = True
-            except ssl.SSLError:  # TLS waits for more: a body that had to end here will be called truncated
-                self._goodbye = False
+            except ssl.SSLError as error:  # TLS waits for more, unless our own goodbye was sent before its
+                self._goodbye = isinstance(error, ssl.SSLZeroReturnError)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Tell a waiting reader of every end.
