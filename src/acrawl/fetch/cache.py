@@ -2,8 +2,9 @@
 
 By ``cache.mode``: ``http`` is a private cache by RFC 9111 (the rules are in ``fetch/freshness.py``); ``keep`` uses what
 is stored whatever it says, and asks for the rest; ``replay`` uses what is stored and sends nothing. An answer
-belongs to who asked: another Authorization has entries of its own, and what was fetched with other cookies is not used
-unless its server says, by its entity tag, that it is the same.
+belongs to who asked: other credentials and another ``cookiejar`` have entries of their own. By the rules, what was
+fetched with other cookies is not used unless its server says, by its entity tag, that it is the same; the other modes
+look past them, because which cookies a page was fetched with depends on what was fetched before it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import re
 from types import TracebackType
 from typing import Self
 
@@ -65,13 +67,10 @@ class Question(msgspec.Struct, frozen=True):
     any_cookies: bool
     sink: Sink | None
 
-    def has_cookies_of(self, entry: Entry) -> bool:
-        """Whether the answer came with the same cookies, or these do not count."""
-        return self.any_cookies or entry.cookies == self.cookies
-
     def is_like(self, entry: Entry, kept: Kept) -> bool:
         """Whether the answer was made for a request like this one (RFC 9111, 4.1), with the same cookies."""
-        return self.has_cookies_of(entry) and entry.vary == selecting(kept.headers, self.asked) != "*"
+        has_its_cookies = self.any_cookies or entry.cookies == self.cookies
+        return has_its_cookies and entry.vary == selecting(kept.headers, self.asked) != "*"
 
 
 class Cache:
@@ -121,7 +120,7 @@ class Cache:
             asked.setdefault("Authorization", exchange.authorization)
         if any(name.lower() in _PARTIAL for name in request.headers):
             return None
-        who = _digest(asked.get("Authorization", ""))
+        who = _digest(" ".join(filter(None, (_who(asked.get("Authorization", "")), request.cookiejar))))
         methods = [method] if method != "HEAD" else ["GET"] if self._by_rules else ["GET", "HEAD"]
         keys = tuple(Key(_target(each, request), who) for each in methods)
         cookies, sink = _digest(asked.get("Cookie", "")), exchange.sink if request.save else None
@@ -141,8 +140,6 @@ class Cache:
     async def _keep(self, question: Question, send: Send) -> Response:
         exchange, now = send.exchange, self._time()
         entry, why = await self._found(question, exchange)
-        if entry is not None and not question.has_cookies_of(entry):
-            entry, why = None, "it was stored with other cookies; cache.match_cookies=false takes it all the same"
         if entry is not None and (not self._sends or not 0 < self._cache.max_age < now - entry.came_at):
             exchange.untouched = True
             return _answer(entry, question, exchange, "hit", entry.kept.headers)
@@ -306,6 +303,13 @@ def _touched(request: Request, response: Response) -> list[str]:
 def _target(method: str, request: Request) -> str:
     parts = f"{method} {request.url}".encode(), request.body
     return hashlib.blake2b(b"\0".join(parts), digest_size=16).hexdigest()
+
+
+def _who(authorization: str) -> str:
+    """Whom credentials name. Those of Digest are others in each request; their user is the same (RFC 7616, 3.4)."""
+    if not authorization.lower().startswith("digest "):
+        return authorization
+    return " ".join(re.findall(r'\b(?:username\*?|realm)=(?:"[^"]*"|[^,\s]*)', authorization))
 
 
 def _digest(text: str) -> str:

@@ -93,7 +93,7 @@ class Cache(Section, frozen=True):
     max_entry: Positive = 8 * MIB
     """Bytes of a body that is still stored."""
     match_cookies: bool = True
-    """Take nothing that was fetched with other cookies; off where cookies only count visits."""
+    """In mode http, ask about what was fetched with other cookies; off where cookies only count visits."""
     ignore_statuses: tuple[int, ...] = ()
     """Answers that are never stored, besides those that are tried again (429, 5xx)."""
     ignore_hosts: tuple[str, ...] = ()
