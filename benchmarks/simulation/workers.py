@@ -23,7 +23,7 @@ class Worker:
         self._loop = loop
         self._plan, self._web = loop.plan, loop.web
         self._slots = settings.fetch.concurrency
-        self._retries = settings.fetch.retries
+        self._retries = settings.retry.times
         self._batch = settings.queues.batch
         self._poll = settings.queues.poll_seconds
         self._lease_seconds = settings.frontier.lease_seconds

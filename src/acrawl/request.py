@@ -29,7 +29,9 @@ class Request(msgspec.Struct, frozen=True):
     ``meta``. A higher ``priority`` goes first. ``save`` streams the body to the file store: True always, a text only
     where the media type of the bytes begins with it (``"image/"``); what is not saved comes to the callback as usual.
     ``not_before`` is seconds since the epoch. ``dont_filter`` skips the duplicate check, ``allow_offsite`` the scope.
-    ``hops`` counts the redirects that led here. Raises `RequestError`, naming the field, where it was made.
+    ``hops`` counts the redirects that led here. ``max_retry_times`` replaces the number of further tries of what the
+    retry table tries again (0: never, -1: as the table says). Raises `RequestError`, naming the field, where it was
+    made.
     """
 
     url: str
@@ -51,6 +53,7 @@ class Request(msgspec.Struct, frozen=True):
     referrer: str = ""
     allow_offsite: bool = False
     hops: int = 0
+    max_retry_times: int = -1
 
     def __post_init__(self) -> None:
         if self.url.__class__ is not str or not is_known(self.url):

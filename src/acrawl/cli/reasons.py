@@ -12,7 +12,7 @@ class Reason(NamedTuple):
     change: str = ""
 
 
-_RETRIES = "fetch.retries says how often it is tried again"
+_RETRIES = "retry.table, retry.times and retry.delay say how often and how late it is tried again"
 _HOST_GIVEN_UP = "politeness.max_pauses and politeness.give_up_after say how long a host is waited for"
 
 REASONS = {

@@ -48,7 +48,7 @@ class Settling:
         self._hosts = state.hosts
         self._window = settings.frontier.window
         self._max_lost = settings.frontier.max_lost
-        self._retries = settings.fetch.retries
+        self._retry = settings.retry
         self._limits = settings.limits
         self._by_address = settings.politeness.budget_by == "address"
         self._on_gone = on_gone
@@ -233,7 +233,9 @@ class Settling:
             # A host that cannot be reached at all is asked again soon, one in trouble later and later.
             doubled = 2 ** min(host.errands - 1, 10) if outcome.status == RETRY else 1
             patient = self._hosts.pause(host, now, max(outcome.delay, 0.1) * doubled)
-            if outcome.status == FAILED and host.errands > self._retries:
+            terms = self._retry
+            most = terms.row(outcome.reason)[0] if outcome.reason in terms.table else terms.times
+            if outcome.status == FAILED and host.errands > most:
                 self._give_up(host, (FAILED, outcome.reason))
             elif not patient:
                 self._give_up(host, (EXCLUDED, "robots-unreachable"))

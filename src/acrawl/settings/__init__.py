@@ -21,10 +21,12 @@ import msgspec
 
 from acrawl.errors import SettingsError
 from acrawl.settings.base import Section
-from acrawl.settings.fetching import Fetch
+from acrawl.settings.fetching import Fetch, Retry, retried_statuses
 from acrawl.settings.sections import Frontier, Limits, Log, Politeness, Queues, Scope, Worker
 
-__all__ = ["Fetch", "Frontier", "Limits", "Log", "Politeness", "Queues", "Scope", "Section", "Settings", "Worker"]
+__all__ = [
+    "Fetch", "Frontier", "Limits", "Log", "Politeness", "Queues", "Retry", "Scope", "Section", "Settings", "Worker",
+]  # fmt: skip
 
 
 class Settings(Section, frozen=True):
@@ -38,6 +40,7 @@ class Settings(Section, frozen=True):
     queues: Queues = Queues()
     worker: Worker = Worker()
     log: Log = Log()
+    retry: Retry = Retry()
 
 
 #: Scrapy's names for settings that have one here.
@@ -50,7 +53,9 @@ SCRAPY_NAMES = {
     "DOWNLOAD_TIMEOUT": "fetch.total_timeout",
     "DOWNLOAD_MAXSIZE": "fetch.max_body",
     "REDIRECT_MAX_TIMES": "fetch.max_redirects",
-    "RETRY_TIMES": "fetch.retries",
+    "RETRY_ENABLED": "retry.enabled",
+    "RETRY_TIMES": "retry.times",
+    "RETRY_HTTP_CODES": "retry.table",
     "DEPTH_LIMIT": "scope.max_depth",
     "AUTOTHROTTLE_ENABLED": "politeness.adaptive",
     "CLOSESPIDER_PAGECOUNT": "limits.max_pages",
@@ -89,14 +94,14 @@ def documentation() -> dict[str, str]:
 
 
 def resolve(*layers: tuple[str, Mapping[str, Any]]) -> Settings:
-    """Merge layers of ``(where it comes from, {"section.key": value})``; later layers win.
+    """Merge layers of ``(where it comes from, {"section.key": value})``; later layers win, in tables row by row.
 
     Raises `SettingsError` naming the place, the key and, for an unknown key, the nearest known one.
     """
     settings = Settings()
     for origin, layer in layers:
         for name, value in layer.items():
-            settings = _set(settings, _known(name, origin), value, origin)
+            settings = _set(settings, _known(name, origin), _said_here(name, value), origin)
     return settings
 
 
@@ -144,6 +149,12 @@ def from_pairs(pairs: Iterable[str]) -> dict[str, Any]:
     return layer
 
 
+def _said_here(name: str, value: Any) -> Any:
+    """A value of a setting of Scrapy's as the setting here has it; most are the same."""
+    codes = _typed(value, ()) if name == "RETRY_HTTP_CODES" else None
+    return value if not isinstance(codes, list | tuple) else retried_statuses(codes)
+
+
 def _known(name: str, origin: str) -> str:
     name = SCRAPY_NAMES.get(name, name)
     if name not in keys():
@@ -164,7 +175,10 @@ def _set(settings: Settings, name: str, value: Any, origin: str) -> Settings:
             f"{origin}: {name} = {value!r}: a finite number is needed; 0 means no limit where one is meant"
         )
     old = getattr(settings, section)
-    fields = msgspec.structs.asdict(old) | {key: _typed(value, getattr(old, key))}
+    before, given = getattr(old, key), _typed(value, getattr(old, key))
+    if isinstance(before, dict) and isinstance(given, Mapping):
+        given = before | dict(given)
+    fields = msgspec.structs.asdict(old) | {key: given}
     try:
         new = msgspec.convert(fields, type(old), strict=False)
     except msgspec.ValidationError as error:

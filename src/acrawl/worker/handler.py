@@ -47,7 +47,7 @@ class Handler:
         self.recent = recent
         self.on_part: Callable[[Outcome], Awaitable[None]] = _nobody
         self._spider = spider
-        self._settings = spider.settings.fetch
+        self._retry = spider.settings.retry
         self._fetcher = fetcher
         self._files = files
         self._secret = secret
@@ -130,12 +130,12 @@ class Handler:
                     moved = Sighting(following.url, "", "redirect")
                     harvest.add_item(as_item(Sightings(request.referrer, [moved])))
                 return self._facts(FETCHED, "redirect", response, f"to {following.url}")
-            verdict = retry.decide(self._settings, work.lease.attempt, response, self._clock.time())
+            verdict = self._judged(work, request, response)
             detail = ""
         except IgnoreRequest as error:  # a stage does not want it: it ends as excluded
             return {"status": EXCLUDED, "reason": error.reason, "detail": told(str(error))}
         except FetchError as error:  # retried or ended as failed, as the retry table says
-            verdict = retry.decide(self._settings, work.lease.attempt, error, self._clock.time())
+            verdict = self._judged(work, request, error)
             detail = error.detail
         finally:
             if exchange.sink is not None:
@@ -148,6 +148,9 @@ class Handler:
             failure = Failure(request, verdict.reason, detail, response)
             return await self._failed(request, failure, harvest)
         return await self._answered(request, response, harvest)
+
+    def _judged(self, work: Work, request: Request, came: Response | FetchError) -> retry.Verdict:
+        return retry.decide(self._retry, work.lease.attempt, came, self._clock.time(), most=request.max_retry_times)
 
     async def _answered(self, request: Request, response: Response, harvest: Harvest) -> dict[str, Any]:
         if response.file is not None:
