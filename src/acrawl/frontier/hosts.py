@@ -157,7 +157,9 @@ class Hosts:
             host.failing_since = now
         if now >= host.paused_until:  # answers that were under way when the pause began do not count again
             host.pauses += 1
-        host.paused_until = max(host.paused_until, now + min(seconds, self.terms.max_pause))
+        # Who asks again and again without one success between, for however short a time, rests 1, 2, 4 ... seconds.
+        least = 2.0 ** min(host.pauses - 2, 20) if host.pauses > 1 else 0.0
+        host.paused_until = max(host.paused_until, now + min(max(seconds, least), self.terms.max_pause))
         lasted = host.paused_until - host.failing_since
         return host.pauses <= self.terms.max_pauses and lasted <= self.terms.give_up_after
 

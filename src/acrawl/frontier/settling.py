@@ -52,6 +52,8 @@ class Settling:
         self._limits = settings.limits
         self._by_address = settings.politeness.budget_by == "address"
         self._on_gone = on_gone
+        #: Told of a host that begins to rest, for how long, and which workers still hold leases there.
+        self.on_pause: Callable[[str, float, Sequence[str]], None] = _unheard
 
     # -- without an outcome
 
@@ -157,8 +159,11 @@ class Settling:
         self._state.leased.discard(row.id)
         host, group = held.host, self._state.group()
         pause = self._learn(host, outcome, now)
-        if pause > 0 and not self._hosts.pause(host, now, pause):
-            self._give_up(host, (FAILED, "rate-limited"))
+        if pause > 0:
+            if not self._hosts.pause(host, now, pause):
+                self._give_up(host, (FAILED, "rate-limited"))
+            if host.held:
+                self.on_pause(host.name, host.paused_until - now, list(host.held))
         if outcome.status == RELEASED:
             self._void(held)
             self._requeue(host, row)
@@ -244,3 +249,7 @@ class Settling:
         if host.name not in self._hosts.gone:  # else what was under way then has only said so again
             self._hosts.gone[host.name] = end
             self._on_gone(host, end)
+
+
+def _unheard(host: str, seconds: float, workers: Sequence[str]) -> None:
+    """Nobody listens."""

@@ -17,7 +17,7 @@ import msgspec
 from acrawl.errors import KeyProblem, MasterUnreachable, WireError
 from acrawl.outcome import Outcome, Receipt, Snapshot, Story
 from acrawl.queues.facade import HELLO_FIRST
-from acrawl.queues.messages import Hello, Welcome
+from acrawl.queues.messages import Hello, News, Welcome
 from acrawl.queues.wire import ANSWER_SECONDS, AUTH_SECONDS, ClientTls, WireConnection, connect, raised
 from acrawl.settings import Queues
 from acrawl.ticket import Batch
@@ -209,9 +209,9 @@ class QueueClient:
         """See `Leasing.release`."""
         await self._call("report", self._tasks, "release", worker, epoch, list(tokens))
 
-    async def listen(self, worker: str, known: str, wait: float) -> str:
+    async def listen(self, worker: str, known: str, heard: int, wait: float) -> News:
         """See `Broker.listen`."""
-        return str(await self._call("listen", self._tasks, "listen", worker, known, wait))
+        return _read(await self._call("listen", self._tasks, "listen", worker, known, heard, wait), News)
 
     async def chunk(self, worker: str, upload: str, offset: int, data: bytes, sha256: str) -> bool:
         """See `Broker.chunk`."""
