@@ -31,6 +31,18 @@ REASONS = {
         "the robots.txt of its host could not be had, and without it nothing of the host may be fetched",
         f"{_HOST_GIVEN_UP}; politeness.obey_robots=false does not ask",
     ),
+    "nofollow": Reason(
+        "every page that leads to it asks robots not to follow its links (X-Robots-Tag or meta robots)",
+        "politeness.obey_robots_tags without nofollow follows them",
+    ),
+    "noimageindex": Reason(
+        "every page that shows it asks robots to leave its images",
+        "politeness.obey_robots_tags without noimageindex takes them",
+    ),
+    "noindex": Reason(
+        "the page asks robots not to index it, so its items were left out",
+        "politeness.obey_robots_tags without noindex keeps them; then crawl it again",
+    ),
     "limit": Reason(
         "a limit was reached before its turn came",
         "limits.max_pages, max_bytes, max_seconds, max_errors, host_pages, host_bytes, host_errors",

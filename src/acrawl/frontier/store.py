@@ -13,6 +13,7 @@ import msgspec
 
 from acrawl.frontier.database import Database, as_json, chunks
 from acrawl.frontier.rows import Admission, Committed, End, Group, Record, Row
+from acrawl.frontier.yielding import OF_ONE_PAGE, yielding
 from acrawl.outcome import EXCLUDED, FAILED, FETCHED, Item
 from acrawl.request import Sealed
 
@@ -141,17 +142,26 @@ class Store:
     def _admit(self, admissions: Sequence[Admission], group: Group, made: Committed, now: float) -> None:
         known = self._known([admission.request.key for admission in admissions])
         fresh: dict[bytes, int] = {}
+        yields = yielding(self.database, known, self._endings)
         queued, refused = [], []
         number = self._next_id
         for admission in admissions:
             request, parent, excluded, rank, status = admission
             key = request.key
-            if key in known or key in fresh:
+            if key in yields and not excluded:
+                yields.remove(key)
+                if key in fresh:
+                    fresh[key] = number
+                else:
+                    self.database.run("update seen set id = ? where key = ?", number, key)
+            elif key in known or key in fresh:
                 if not self._admits_again(request, parent, fresh, group, made):
                     made.duplicates += 1
                     continue
             else:
                 fresh[key] = number
+                if excluded in OF_ONE_PAGE:
+                    yields.add(key)
             if excluded:
                 end = End(number, status, excluded)
                 made.ends.append(end)
@@ -170,8 +180,8 @@ class Store:
         made.admitted += number - self._next_id
         made.queued += len(queued)
         self._next_id = number
-        made.keys += known
-        made.keys += fresh
+        made.keys += known - yields
+        made.keys += fresh.keys() - yields
         self.database.bulk("insert into seen(key, id) values ", "(?,?)", sorted(fresh.items()))
         self.database.bulk(
             "insert into queue(id, host, not_before, rank, attempt, lost, visit, depth, parent, url, body) values ",

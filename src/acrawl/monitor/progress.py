@@ -74,6 +74,9 @@ class Progress:
             ("failed", _counted(end, "failed")),
             ("excluded", _counted(end, "excluded")),
         ]
+        if unlisted := end.reasons.get("fetched(noindex)"):
+            text = f"{unlisted:,} pages asked for it, and their items were left out (politeness.obey_robots_tags)"
+            rows.append(("noindex", text))
         if end.quarantined:
             rows.append(("quarantined", f"{end.quarantined:,}"))
         if end.queued or end.leased:

@@ -23,6 +23,7 @@ from acrawl.worker.callbacks import as_item, find, produced
 from acrawl.worker.harvest import Harvest
 from acrawl.worker.lanes import Work
 from acrawl.worker.recent import RecentLinks
+from acrawl.worker.tags import PageTags
 
 log = logging.getLogger(__name__)
 _encode = msgspec.msgpack.Encoder().encode
@@ -53,8 +54,11 @@ class Handler:
         self._secret = secret
         self._clock = clock
         self._by_address = spider.settings.politeness.budget_by == "address"
+        self._told_noindex = False
         self._addresses: dict[str, str] = {}
         self._largest = spider.settings.queues.max_message // 2
+        self._obeyed = frozenset(spider.settings.politeness.obey_robots_tags)
+        self._product = spider.settings.fetch.user_agent.partition("/")[0].lower()
         self._wanted = frozenset(spider.handle_httpstatus_list)
 
     async def handle(self, work: Work) -> tuple[Outcome, list[str]]:
@@ -157,8 +161,22 @@ class Handler:
             harvest.add_item(Item("file", _encode(response.file)))
             if request.callback is None:
                 return self._facts(FETCHED, "", response)
+        page = harvest.page = (
+            PageTags(response, self._obeyed, self._product, self._clock.time) if self._obeyed else None
+        )
         trouble = await self._call(request.callback, request, response, harvest)
-        return self._facts(FAILED if trouble else FETCHED, "callback" if trouble else "", response, trouble)
+        if trouble:
+            return self._facts(FAILED, "callback", response, trouble)
+        if page is None or not page.left_out:
+            return self._facts(FETCHED, "", response)
+        if not self._told_noindex:
+            self._told_noindex = True
+            log.warning(
+                "%s asks not to be indexed (noindex): its items are left out, and so are those of others like "
+                "it; politeness.obey_robots_tags says whether",
+                request.url,
+            )
+        return self._facts(FETCHED, "noindex", response, f"{page.left_out} items were left out")
 
     async def _failed(self, request: Request, failure: Failure, harvest: Harvest) -> dict[str, Any]:
         detail = failure.detail
@@ -194,7 +212,10 @@ class Handler:
             if one is not None:
                 item = as_item(one)
                 self._check_travels(len(item.body), "an item")
-                harvest.add_item(item)
+                if item.kind == "item" and harvest.page is not None and harvest.page.tags.noindex:
+                    harvest.page.left_out += 1
+                else:
+                    harvest.add_item(item)
             return
         plain = one.method == "GET" and not one.body and not one.dont_filter
         if plain and one.url in self.recent:
@@ -202,9 +223,10 @@ class Handler:
             return
         if one.depth == 0:
             one = one.replace(depth=request.depth + 1)
-        sealed = seal(one, self._secret)
+        forbidden = harvest.page.forbids(one) if harvest.page is not None else ""
+        sealed = seal(one, self._secret, excluded=forbidden)
         self._check_travels(len(sealed.body), f"the request to {one.url}")
-        harvest.add_request(sealed, remember=plain)
+        harvest.add_request(sealed, remember=plain and not forbidden)
 
     def _check_travels(self, size: int, what: str) -> None:
         if size > self._largest:
