@@ -106,8 +106,8 @@ def test_every_setting_is_documented_in_full_sentences():
         assert text.endswith("."), name
 
 
-def test_there_are_at_most_sixty():
-    assert len(layers.keys()) <= 60
+def test_there_are_at_most_a_hundred():
+    assert len(layers.keys()) <= 100
 
 
 def test_every_name_of_scrapy_leads_to_a_setting():

@@ -1,9 +1,13 @@
 """The retry table."""
 
+import pathlib
+import re
+
 import pytest
 from multidict import CIMultiDict
 
 from acrawl.errors import FetchError, SettingsError
+from acrawl.fetch import failures
 from acrawl.fetch.failures import REASONS
 from acrawl.fetch.retry import Verdict, decide, retry_after
 from acrawl.response import Response
@@ -131,8 +135,12 @@ def test_scrapys_names_mean_the_same():
     assert tries(418, resolve(("-s", {"RETRY_HTTP_CODES": "418,500"})).retry)[0] == 2
 
 
-def test_every_reason_of_the_transport_has_a_word_in_the_table():
+def test_every_failure_of_a_fetch_has_a_word_in_the_table():
     assert set(REASONS.values()) <= set(FAILURES)
+    source = "".join(path.read_text() for path in pathlib.Path(failures.__file__).parent.rglob("*.py"))
+    words = set(re.findall(r'FetchError\(\s*"([a-z][a-z-]+)"', source))
+    assert len(words) > 5
+    assert sorted(words - set(FAILURES)) == []
 
 
 @pytest.mark.parametrize("status", [429, 503])

@@ -45,7 +45,7 @@ class Fetch(Section, frozen=True):
 #: The words for what may come of an exchange, besides ``http-`` and a status: what the retry table may speak of.
 FAILURES = (
     "dns", "refused", "reset", "timeout", "truncated", "unreachable", "disk", "proxy", "digest-mismatch",
-    "tls", "blocked", "malformed", "too-large", "bad-encoding", "wrong-type", "redirect-refused", "too-many-redirects",
+    "tls", "blocked", "malformed", "too-large", "redirect-refused", "too-many-redirects",
     "stage",
 )  # fmt: skip
 _STATUS = re.compile(r"http-[45](\d\d|xx)")
