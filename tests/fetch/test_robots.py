@@ -3,6 +3,7 @@
 import pytest
 import pytest_asyncio
 
+from acrawl.clock import SystemClock
 from acrawl.errors import FetchError, IgnoreRequest
 from acrawl.fetch import Fetcher
 from acrawl.fetch.robots import fetch_robots
@@ -106,5 +107,5 @@ async def test_what_a_stage_raises_does_not_escape(error, known):
     async def send(request):
         raise error
 
-    answer = await fetch_robots("http://a.example/robots.txt", send, "testbot")
+    answer = await fetch_robots("http://a.example/robots.txt", send, "testbot", SystemClock())
     assert (answer.rules is not None, answer.detail) == (known, "not wanted" if known else "no")

@@ -42,7 +42,7 @@ class Fetcher:
         resolver: Resolver | None = None,
     ) -> None:
         clock = clock or SystemClock()
-        self._time = clock.time
+        self._clock = clock
         self._product = settings.fetch.user_agent.partition("/")[0]
         self._stages = stages(Ground(settings, clock, transport, resolver), own)
         self._is_ours = all(type(stage).__module__.startswith(__name__) for stage in self._stages)
@@ -80,7 +80,7 @@ class Fetcher:
             if exchange.stream is not None:
                 exchange.stream.close()
 
-    async def fetch_robots(self, url: str, *, opened: bool = False) -> RobotsAnswer:
+    async def fetch_robots(self, url: str, *, opened: bool = False, spacing: float = 0.0) -> RobotsAnswer:
         """Fetch a robots.txt, redirects included, and say what it means: see `robots.fetch_robots`. Raises nothing.
 
         ``opened`` (`Ticket.open`) lets this URL's host have a private address, and no other it may lead to.
@@ -90,4 +90,4 @@ class Fetcher:
         async def send(request: Request) -> Response:
             return await self.fetch(request, Exchange(private_host=private_host, cut=MAX_SIZE))
 
-        return await fetch_robots(url, send, self._product, self._time)
+        return await fetch_robots(url, send, self._product, self._clock, spacing)

@@ -192,6 +192,9 @@ class Hosts:
             return ""
         if host.errand:
             return "its host's robots.txt is being fetched"
+        if host.trouble:
+            later = max(0.0, host.paused_until - now)
+            return f"its host's robots.txt could not be had, and is asked for again in {later:.0f} s: {host.trouble}"
         if host.paused_until > now:
             return f"its host asked to be left alone for {host.paused_until - now:.0f} s more"
         if host.opens_at > now:

@@ -110,6 +110,8 @@ class Group:
     meta: dict[str, Any] = field(default_factory=dict)
     rules: dict[str, Rules] = field(default_factory=dict)
     addresses: dict[str, str] = field(default_factory=dict)
+    troubles: dict[str, str] = field(default_factory=dict)
+    """Why the robots.txt of a host could not be had the last time."""
 
     def __len__(self) -> int:
         """How many rows it writes, roughly: what a commit waits for."""
@@ -118,7 +120,7 @@ class Group:
     def __bool__(self) -> bool:
         return bool(
             len(self) or self.staged or self.voided or self.marks or self.meta or self.rules or self.addresses
-            or self.tried
+            or self.tried or self.troubles
         )  # fmt: skip
 
 

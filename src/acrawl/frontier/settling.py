@@ -14,6 +14,8 @@ from acrawl.frontier.state import State
 from acrawl.outcome import EXCLUDED, FAILED, FETCHED, PART, QUARANTINED, RELEASED, RETRY, HostFacts, Outcome
 from acrawl.settings import Settings
 
+#: Characters of a failure to get a robots.txt that are kept.
+_MOST_TOLD = 500
 #: Bytes and seconds that nothing takes.
 _MOST = 1 << 53
 #: What a worker may report; anything else would be in no column of the books.
@@ -232,9 +234,13 @@ class Settling:
             self._learn(host, outcome, now)
             self._hosts.set_rules(host, facts.rules, facts.crawl_delay, now + self._hosts.terms.robots_ttl)
             rules = Rules(facts.rules, facts.crawl_delay or 0.0, now + self._hosts.wall)
+            host.trouble = ""
             self._state.group().rules[host.name] = rules
+            self._state.group().troubles.pop(host.name, None)
         elif outcome.status != RELEASED:
             host.errands += 1
+            host.trouble = f"{outcome.reason}: {outcome.detail}"[:_MOST_TOLD]
+            self._state.group().troubles[host.name] = host.trouble
             # A host that cannot be reached at all is asked again soon, one in trouble later and later.
             doubled = 2 ** min(host.errands - 1, 10) if outcome.status == RETRY else 1
             patient = self._hosts.pause(host, now, max(outcome.delay, 0.1) * doubled)

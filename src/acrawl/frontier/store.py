@@ -124,7 +124,10 @@ class Store:
         for feed, length in group.marks.items():
             db.run("insert or replace into mark values(?, ?)", feed, length)
         for name, rules in group.rules.items():
-            db.run("update host set (rules, crawl_delay, rules_at) = (?, ?, ?) where id = ?", *rules, self._host(name))
+            known = "(rules, crawl_delay, rules_at, trouble) = (?, ?, ?, '')"
+            db.run(f"update host set {known} where id = ?", *rules, self._host(name))
+        for name, trouble in group.troubles.items():
+            db.run("update host set trouble = ? where id = ?", trouble, self._host(name))
         for name, address in group.addresses.items():
             db.run("update host set address = ? where id = ?", address, self._host(name))
         if self._counting:
@@ -180,8 +183,7 @@ class Store:
         made.admitted += number - self._next_id
         made.queued += len(queued)
         self._next_id = number
-        made.keys += known - yields
-        made.keys += fresh.keys() - yields
+        made.keys += (known | fresh.keys()) - yields
         self.database.bulk("insert into seen(key, id) values ", "(?,?)", sorted(fresh.items()))
         self.database.bulk(
             "insert into queue(id, host, not_before, rank, attempt, lost, visit, depth, parent, url, body) values ",

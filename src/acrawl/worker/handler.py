@@ -97,7 +97,7 @@ class Handler:
         return outcome, harvest.urls
 
     async def _robots(self, work: Work, request: Request) -> dict[str, Any]:
-        answer = await self._fetcher.fetch_robots(request.url, opened=work.lane.open)
+        answer = await self._fetcher.fetch_robots(request.url, opened=work.lane.open, spacing=work.lane.spacing)
         if answer.rules is None:
             status = FAILED if answer.reason in {"dns", "refused", "tls", "blocked"} else RETRY
             return {
@@ -106,10 +106,11 @@ class Handler:
                 "detail": told(answer.detail),
                 "http_status": answer.http_status,
                 "delay": max(answer.pause, ROBOTS_RETRY),
+                "ago": answer.since,
             }
         rules = answer.rules
         facts = HostFacts(rules=encode(rules), crawl_delay=rules.crawl_delay, sitemaps=rules.sitemaps)
-        return {"status": FETCHED, "http_status": answer.http_status, "host": facts}
+        return {"status": FETCHED, "http_status": answer.http_status, "host": facts, "ago": answer.since}
 
     async def _page(self, work: Work, request: Request, harvest: Harvest) -> dict[str, Any]:
         lane, sink = work.lane, self._files.sink() if request.save else None

@@ -219,6 +219,8 @@ class Worker:
     def _keep_distance(self, work: Work, outcome: Outcome) -> None:
         if outcome.ago < 0:
             self._lanes.spare(work)
+        elif work.lease.robots:  # its host may have been asked again since, by a redirect
+            self._lanes.rest(work.lane.host, self._clock.now() - outcome.ago + work.lane.spacing)
         elif outcome.host is not None and _is_urgent(outcome):
             pause = min(outcome.host.pause, self._settings.politeness.max_pause)
             self._lanes.rest(work.lane.host, self._clock.now() + pause)
