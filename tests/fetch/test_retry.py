@@ -11,7 +11,7 @@ from acrawl.fetch import failures
 from acrawl.fetch.failures import REASONS
 from acrawl.fetch.retry import Verdict, decide, retry_after
 from acrawl.response import Response
-from acrawl.settings import Retry, resolve
+from acrawl.settings import Retry, flatten, resolve
 from acrawl.settings.fetching import FAILURES
 
 TERMS = Retry(times=2, delay=1.0)
@@ -115,6 +115,15 @@ def test_later_places_add_their_rows_to_those_of_earlier_ones():
         ("file", {"retry.table": {"timeout": [5], "dns": [1]}}), ("-s", {"retry.table": "{dns = [7], http-403 = []}"})
     ).retry
     assert [terms.row(word)[0] for word in ("timeout", "dns", "http-403", "reset")] == [5, 7, 2, 2]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"retry.table": {"dns": [7]}}, {"retry": {"table": {"dns": [7]}}}, {"retry": {"times": 2, "table": {"dns": [7]}}}],
+)
+def test_a_spider_and_a_file_give_rows_as_tables(given):
+    terms = resolve(("here", flatten(given, "here"))).retry
+    assert [terms.row(word)[0] for word in ("dns", "reset")] == [7, 2]
 
 
 @pytest.mark.parametrize(
