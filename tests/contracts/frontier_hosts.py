@@ -232,40 +232,6 @@ class HostPromises:
         await crawl.until_state("/1", "failed(dns)")
         assert await crawl.state("/2") == "failed(dns)"
 
-    async def test_why_a_robots_txt_could_not_be_had_is_told_while_it_is_waited_for_and_after(self, crawl: Crawl):
-        await crawl.open({"politeness.obey_robots": True, "politeness.max_pauses": 2})
-        await crawl.add("/1")
-        for number in (1, 2, 3):
-            await crawl.report(await crawl.one(), RETRY, reason="http-503", detail=f"answer {number}", delay=10.0)
-            if number == 1:
-                waits = (await crawl.story("/1")).host_waits
-                assert "robots.txt" in waits
-                assert "in 10 s: http-503: answer 1" in waits
-            await crawl.clock.advance(400)
-        await crawl.until_state("/1", "excluded(robots-unreachable)")
-        assert (await crawl.story("/1")).detail == "http-503: answer 3"
-        await crawl.add("/2")
-        assert (await crawl.story("/2")).detail == "http-503: answer 3"
-
-    async def test_hosts_that_were_given_up_are_asked_again_in_the_next_life_and_then_nothing_is_told_of_before(
-        self, crawl: Crawl
-    ):
-        await crawl.open({"politeness.obey_robots": True, "retry.times": 0})
-        await crawl.add("/1")
-        await crawl.report(await crawl.one(), FAILED, reason="dns", detail="no such name")
-        await crawl.until_state("/1", "failed(dns)")
-        assert (await crawl.story("/1")).detail == "dns: no such name"
-        await crawl.restart()
-        await crawl.clock.advance(2)
-        await crawl.add("/2")
-        await crawl.allow(await crawl.one())
-        got = await crawl.one()
-        assert got.url == f"{HOST}/2"
-        assert (await crawl.story("/2")).host_waits == ""
-        await crawl.report(got, FAILED, reason="http-404")
-        assert (await crawl.story("/2")).detail == ""
-        assert (await crawl.story("/1")).detail == ""
-
     @pytest.mark.parametrize("way", ["release", "lost", "released"])
     async def test_a_robots_errand_that_came_to_nothing_is_given_to_the_next(self, crawl: Crawl, way: str):
         await crawl.open({"politeness.obey_robots": True})

@@ -63,17 +63,17 @@ def test_a_robots_txt_that_moves_within_its_host_keeps_the_hosts_distance():
     assert gaps(done.hits)[0] >= 5.0
 
 
-def test_the_distance_is_kept_from_the_last_request_to_the_host_itself():
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_robots_txt_that_leads_to_another_host_and_back_keeps_both_distances(workers):
     pages = {
         f"{HOST}/robots.txt": moved("http://b.test/robots.txt"),
         "http://b.test/robots.txt": moved(f"{HOST}/at-last.txt"),
         f"{HOST}/at-last.txt": CLOSED,
         f"{HOST}/": "",
     }
-    done = crawl(Follow, Pages(pages), {"politeness.delay": 5})
+    done = crawl(Follow, Pages(pages), {"politeness.delay": 5}, workers=workers)
     at = {hit.url: hit.at for hit in done.hits}
-    assert at["http://b.test/robots.txt"] - at[f"{HOST}/robots.txt"] >= 5.0
-    assert at[f"{HOST}/at-last.txt"] - at["http://b.test/robots.txt"] >= 5.0
+    assert at[f"{HOST}/at-last.txt"] - at[f"{HOST}/robots.txt"] >= 5.0
     assert at[f"{HOST}/"] - at[f"{HOST}/at-last.txt"] >= 5.0
 
 
@@ -88,6 +88,22 @@ def test_a_crawl_delay_that_a_moved_robots_txt_asks_for_is_kept_from_its_last_re
     at = {hit.path: hit.at for hit in done.hits}
     assert at["/"] - at["/at-last.txt"] >= 7.0
     assert at["/1"] - at["/"] >= 7.0
+
+
+def test_a_host_that_others_lead_to_is_asked_no_sooner_for_their_sake():
+    hosts = [f"http://{number}.test" for number in range(8)]
+    pages = {f"{host}/robots.txt": moved("http://b.test/robots.txt") for host in hosts}
+    pages |= {f"{host}/": "" for host in hosts}
+    pages |= {"http://b.test/robots.txt": CLOSED, "http://b.test/": "<a href=/1>x</a><a href=/2>x</a>"}
+    pages |= {f"http://b.test/{n}": "" for n in (1, 2)}
+
+    class Many(Follow):
+        start_urls = (*(f"{host}/" for host in hosts), "http://b.test/")
+
+    done = crawl(Many, Pages(pages), {"politeness.delay": 5}, workers=3)
+    assert done.counts.reasons == {"fetched": 11}
+    assert gaps(done.hits)[0] >= 5.0
+    assert len([hit for hit in done.hits if hit.host == "http://b.test"]) == 8 + 4
 
 
 @pytest.mark.parametrize(

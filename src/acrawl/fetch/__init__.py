@@ -80,14 +80,16 @@ class Fetcher:
             if exchange.stream is not None:
                 exchange.stream.close()
 
-    async def fetch_robots(self, url: str, *, opened: bool = False, spacing: float = 0.0) -> RobotsAnswer:
+    async def fetch_robots(
+        self, url: str, *, opened: bool = False, spacing: float = 0.0, hops: int = 0
+    ) -> RobotsAnswer:
         """Fetch a robots.txt, redirects included, and say what it means: see `robots.fetch_robots`. Raises nothing.
 
-        ``opened`` (`Ticket.open`) lets this URL's host have a private address, and no other it may lead to.
+        ``opened`` (`Ticket.open`) lets this URL's host have a private address. ``hops`` redirects have led here.
         """
         private_host = host_of(url) if opened else ""
 
         async def send(request: Request) -> Response:
             return await self.fetch(request, Exchange(private_host=private_host, cut=MAX_SIZE))
 
-        return await fetch_robots(url, send, self._product, self._clock, spacing)
+        return await fetch_robots(Request(url, hops=hops), send, self._product, self._clock, spacing)

@@ -13,7 +13,6 @@ from acrawl.fetch.retry import retry_after
 from acrawl.parse.robots import ALLOW_ALL, MAX_BYTES, Rules, parse
 from acrawl.request import Request
 from acrawl.response import Response
-from acrawl.url import host_of
 
 #: How much of a longer file is looked at (RFC 9309, 2.5).
 MAX_SIZE = MAX_BYTES
@@ -41,8 +40,8 @@ class RobotsAnswer(msgspec.Struct, frozen=True):
     """What a host's robots.txt says; ``rules`` is None when it could not be had now and must be asked for again.
 
     Until then nothing of the host may be fetched; ``reason`` is why, in the ledger's words, and ``pause`` the
-    Retry-After of such an answer, in seconds. ``since`` is how long ago the host itself was asked last, in seconds: a
-    redirect may have led back to it.
+    Retry-After of such an answer, in seconds; or it is to be had at another host, where ``leads`` says. ``since`` is
+    how long ago the host was asked last, in seconds.
     """
 
     rules: Rules | None
@@ -51,64 +50,53 @@ class RobotsAnswer(msgspec.Struct, frozen=True):
     detail: str = ""
     pause: float = 0.0
     since: float = 0.0
+    leads: str = ""
 
 
 async def fetch_robots(
-    url: str, send: Callable[[Request], Awaitable[Response]], product: str, clock: Clock, spacing: float = 0.0
+    request: Request, send: Callable[[Request], Awaitable[Response]], product: str, clock: Clock, spacing: float = 0.0
 ) -> RobotsAnswer:
-    """Fetch ``url`` and say what it means for the robot called ``product``. Never raises `FetchError`.
-
-    ``spacing`` seconds pass between two requests, by ``clock``: most redirects of a robots.txt lead to the same
-    server. A host that it leads to is asked without a lease of its own, at most `MAX_REDIRECTS` times.
+    """Fetch a robots.txt and say what it means for the robot called ``product``. Never raises `FetchError`.
 
     ``send`` returns bodies of at most `MAX_SIZE` bytes, cut there. 2xx is parsed; up to `MAX_REDIRECTS` redirects are
-    followed, to other hosts too; 4xx, further redirects, those that lead nowhere and a stage's `IgnoreRequest` mean
-    that there is no robots.txt, so all is allowed. 5xx, 429 and every failure to get an answer mean "not now".
+    followed (``request.hops`` counts earlier ones), within the host after ``spacing`` seconds by ``clock``, to another
+    host by its frontier, in that host's turn. 4xx, further redirects, those that lead nowhere and a stage's
+    `IgnoreRequest` mean that there is no robots.txt, so all is allowed. 5xx, 429 and every failure to get an answer
+    mean "not now".
     """
-    asked = _Asked(host_of(url), clock, spacing)
-    answer = await _ask(Request(url), send, product, asked)
-    return msgspec.structs.replace(answer, since=clock.now() - asked.at)
-
-
-class _Asked:
-    """Keeps the distance between the requests of one errand; ``at`` is when its own host was asked last."""
-
-    def __init__(self, host: str, clock: Clock, spacing: float) -> None:
-        self.at = clock.now()
-        self.time = clock.time
-        self._host = host
-        self._clock = clock
-        self._spacing = spacing
-
-    async def again(self, request: Request) -> None:
-        """Wait until the next request may be made."""
-        if self._spacing > 0:
-            await self._clock.sleep(self._spacing)
-        if request.host == self._host:
-            self.at = self._clock.now()
-
-
-async def _ask(
-    request: Request, send: Callable[[Request], Awaitable[Response]], product: str, asked: _Asked
-) -> RobotsAnswer:
+    asked = clock.now()
     while True:
         try:
             response = await send(request)
         except FetchError as error:
             if error.reason in _NOWHERE:
-                return RobotsAnswer(ALLOW_ALL, "", 0, str(error))
-            # nothing is known about the rules: the caller asks again later
-            return RobotsAnswer(None, error.reason, 0, error.detail)
-        except IgnoreRequest as error:  # a stage of the user's keeps it out
-            return RobotsAnswer(ALLOW_ALL, "", 0, str(error))
-        status = response.status
-        if response.following is None or request.hops >= MAX_REDIRECTS:
+                answer = RobotsAnswer(ALLOW_ALL, "", 0, str(error))
+            else:  # nothing is known about the rules: the caller asks again later
+                answer = RobotsAnswer(None, error.reason, 0, error.detail)
             break
-        request = response.following
-        await asked.again(request)
+        except IgnoreRequest as error:  # a stage of the user's keeps it out
+            answer = RobotsAnswer(ALLOW_ALL, "", 0, str(error))
+            break
+        following = response.following
+        if following is None or request.hops >= MAX_REDIRECTS:
+            answer = _meaning(response, product, clock.time())
+            break
+        if following.host != request.host:
+            answer = RobotsAnswer(None, "", response.status, leads=following.url)
+            break
+        request = following
+        if spacing > 0:
+            await clock.sleep(spacing)
+        asked = clock.now()
+    return msgspec.structs.replace(answer, since=clock.now() - asked)
+
+
+def _meaning(response: Response, product: str, now: float) -> RobotsAnswer:
+    """What the last answer says of the host."""
+    status = response.status
     if 200 <= status < 300:
         return RobotsAnswer(parse(response.body, product), "", status)
     if status >= 500 or status == 429:
-        pause = retry_after(response.headers, asked.time()) or 0.0
-        return RobotsAnswer(None, f"http-{status}", status, f"{request.url} answered {status}", pause)
-    return RobotsAnswer(ALLOW_ALL, "", status, f"{request.url} answered {status}")
+        pause = retry_after(response.headers, now) or 0.0
+        return RobotsAnswer(None, f"http-{status}", status, f"{response.url} answered {status}", pause)
+    return RobotsAnswer(ALLOW_ALL, "", status, f"{response.url} answered {status}")

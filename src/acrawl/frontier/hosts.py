@@ -85,10 +85,9 @@ class Hosts:
         self._least_rest = least
 
     def recall(self, record: Record, now: float) -> Host:
-        """The host of a record; what memory knows already counts more."""
-        known = record.name in self.by_name
+        """The host of a record; what memory knows already counts more, if it knows more than the name."""
         host = self.get(record.name)
-        if known:
+        if host.fetched or host.failed or host.rules is not None:
             return host
         host.fetched, host.failed, host.size = record.fetched, record.failed, record.size
         age = now + self.wall - record.rules_at
@@ -139,7 +138,7 @@ class Hosts:
         return host.opens_at > now or host.paused_until > now or host.pauses > 0 or host.errands > 0
 
     def _is_idle(self, host: Host) -> bool:
-        return not (host.has_work or host.held or host.refilling or host.errand)
+        return not (host.has_work or host.held or host.refilling or host.errand or host.guests)
 
     # -- its terms
 
@@ -272,6 +271,8 @@ class Hosts:
 
     def ready_at(self, host: Host, now: float) -> float | None:
         """When something may be granted to somebody, or None while only an event (a report, a refill) can tell."""
+        if host.guests:
+            return max(now, host.opens_at, host.paused_until)
         if not host.has_work or host.errand:
             return None
         if self.needs_errand(host, now):

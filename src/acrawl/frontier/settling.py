@@ -6,14 +6,17 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from acrawl.frontier.host import Host
+from acrawl.frontier.host import Guest, Host
 from acrawl.frontier.hosts import MOST_RETRY_DELAY
 from acrawl.frontier.leases import Held
 from acrawl.frontier.rows import End, Row, Rules, Tried
 from acrawl.frontier.state import State
 from acrawl.outcome import EXCLUDED, FAILED, FETCHED, PART, QUARANTINED, RELEASED, RETRY, HostFacts, Outcome
 from acrawl.settings import Settings
+from acrawl.url import host_of
 
+#: Redirects of a robots.txt that are believed; a worker follows fewer.
+_MOST_HOPS = 10
 #: Characters of a failure to get a robots.txt that are kept.
 _MOST_TOLD = 500
 #: Bytes and seconds that nothing takes.
@@ -89,7 +92,9 @@ class Settling:
 
     def _give_back(self, held: Held, now: float) -> None:
         self._void(held)
-        if held.row is None:
+        if held.guest is not None:
+            held.host.guests = (held.guest, *held.host.guests)
+        elif held.row is None:
             held.host.errand = False
         else:
             self._state.leased.discard(held.row.id)
@@ -134,7 +139,10 @@ class Settling:
             leases.end(worker, outcome.token)
             if outcome.ago >= 0:
                 held.host.started(now - outcome.ago)
-            if held.row is None:
+            if held.guest is not None:
+                self._settle_errand(held.guest.host, outcome, now, held.guest.hops)
+                self._hosts.wake(held.guest.host, now)
+            elif held.row is None:
                 self._settle_errand(held.host, outcome, now)
             else:
                 self._settle(held, held.row, outcome, now)
@@ -226,10 +234,21 @@ class Settling:
 
     # -- robots.txt
 
-    def _settle_errand(self, host: Host, outcome: Outcome, now: float) -> None:
-        """Take a host's robots.txt; while it cannot be had, nothing of the host is fetched (RFC 9309, 2.3.1.4)."""
-        host.errand = False
+    def _settle_errand(self, host: Host, outcome: Outcome, now: float, hops: int = 0) -> None:
+        """Take a host's robots.txt; while it cannot be had, nothing of the host is fetched (RFC 9309, 2.3.1.4).
+
+        Where it leads to another host, that one is asked in its turn, for this one, which goes on waiting.
+        """
         facts = outcome.host
+        if facts is not None and facts.leads and hops < _MOST_HOPS:
+            name = host_of(facts.leads)
+            if name not in self._hosts.by_name:
+                self._state.group().strangers.add(name)  # its record may know what memory does not
+            other = self._hosts.get(name)
+            other.guests += (Guest(host, facts.leads, hops + 1),)
+            self._hosts.wake(other, now)
+            return
+        host.errand = False
         if facts is not None and facts.rules is not None:
             self._learn(host, outcome, now)
             self._hosts.set_rules(host, facts.rules, facts.crawl_delay, now + self._hosts.terms.robots_ttl)

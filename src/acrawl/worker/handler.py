@@ -97,7 +97,12 @@ class Handler:
         return outcome, harvest.urls
 
     async def _robots(self, work: Work, request: Request) -> dict[str, Any]:
-        answer = await self._fetcher.fetch_robots(request.url, opened=work.lane.open, spacing=work.lane.spacing)
+        answer = await self._fetcher.fetch_robots(
+            request.url, opened=work.lane.open, spacing=work.lane.spacing, hops=work.lease.attempt - 1
+        )
+        if answer.leads:
+            lead = HostFacts(leads=answer.leads)
+            return {"status": FETCHED, "http_status": answer.http_status, "host": lead, "ago": answer.since}
         if answer.rules is None:
             status = FAILED if answer.reason in {"dns", "refused", "tls", "blocked"} else RETRY
             return {
