@@ -54,7 +54,10 @@ class Site:
         return self.origin + path
 
     def add(self, path: str, body: str | bytes, content_type: str = "text/html", *, status: int = 200, **headers: str):
-        """Serve ``body`` at ``path`` (without query); the name ``content_language`` means Content-Language."""
+        """Serve ``body`` at ``path`` (without query); the name ``content_language`` means Content-Language.
+
+        With an ``etag`` who has it already is told so (304).
+        """
         found = {name.replace("_", "-").title(): value for name, value in headers.items()}
         self._added[path] = (
             status,
@@ -92,6 +95,8 @@ class Zoo:
             await asyncio.sleep(site.delay)
         if request.path in site._added:
             status, headers, body = site._added[request.path]
+            if "Etag" in headers and request.headers.get("If-None-Match") == headers["Etag"]:
+                return web.Response(status=304, headers=headers)
             return web.Response(status=status, headers=headers, body=body)
         if request.path == "/robots.txt":
             return self._robots(site.robots)

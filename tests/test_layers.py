@@ -4,8 +4,9 @@ import ast
 import graphlib
 import pathlib
 
-ROOMS = """errors clock version | settings url job cluster | logs | parse | request | ticket | outcome | response
- | spider frontier fetch results monitor | queues | worker master | spiders | testing | demo | cli | __main__"""
+ROOMS = """errors clock version | settings url job cluster temporary | logs | parse | request | ticket | outcome
+ | response | spider frontier fetch results monitor | queues | worker master | spiders | testing | demo | cli
+ | __main__"""
 RANK = {room: i for i, group in enumerate(ROOMS.split("|")) for room in group.split()}
 #: Third-party and system packages that have one address each.
 ADDRESSES = {
@@ -24,6 +25,8 @@ ADDRESSES = {
     "parsel": {"parse.selectors"},
     "ada_url": {"url"},
     "cryptography": {"queues.tls"},
+    "brotli": {"fetch.decode"},
+    "backports": {"fetch.decode"},
 }
 SRC = pathlib.Path(__file__).parent.parent / "src" / "acrawl"
 

@@ -169,6 +169,26 @@ def test_what_is_saved(save, media_type, saved):
     assert Request(URL, save=save).saves(media_type) is saved
 
 
+@pytest.mark.parametrize("digest", ["sha-256=" + "0f" * 32, "md5=AAAAAAAAAAAAAAAAAAAAAA=="])
+def test_the_digest_of_a_saved_file_travels(digest):
+    request = Request(URL, save=True, digest=digest)
+    assert unseal(URL, seal(request, b"k").body).digest == digest
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [({"digest": "0f" * 32}, "is no digest"), ({"digest": "sha-256=00"}, "32 bytes"), ({"digest": 5}, "digest: ")],
+)
+def test_a_digest_that_is_none_is_refused_where_it_is_made(fields, told):
+    with pytest.raises(RequestError, match=f"digest: .*{told}|digest: "):
+        Request(URL, save=True, **fields)
+
+
+def test_a_digest_belongs_to_a_saved_file():
+    with pytest.raises(RequestError, match="give save=True as well"):
+        Request(URL, digest="sha-256=" + "0f" * 32)
+
+
 def test_dates_travel_as_text():
     request = Request(URL, meta={"day": datetime.date(2026, 1, 2)})
     assert unseal(URL, seal(request, b"k").body).meta == {"day": "2026-01-02"}

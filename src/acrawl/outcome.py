@@ -80,12 +80,25 @@ class FileFact(msgspec.Struct, frozen=True):
     where: str = ""
 
 
+class Beginning(msgspec.Struct, frozen=True):
+    """What an earlier try left of a file: its first ``size`` bytes of ``total`` (0: not told).
+
+    ``validator`` is what If-Range says of its version, ``headers`` are those of the first answer that matter later.
+    """
+
+    validator: str
+    total: int
+    size: int
+    headers: dict[str, str] = {}
+
+
 class Outcome(msgspec.Struct, frozen=True, array_like=True):
     """What a worker reports for one lease.
 
     ``reason`` is one word for the ledger, ``detail`` a text for people (a traceback). ``http_status`` is 0 without an
     answer; ``size`` counts body bytes; ``seconds`` is the time it took and ``ago`` how long ago it started, both by
-    the worker's clock; ``latency`` is how long the head of the answer took (0: none came). ``delay`` is when to retry.
+    the worker's clock; ``latency`` is how long the head of the answer took (0: none came). ``delay`` is when to retry;
+    a ``free`` retry is no further attempt, because this one has brought the next one nearer to its end.
     All of it takes effect in one step, or none: of an outcome too large for one message the first parts have the
     status ``part``, are counted by ``part`` from 0, and bring ``requests`` and ``items`` only; they take effect with
     the last one.
@@ -106,6 +119,7 @@ class Outcome(msgspec.Struct, frozen=True, array_like=True):
     duplicates: int = 0
     latency: float = 0.0
     part: int = 0
+    free: bool = False
 
 
 class Receipt(msgspec.Struct, frozen=True, array_like=True):
@@ -118,7 +132,8 @@ class Receipt(msgspec.Struct, frozen=True, array_like=True):
 class Snapshot(msgspec.Struct, frozen=True):
     """Where the crawl stands, read in one step.
 
-    ``finished``: seeds exhausted, nothing queued, nothing leased, nothing undelivered.
+    ``finished``: seeds exhausted, nothing queued, nothing leased, nothing undelivered. ``bytes`` are those of all that
+    has ended, ``coming`` those that have come of what is under way, as far as the workers have told.
     """
 
     discovered: int = 0
@@ -135,6 +150,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     bytes: int = 0
     hosts: int = 0
     finished: bool = False
+    coming: int = 0
     reasons: dict[str, int] = {}
     """Ends by ``status(reason)``."""
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import msgspec
 
 from acrawl.errors import RequestError
+from acrawl.parse.digest import given
 from acrawl.url import canonical, fingerprint, host_of, is_known
 
 Callback = Callable[..., Any]
@@ -29,9 +30,10 @@ class Request(msgspec.Struct, frozen=True):
     ``meta``. A higher ``priority`` goes first. ``save`` streams the body to the file store: True always, a text only
     where the media type of the bytes begins with it (``"image/"``); what is not saved comes to the callback as usual.
     ``not_before`` is seconds since the epoch. ``dont_filter`` skips the duplicate check, ``allow_offsite`` the scope.
-    ``hops`` counts the redirects that led here. ``max_retry_times`` replaces the number of further tries of what the
-    retry table tries again (0: never, -1: as the table says). Raises `RequestError`, naming the field, where it was
-    made.
+    ``hops`` counts the redirects that led here. ``digest`` is what a saved file must have: ``sha-256=`` (or sha-512=,
+    sha=, md5=) and the value in hexadecimal or base64; another file fails as digest-mismatch. ``max_retry_times``
+    replaces the number of further tries of what the retry table tries again (0: never, -1: as the table says).
+    Raises `RequestError`, naming the field, where it was made.
     """
 
     url: str
@@ -53,6 +55,7 @@ class Request(msgspec.Struct, frozen=True):
     referrer: str = ""
     allow_offsite: bool = False
     hops: int = 0
+    digest: str = ""
     max_retry_times: int = -1
 
     def __post_init__(self) -> None:
@@ -66,6 +69,8 @@ class Request(msgspec.Struct, frozen=True):
             self._put("body", str(self.body).encode(self.encoding))
         if self.headers or self.meta or self.cb_kwargs or self.cookies or self.body:
             self._check_travels()
+        if self.digest:
+            self._check_digest()
 
     def replace(self, **changes: Any) -> Request:
         """Return a copy with some fields changed."""
@@ -97,6 +102,14 @@ class Request(msgspec.Struct, frozen=True):
         for name, value in self.headers.items():
             if not isinstance(name, str) or not isinstance(value, str) or "\n" in value or "\r" in value:
                 raise RequestError(f"Request({self.url!r}): header {name!r} must be text on one line")
+
+    def _check_digest(self) -> None:
+        try:
+            given(self.digest)
+        except (ValueError, AttributeError) as error:  # no digest, or no text
+            raise RequestError(f"Request({self.url!r}): digest: {error}") from None
+        if not self.save:
+            raise RequestError(f"Request({self.url!r}): digest is for saved files: give save=True as well")
 
 
 def _checked(url: Any) -> str:

@@ -261,6 +261,18 @@ class HostPromises:
         again = await crawl.lease()
         assert {one.url: one.attempt for one in again} == {f"{HOST}/1": 1, f"{HOST}/2": 1}
 
+    async def test_a_free_retry_waits_its_time_and_burns_no_attempt(self, crawl: Crawl):
+        await crawl.open()
+        await crawl.add("/1")
+        for free, attempt in ((True, 1), (True, 1), (False, 2), (True, 2)):
+            await crawl.report(await crawl.one(), RETRY, reason="truncated", delay=3.0, free=free)
+            assert await crawl.lease() == []
+            await crawl.clock.advance(3.0)
+            got = await crawl.one()
+            assert got.attempt == attempt
+            await crawl.frontier.release("w", crawl.epoch, [got.token])
+        assert (await crawl.frontier.snapshot()).retries == 4
+
     async def test_a_pause_is_no_longer_than_the_setting(self, crawl: Crawl):
         await crawl.open({"politeness.max_pause": 10})
         await crawl.add("/1")

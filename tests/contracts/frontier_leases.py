@@ -91,6 +91,20 @@ class LeasePromises:
             await crawl.clock.advance(10)
         assert await crawl.report(got) == Receipt(1)
 
+    async def test_what_is_under_way_is_told_until_it_ends(self, crawl: Crawl):
+        await crawl.open()
+        await crawl.add("/1", "/2")
+        one, two = await crawl.lease()
+        for progress, coming in ((5_000, 5_000), (9_000, 9_000), (8_000, 9_000)):
+            await crawl.begin(one, progress=progress)
+            assert (await crawl.frontier.snapshot()).coming == coming
+        await crawl.begin(two, progress=500)
+        assert (await crawl.frontier.snapshot()).coming == 9_500
+        await crawl.report(one, size=10_000)
+        assert (await crawl.frontier.snapshot()).coming == 500
+        await crawl.frontier.lost("w")
+        assert (await crawl.frontier.snapshot()).coming == 0
+
     async def test_what_has_not_started_does_not_stand_still(self, crawl: Crawl):
         """It waits in its worker for its turn at the host."""
         await crawl.open({"frontier.stall_seconds": 100})

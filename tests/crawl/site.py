@@ -20,7 +20,8 @@ class LiveSite:
     """A site of fixed answers. Use as a context manager.
 
     ``log`` is every request but those for robots.txt, as (path with query, time), in order of arrival. ``delay`` is
-    how many seconds an answer takes (robots.txt: none), ``busiest`` how many requests were there at once.
+    how many seconds an answer takes (robots.txt: none), ``busiest`` how many requests were there at once. ``sent``
+    counts the bytes of all bodies, ``unchanged`` the answers 304.
     """
 
     def __init__(self, delay: float = 0.0) -> None:
@@ -28,6 +29,8 @@ class LiveSite:
         self.origin = ""
         self.log: list[tuple[str, float]] = []
         self.busiest = 0
+        self.sent = 0
+        self.unchanged = 0
         self._busy = 0
         self._answers: dict[str, tuple[int, dict[str, str], bytes]] = {}
         self._news = threading.Condition()
@@ -39,7 +42,10 @@ class LiveSite:
     def add(
         self, path: str, body: str | bytes, content_type: str = "text/html", *, status: int = 200, **headers: str
     ) -> str:
-        """Answer with ``body`` at ``path``; the name ``retry_after`` means Retry-After. Returns the URL."""
+        """Answer with ``body`` at ``path``; the name ``retry_after`` means Retry-After. Returns the URL.
+
+        With an ``etag`` who has it already is told so (304).
+        """
         found = {"Content-Type": content_type} | {name.replace("_", "-"): text for name, text in headers.items()}
         self._answers[path] = status, found, body.encode() if isinstance(body, str) else body
         return self.url(path)
@@ -115,6 +121,10 @@ class LiveSite:
         finally:
             self._busy -= 1
         status, headers, body = self._answers.get(path, (404, {"Content-Type": "text/plain"}, b"nothing here"))
+        if "etag" in headers and request.headers.get("If-None-Match") == headers["etag"]:
+            self.unchanged += 1
+            return web.Response(status=304, headers=headers)
+        self.sent += len(body)
         return web.Response(status=status, headers=headers, body=body)
 
 

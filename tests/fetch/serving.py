@@ -52,6 +52,12 @@ class Server:
 class Never:
     """A sink that nothing is written to."""
 
+    async def find(self, key):
+        return None
+
+    async def leave(self):
+        return 0
+
     async def discard(self):
         pass
 
@@ -71,7 +77,7 @@ class Exchanging:
     """A fetcher without robots or redirects, called like a function: one exchange, as the transport makes it."""
 
     def __init__(self, fetch: Fetch | None = None, **more) -> None:
-        fetch = msgspec.structs.replace(fetch or Fetch(), stages=("guard", "body", "transport"))
+        fetch = msgspec.structs.replace(fetch or Fetch(), stages=("guard", "body", "decode", "transport"))
         self._fetcher = Fetcher(Settings(fetch=fetch), **more)
 
     async def __aenter__(self):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from acrawl.fetch.headers import defaults, file_name, head_of, headers_of, referrer_for
+from acrawl.fetch.headers import defaults, file_name, head_of, headers_of, referrer_for, with_one_length
 from acrawl.request import Request
 
 
@@ -151,3 +151,35 @@ def test_file_names(header, name):
 
 def test_bytes_that_are_no_text_do_not_break_it():
     assert file_name(b'attachment; filename="\xff.txt"'.decode("utf-8", "surrogateescape")).endswith(".txt")
+
+
+@pytest.mark.parametrize(
+    ("head", "mended"),
+    [
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\ncontent-length:2 \r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n",
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nA: b\r\nContent-Length: 2, 2\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nA: b\r\n\r\n",
+        ),
+        (b"HTTP/1.1 200 OK\nContent-Length: 2\nContent-Length: 2\n\n", b"HTTP/1.1 200 OK\nContent-Length: 2\r\n\n"),
+    ],
+)
+def test_a_length_that_is_said_twice_is_said_once(head, mended):
+    assert with_one_length(head) == mended
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2, 3\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nX-Content-Length: 2\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2,\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: -2\r\n\r\n",
+    ],
+)
+def test_a_length_that_contradicts_itself_stays_as_it_is(head):
+    assert with_one_length(head) == head

@@ -46,7 +46,9 @@ def test_trouble_of_the_server_is_tried_again_and_an_unknown_5xx_is_a_500(status
     assert judge(status) == Verdict("retry", 1.0, f"http-{status}")
 
 
-@pytest.mark.parametrize("reason", ["dns", "refused", "reset", "timeout", "truncated", "unreachable", "disk", "proxy"])
+@pytest.mark.parametrize(
+    "reason", ["dns", "refused", "reset", "timeout", "truncated", "unreachable", "disk", "proxy", "resume"]
+)
 def test_trouble_on_the_way_is_tried_again(reason):
     assert judge(reason) == Verdict("retry", 1.0, reason)
 
@@ -195,3 +197,10 @@ def test_retry_after_in_both_forms(text, seconds):
 def test_retry_after_that_says_nothing(text):
     assert retry_after(CIMultiDict({"Retry-After": text}), NOW) is None
     assert judge(429, **{"Retry-After": text}).delay == 5.0
+
+
+@pytest.mark.parametrize("attempt", [1, 3, 1000])
+def test_a_download_that_went_forward_is_always_tried_again_and_soon(attempt):
+    verdict = decide(TERMS, attempt, FetchError("truncated"), NOW, forward=True, chance=lambda: 0.5)
+    assert verdict == Verdict("retry", 1.0, "truncated", free=True)
+    assert decide(TERMS, attempt, FetchError("too-large"), NOW, forward=True).kind == "fail"

@@ -8,7 +8,7 @@ from acrawl.fetch.base import Exchange
 from acrawl.parse.robots import parse
 from acrawl.request import Request
 from acrawl.response import Response
-from acrawl.settings import Fetch, Settings
+from acrawl.settings import Cache, Fetch, Settings
 
 USUAL = Fetch().stages
 
@@ -90,16 +90,16 @@ async def test_stages_that_are_context_managers_live_as_long_as_the_fetcher():
 @pytest.mark.parametrize(
     ("names", "telling"),
     [
-        (("guard", "redirects", "body", "transport"), "no stage 'redirects'; did you mean 'redirect'?"),
-        (("guard", "zzz", "body", "transport"), "yours as module:Class"),
+        (("guard", "redirects", "body", "decode", "transport"), "no stage 'redirects'; did you mean 'redirect'?"),
+        (("guard", "zzz", "body", "decode", "transport"), "yours as module:Class"),
         (("guard", "body"), "transport"),
-        (("body", "guard", "transport"), "in this order"),
-        (("guard", "body", "transport", "redirect"), "transport last"),
+        (("body", "guard", "decode", "transport"), "in this order"),
+        (("guard", "body", "decode", "transport", "redirect"), "transport last"),
         ((), "must be there"),
-        (("guard", "no.such.module:Stage", "body", "transport"), "no.such.module"),
-        (("guard", f"{HERE}:Missing", "body", "transport"), "Missing"),
-        (("guard", f"{HERE}:Broken", "body", "transport"), "no such browser"),
-        (("guard", f"{HERE}:number", "body", "transport"), "cannot be called"),
+        (("guard", "no.such.module:Stage", "body", "decode", "transport"), "no.such.module"),
+        (("guard", f"{HERE}:Missing", "body", "decode", "transport"), "Missing"),
+        (("guard", f"{HERE}:Broken", "body", "decode", "transport"), "no such browser"),
+        (("guard", f"{HERE}:number", "body", "decode", "transport"), "cannot be called"),
     ],
 )
 def test_a_list_that_cannot_work_is_refused_by_name(names, telling):
@@ -107,3 +107,9 @@ def test_a_list_that_cannot_work_is_refused_by_name(names, telling):
         Fetcher(settings(*names))
     assert str(caught.value).startswith("fetch.stages: ")
     assert telling in str(caught.value)
+
+
+@pytest.mark.parametrize("names", [("guard", "body", "transport"), ("guard", "body", "cache", "transport")])
+def test_a_cache_that_would_not_be_asked_is_refused(names):
+    with pytest.raises(SettingsError, match=r"cache\.mode=replay"):
+        Fetcher(Settings(fetch=Fetch(stages=names), cache=Cache(mode="replay")))

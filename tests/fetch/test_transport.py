@@ -28,7 +28,7 @@ from server import GOOD, Site, pattern, png, raw_server
 
 
 class MemorySink:
-    """Keeps what it is given; fails with ``disk`` after ``room`` bytes."""
+    """Keeps what it is given, and nothing for later; fails with ``disk`` after ``room`` bytes."""
 
     def __init__(self, room: int = 1 << 30) -> None:
         self.data = b""
@@ -44,6 +44,16 @@ class MemorySink:
     async def finish(self, url: str, name: str, content_type: str) -> FileFact:
         self.state = "finished"
         return FileFact(url, "0" * 64, len(self.data), content_type, name=name)
+
+    async def find(self, key):
+        return None
+
+    def keep(self, key, url, beginning):
+        pass
+
+    async def leave(self) -> int:
+        await self.discard()
+        return 0
 
     async def discard(self) -> None:
         if self.state == "open":

@@ -39,6 +39,17 @@ def test_a_pipe_gets_plain_lines_now_and_then_and_the_books_at_the_end():
     assert "fetched          1,000 (12.3 MB)" in lines[end:]
 
 
+def test_bytes_of_large_files_are_told_before_their_end():
+    stream, seconds = io.StringIO(), iter(range(0, 1000, 3))
+    with Progress(stream, lambda: next(seconds)) as progress:
+        for coming in (0, 200_000_000, 400_000_000):
+            progress.show(Snapshot(leased=1, coming=coming), 1, "run")
+    first, *_, last = stream.getvalue().splitlines()
+    assert "under way" not in first
+    assert "400.0 MB of what is under way" in last
+    assert " 0 B/s" not in last
+
+
 def test_quiet_is_quiet():
     assert shown(io.StringIO(), quiet=True).getvalue() == ""
 

@@ -125,7 +125,7 @@ def readable(root: pathlib.Path) -> dict[str, bytes]:
 
 def objects(root: pathlib.Path) -> list[str]:
     """The names of all stored objects."""
-    folders = (folder for folder in (root / ".objects").iterdir() if folder.name != "tmp")
+    folders = (folder for folder in (root / ".objects").iterdir() if folder.name not in {"tmp", "partial"})
     return sorted(path.name for folder in folders for path in folder.iterdir())
 
 

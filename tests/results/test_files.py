@@ -13,7 +13,8 @@ import pytest
 import pytest_asyncio
 
 from acrawl.errors import FetchError, FolderProblem
-from acrawl.results.files import BLOCK, FolderStore, Uploads, object_path
+from acrawl.results.files import BLOCK, FolderStore, object_path
+from acrawl.results.uploads import Uploads
 from results.helpers import objects, png, save, temporaries
 
 BIG = os.urandom(3 * BLOCK + 17)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import doctest
+import gzip
 import time
 from collections import Counter
 from typing import ClassVar
@@ -177,3 +178,32 @@ def test_no_timer_fires_while_a_thread_works():
 
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         assert runner.run(main()) < 0.01
+
+
+def test_bodies_are_decoded_limited_and_put_into_files_as_on_the_network():
+    class Keeper(Spider):
+        start_urls: ClassVar = ["http://a.example/"]
+
+        def parse(self, response):
+            yield {"url": response.url, "size": response.path.stat().st_size, "body": response.body[:5].decode()}
+            if response.url == "http://a.example/":
+                yield from map(response.follow, ["/long", "/packed", "/huge", "/film"])
+
+    web = Pages(
+        {
+            "http://a.example/": "hello",
+            "http://a.example/long": "long!" * 1000,
+            "http://a.example/packed": Answer(gzip.compress(b"inside"), headers={"Content-Encoding": "gzip"}),
+            "http://a.example/huge": "huge!" * 10_000,
+            "http://a.example/film": Answer(b"film", content_type="video/mp4"),
+        }
+    )
+    limits = {"fetch.spill": 100, "fetch.max_body_of": {"text/html": 5000}, "fetch.types": ["text/"]}
+    done = crawl(Keeper, web, limits)
+    assert {(item["url"][17:], item["size"], item["body"]) for item in done.items} == {
+        ("", 5, "hello"),
+        ("long", 5000, "long!"),
+        ("packed", 6, "insid"),
+    }
+    assert done.ended["http://a.example/huge"] == "failed(too-large)"
+    assert done.ended["http://a.example/film"] == "failed(wrong-type)"

@@ -20,6 +20,7 @@ COMMANDS = {
     "work": "work:work",
     "why": "ask:why",
     "audit": "ask:audit",
+    "fetch": "fetch:fetch",
     "retry": "mend:retry",
     "demo": "demo:demo",
     "list": "inspect:list_spiders",
@@ -34,6 +35,7 @@ Examples:
   acrawl run spider.py -o items.jsonl --workers 4       a spider of your own
   acrawl run spider.py --listen 0.0.0.0:8001            the same, open to other machines
   acrawl work --join join.json spider.py                on each of them
+  acrawl fetch https://example.org/                     what one request does, with times
   acrawl why https://example.org/missing                what became of a URL
   acrawl audit --failed                                 what a crawl's books say
 

@@ -43,6 +43,7 @@ REASONS = {
         "the page asks robots not to index it, so its items were left out",
         "politeness.obey_robots_tags without noindex keeps them; then crawl it again",
     ),
+    "too-long": Reason("its URL is too long", "fetch.max_url says how long one may be"),
     "limit": Reason(
         "a limit was reached before its turn came",
         "limits.max_pages, max_bytes, max_seconds, max_errors, host_pages, host_bytes, host_errors",
@@ -64,11 +65,36 @@ REASONS = {
     "blocked": Reason(
         "its host has a private address, and no seed names that host", "fetch.allow_private=true lets it be fetched"
     ),
-    "malformed": Reason("what its host answered is not HTTP"),
-    "too-large": Reason("its body is too large", "fetch.max_body for pages, fetch.max_file for saved files"),
+    "malformed": Reason(
+        "what its host answered is not HTTP, has a head beyond all measure, or is not encoded as it says",
+        "fetch.max_header, fetch.max_headers and fetch.max_head say how large a head may be",
+    ),
+    "too-large": Reason(
+        "its body is too large", "fetch.max_body and fetch.max_body_of for pages, fetch.max_file for saved files"
+    ),
+    "bomb": Reason(
+        "its body decodes to so much more (or less) than what was sent that it can only be meant to do harm",
+        "fetch.max_ratio says how much more it may be; 0 lets any through, up to the limits of size",
+    ),
+    "wrong-type": Reason("it is of a type that nobody wants", "fetch.types says which types callbacks want"),
+    "digest-mismatch": Reason(
+        "the file that came does not have the digest that its server announced or the request asks for",
+        "files.verify=false believes no server's digest; a request's own digest is always compared",
+    ),
+    "resume": Reason(
+        "what a cut download had left could not be continued, and it could not be begun anew either",
+        f"{_RETRIES}; files.resume=false always begins anew",
+    ),
     "disk": Reason("what it answered could not be written to disk", "make room, then try it again"),
     "rate-limited": Reason(
         "its host asked to be left alone (429, 503) for so long that it was given up", _HOST_GIVEN_UP
+    ),
+    # the cache
+    "cached": Reason("it was taken from the cache, and nothing was sent", "cache.mode=off asks its server"),
+    "unchanged": Reason("its server says that it is still what the cache has"),
+    "not-cached": Reason(
+        "the cache has nothing that could stand for an answer, and nothing else may be asked",
+        "cache.mode=keep fetches what is missing; or record it first, with the same cache.folder",
     ),
     # redirects
     "redirect": Reason("it leads elsewhere; the target is a request of its own"),

@@ -15,7 +15,7 @@ from typing import Self
 
 from acrawl.clock import Clock, SystemClock
 from acrawl.errors import FetchError, IgnoreRequest
-from acrawl.fetch.base import Exchange, Send, Stage
+from acrawl.fetch.base import Exchange, Send, Stage, Tracer
 from acrawl.fetch.connections import Resolver
 from acrawl.fetch.robots import MAX_SIZE, RobotsAnswer, fetch_robots
 from acrawl.fetch.stages import Ground, stages
@@ -81,7 +81,7 @@ class Fetcher:
                 exchange.stream.close()
 
     async def fetch_robots(
-        self, url: str, *, opened: bool = False, spacing: float = 0.0, hops: int = 0
+        self, url: str, *, opened: bool = False, spacing: float = 0.0, hops: int = 0, trace: Tracer | None = None
     ) -> RobotsAnswer:
         """Fetch a robots.txt, redirects included, and say what it means: see `robots.fetch_robots`. Raises nothing.
 
@@ -90,6 +90,6 @@ class Fetcher:
         private_host = host_of(url) if opened else ""
 
         async def send(request: Request) -> Response:
-            return await self.fetch(request, Exchange(private_host=private_host, cut=MAX_SIZE))
+            return await self.fetch(request, Exchange(private_host=private_host, cut=MAX_SIZE, trace=trace))
 
         return await fetch_robots(Request(url, hops=hops), send, self._product, self._clock, spacing)

@@ -7,9 +7,9 @@ stage ``body`` a response is whole; below it the body is a `Stream` in the excha
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
-from acrawl.outcome import FileFact
+from acrawl.outcome import Beginning, FileFact
 from acrawl.parse.robots import ALLOW_ALL, Rules
 from acrawl.request import Request
 from acrawl.response import Response
@@ -44,6 +44,9 @@ class Send:
 
     def __call__(self, request: Request) -> Awaitable[Response]:
         """Hand the request to the next stage."""
+        if self.exchange.trace is not None:
+            stage, rest = self._stages[self._at], Send(self._stages, self._at + 1, self.exchange)
+            return self.exchange.trace.through(stage, request, rest)
         return self._stages[self._at](request, Send(self._stages, self._at + 1, self.exchange))
 
 
@@ -56,11 +59,25 @@ class Exchange:
     bytes. ``spacing`` is the distance in seconds between two starts at this host: where it is above 0 nothing is sent
     twice in haste, not even a request that its server most likely never saw.
 
+    ``forward`` says of a failed fetch that it has brought the next one nearer to its end: more of the file is there.
+
     ``stream`` is the body below the stage ``body``: whoever replaces or ends it says so here, and what is left of it
-    when the fetch ends is closed. ``untouched`` says that nothing was sent after all.
+    when the fetch ends is closed. ``untouched`` says that nothing was sent after all. ``trace`` watches all of it, for
+    people; no crawl has one.
     """
 
-    __slots__ = ("advance", "cut", "private_host", "rules", "sink", "spacing", "stream", "untouched")
+    __slots__ = (
+        "advance",
+        "cut",
+        "forward",
+        "private_host",
+        "rules",
+        "sink",
+        "spacing",
+        "stream",
+        "trace",
+        "untouched",
+    )
 
     def __init__(
         self,
@@ -71,6 +88,7 @@ class Exchange:
         cut: int = 0,
         advance: Advance | None = None,
         spacing: float = 0.0,
+        trace: Tracer | None = None,
     ) -> None:
         self.private_host = private_host
         self.rules = rules
@@ -78,8 +96,20 @@ class Exchange:
         self.cut = cut
         self.advance = advance or unheard
         self.spacing = spacing
+        self.trace = trace
         self.stream: Stream | None = None
         self.untouched = False
+        self.forward = False
+
+
+class Tracer(Protocol):
+    """Watches one exchange: `acrawl.fetch.trace.Trace`."""
+
+    async def through(self, stage: Stage, request: Request, send: Send) -> Response:
+        """Let a request pass a stage, and note how long that takes."""
+
+    def connected(self, wire: Any, head: bytes) -> None:
+        """Note that there is a connection (`acrawl.fetch.trace.Wire`), and what is sent over it now."""
 
 
 class Stream(Protocol):
@@ -96,23 +126,47 @@ class Stream(Protocol):
 
 
 class Sink(Protocol):
-    """Takes the bytes of one saved file. Use it once: ``write`` any number of times, then ``finish`` or ``discard``."""
+    """Takes the bytes of one saved file: ``write`` any number of times, then one of ``finish``, ``leave``, ``discard``.
+
+    Whoever made it ends it; after ``leave`` and ``discard`` it is empty and may be used again.
+    """
+
+    async def find(self, key: str) -> Beginning | None:
+        """Take up what an earlier try has left under this key, for this sink alone; None without.
+
+        To be asked for before anything is written, which then goes behind it. Raises `FetchError` ("disk").
+        """
+
+    def keep(self, key: str, url: str, beginning: Beginning) -> None:
+        """What is written from now on may be left under this key. To be said before anything is written."""
 
     async def write(self, chunk: bytes) -> None:
         """Append. Raises `FetchError` ("disk") when the bytes cannot be kept."""
 
+    async def digest(self, algorithm: str) -> bytes:
+        """The digest of all bytes so far, by a name of `acrawl.parse.digest.ALGORITHMS`. Raises `FetchError`."""
+
     async def finish(self, url: str, name: str, content_type: str) -> FileFact:
         """Put the file under its hash, whole and fsynced, and say what it is. ``name`` is the server's, or empty."""
 
+    async def leave(self) -> int:
+        """Leave the bytes for a later `find` and return how many; 0 and forgotten where they cannot be left.
+
+        Idempotent; harmless after ``finish``. Raises nothing.
+        """
+
     async def discard(self) -> None:
-        """Forget the bytes. Idempotent; harmless after ``finish``."""
+        """Forget the bytes, those that were left included. Idempotent; harmless after ``finish``. Raises nothing."""
+
+    async def kept(self, fact: FileFact) -> FileFact | None:
+        """Say what ``finish`` would of a file that was finished before; None unless all its bytes are still there."""
 
 
 class FileStore(Protocol):
     """Where saved files go; wired by the worker."""
 
-    def sink(self) -> Sink:
-        """A new, empty file."""
+    def sink(self, advance: Advance = ..., /) -> Sink:
+        """A new, empty file. ``advance`` hears of bytes that are read again or sent on."""
 
 
 def unheard(_: int) -> None:

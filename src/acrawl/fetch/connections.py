@@ -7,7 +7,11 @@ objects are left out, because they cost three times as much CPU as all the rest 
 from __future__ import annotations
 
 import asyncio
+import itertools
+import re
 import socket
+import ssl
+import time
 from base64 import b64encode
 from collections.abc import Callable
 from functools import cached_property, lru_cache, partial
@@ -26,9 +30,11 @@ from multidict import CIMultiDictProxy
 from yarl import URL
 
 from acrawl.errors import FetchError
+from acrawl.fetch.base import Tracer
 from acrawl.fetch.deadlines import Silence
 from acrawl.fetch.failures import FOREIGN, translated
 from acrawl.fetch.guard import refused_port
+from acrawl.fetch.headers import with_one_length
 from acrawl.settings import Fetch
 from acrawl.url import host_of
 
@@ -37,12 +43,14 @@ Resolver = AbstractResolver
 #: Makes the socket for one address (family, type, protocol, name, address), or raises OSError.
 MakeSocket = Callable[[tuple[Any, ...]], socket.socket]
 
-#: Bytes that are read from a socket, or decoded, before the reader is asked to take them.
+#: Bytes that are read from a socket before the reader is asked to take them.
 _BUFFER = 1 << 18
-#: Bytes of one header line; policies and cookies of real sites are longer than aiohttp's 8190.
-_MAX_HEADER = 1 << 16
 #: Bytes of a request that are written at once; of a longer one, so many whenever the server has taken the last.
 _ONE_WRITE = 1 << 16
+#: Interim answers (1xx) before the final one; real servers send one or two.
+_MAX_INTERIM = 20
+#: Where a head ends. The parser takes a line feed for a line break (RFC 9112, 2.2), so it is one here.
+_BLANK_LINE = re.compile(rb"\n\r?\n")
 #: How a kept connection fails that the server had closed before it could see the request.
 _DEAD = (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError)
 
@@ -103,9 +111,8 @@ class Answer:
 
         aiohttp takes every end of such a connection for the end of the body; only its protocol knows how it ended.
         """
-        error = self._protocol.exception()
-        if isinstance(error, OSError) and not self.headers.keys() & {"Content-Length", "Transfer-Encoding"}:
-            raise FetchError("truncated", f"the connection broke before the end of the body: {error}")
+        if (broken := self._protocol.broken) and not self.headers.keys() & {"Content-Length", "Transfer-Encoding"}:
+            raise FetchError("truncated", f"the connection broke before the end of the body: {broken}")
 
     def release(self) -> None:
         """Keep the connection for the next exchange, unless something is left of this one. Idempotent."""
@@ -134,7 +141,7 @@ class Connections:
             ttl_dns_cache=300,
             socket_factory=make_socket,
         )
-        protocol: Any = partial(_Protocol, asyncio.get_running_loop(), Silence(fetch.idle_timeout))
+        protocol: Any = partial(_Protocol, asyncio.get_running_loop(), fetch, Silence(fetch.idle_timeout))
         self._connector._factory = protocol
         self._timeout = aiohttp.ClientTimeout(total=None, connect=fetch.connect_timeout or None)
 
@@ -142,14 +149,24 @@ class Connections:
         """Close all connections."""
         await self._connector.close()
 
-    async def ask(self, origin: Origin, head: bytes, body: bytes, *, bodiless: bool, repeatable: bool) -> Answer:
+    async def ask(
+        self,
+        origin: Origin,
+        head: bytes,
+        body: bytes,
+        *,
+        bodiless: bool,
+        repeatable: bool,
+        trace: Tracer | None = None,
+    ) -> Answer:
         """Send a request and return when the head of its answer is there. Raises aiohttp's errors.
 
         The answer to a ``bodiless`` request (HEAD) has no body. One that is ``repeatable`` is sent once more, where a
-        kept connection turns out to be closed by the server just as it was taken up again.
+        kept connection turns out to be closed by the server just as it was taken up again; the next kept one may be
+        dead for the same reason, a new one says how things are.
         """
         while True:
-            connection = await self._connected(origin)
+            connection = await self._connected(origin, head, trace)
             protocol = connection.protocol
             assert isinstance(protocol, _Protocol)
             kept = protocol.kept
@@ -160,54 +177,73 @@ class Connections:
                 connection.close()
                 if not (kept and repeatable and isinstance(error, _DEAD)):
                     raise
-                repeatable = False
             else:
                 return Answer(connection, message, content)
 
-    async def _connected(self, origin: Origin) -> Connection:
+    async def _connected(self, origin: Origin, head: bytes, trace: Tracer | None) -> Connection:
         try:
-            return await self._connector.connect(origin, [], self._timeout)
+            if trace is None:
+                return await self._connector.connect(origin, [], self._timeout)
+            watching: Any = [trace]  # it answers to what aiohttp's connector calls of its own traces
+            connection = await self._connector.connect(origin, watching, self._timeout)
+            trace.connected(connection.protocol, head)
+            return connection
         except TimeoutError as error:
             raise aiohttp.ConnectionTimeoutError(f"Connection timeout to host {origin.key}") from error
 
 
 class _Protocol(ResponseHandler):
-    """One connection. ``kept`` says whether it has had an exchange; ``quiet`` is the watch's (see `Silence`).
+    """One connection: `acrawl.fetch.trace.Wire`.
+
+    ``kept`` says whether it has had an exchange; ``quiet`` is the watch's (see `Silence`). ``made_at`` is when its
+    socket was connected, before TLS, by the monotonic clock; ``received`` counts the bytes that came.
 
     Between exchanges there is no parser, and a server that speaks then loses the connection: what nobody asked for must
-    not answer the next request.
+    not answer the next request. The limits of heads are those of ``fetch``.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, silence: Silence) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, fetch: Fetch, silence: Silence) -> None:
         super().__init__(loop)
+        self._limits = fetch
+        self._bodiless = False
+        # What came of an answer before its head was there, interim answers included; None once it is there.
+        self._heads: list[bytes] | None = None
+        self._tls: Any = None
+        self._goodbye = False
+        self._head_size = 0
         self.kept = False
         self.address = ""
+        self.made_at = time.monotonic()
+        self.received = 0
         self.quiet = 0
         self._silence = silence
         self._upload: asyncio.Task[None] | None = None
 
     async def ask(self, head: bytes, body: bytes, bodiless: bool) -> tuple[RawResponseMessage, StreamReader]:
-        """Send a request and wait for the head of its answer; interim answers (1xx) are passed over."""
+        """Send a request and wait for the head of its answer; interim answers (1xx) are passed over.
+
+        Raises aiohttp's errors; BadHttpMessage also for a storm of interim answers, and for another protocol (101).
+        """
         transport = self.transport
         if transport is None:
             raise self.exception() or aiohttp.ServerDisconnectedError()
-        self.set_response_params(
-            skip_payload=bodiless,
-            read_until_eof=True,
-            read_bufsize=_BUFFER,
-            max_line_size=_MAX_HEADER,
-            max_field_size=_MAX_HEADER,
-        )
+        self._bodiless = bodiless
+        self._heads = []
+        self._head_size = 0
+        self._parse_anew()
         if len(body) <= _ONE_WRITE:
             transport.write(head + body)
         else:
             transport.write(head)
             self._upload = self._loop.create_task(self._send(body))
         self._reschedule_timeout()
-        while True:
+        for _ in range(_MAX_INTERIM + 1):
             message, content = await self.read()
-            if message.code >= 200 or message.code == 101:
+            if message.code >= 200:
                 return message, content
+            if message.code == 101 or message.code < 100:
+                raise http_exceptions.BadHttpMessage(f"the status {message.code:03}, which answers nothing")
+        raise http_exceptions.BadHttpMessage(f"more than {_MAX_INTERIM} interim answers (1xx)")
 
     def rest(self) -> None:
         """End an exchange, well or not. Whether the connection can be kept is seen from ``should_close``."""
@@ -221,9 +257,58 @@ class _Protocol(ResponseHandler):
                 self.force_close()
             self._upload = None
 
+    @property
+    def broken(self) -> str:
+        """How the connection ended, if not in order: without TLS's goodbye anybody on the way may have ended it."""
+        if self.transport is not None:
+            return ""
+        if isinstance(self._exception, OSError):
+            return str(self._exception)
+        return "" if self._tls is None or self._goodbye else "TLS ended without a goodbye (RFC 8446, 6.1)"
+
     def give_up(self) -> None:
         """Tell the reader that the server has been silent for too long. Called by `Silence`."""
         self._on_read_timeout()
+
+    def _parse_anew(self) -> None:
+        self.set_response_params(
+            skip_payload=self._bodiless,
+            read_until_eof=True,
+            auto_decompress=False,
+            read_bufsize=_BUFFER,
+            max_line_size=self._limits.max_header,
+            max_field_size=self._limits.max_header,
+            max_headers=self._limits.max_headers,
+        )
+
+    def _parse_apart(self, came: bytes) -> None:
+        """Parse ``came`` once more, each head by itself and with what can be mended mended.
+
+        The parser keeps nothing of what came in one piece with an error, not even a good answer before it.
+        """
+        self._buffer.clear()
+        self._parse_anew()
+        at = 0
+        for end in itertools.islice(_BLANK_LINE.finditer(came), _MAX_INTERIM + 1):
+            super().data_received(with_one_length(came[at : end.end()]))
+            at = end.end()
+            if self._heads is None or self._exception is not None:
+                break
+        if at < len(came) and self._exception is None:
+            super().data_received(came[at:])
+
+    def _check_head(self, last: int) -> None:
+        """Refuse heads that are too large together. The ``last`` bytes that came may be of the body already."""
+        size = self._head_size
+        if self._heads is None and self._buffer:
+            fields = self._buffer[-1][0][0].raw_headers
+            size = max(size - last, sum(len(name) + len(value) + 4 for name, value in fields))
+        if size > self._limits.max_head and self._exception is None:
+            self._buffer.clear()
+            self._heads = None
+            self.set_exception(http_exceptions.BadHttpMessage(f"a head of more than {self._limits.max_head} bytes"))
+            if self.transport is not None:
+                self.transport.close()
 
     def _has_begun_another(self) -> bool:
         """Whether the beginning of another answer came with the end of this one."""
@@ -251,20 +336,62 @@ class _Protocol(ResponseHandler):
         super().connection_made(transport)
         peer = transport.get_extra_info("peername")
         self.address = peer[0] if isinstance(peer, tuple) else ""
+        self._tls = transport.get_extra_info("ssl_object")
 
     def data_received(self, data: bytes) -> None:
         """Parse what came; without a parser on a connection that was used, it came unasked."""
+        self.received += len(data)
         if self._parser is None and self.kept:
             self.force_close()
             if self.transport is not None:
                 self.transport.close()
             return
+        if self._heads is None:
+            super().data_received(data)
+            return
+        self._heads.append(data)
+        self._head_size += len(data)
         super().data_received(data)
+        if self._head_size > self._limits.max_head:
+            self._check_head(len(data))
+
+    def feed_data(self, data: tuple[RawResponseMessage, StreamReader], size: int = 0) -> None:
+        """Take the head of an answer from the parser."""
+        if data[0].code >= 200:
+            self._heads = None
+        super().feed_data(data, size)
+
+    def set_exception(self, exc: BaseException, exc_cause: BaseException | None = None) -> None:
+        """Give the exchange up; where it is the parser that gives up, let it first try the head by itself.
+
+        Browsers take an answer that is whole, whatever follows it.
+        """
+        if self._heads and isinstance(exc, http_exceptions.HttpProcessingError):
+            came, self._heads = b"".join(self._heads), []
+            if _BLANK_LINE.search(came):
+                self._parse_apart(came)
+                if self._heads is None or self._exception is not None:
+                    return
+        if exc_cause is None:
+            super().set_exception(exc)
+        else:
+            super().set_exception(exc, exc_cause)
 
     def resume_reading(self, resume_parser: bool = True) -> None:
         """Go on after a pause. aiohttp asks for it after each piece that is read, paused or not."""
         if self._reading_paused:
             super().resume_reading(resume_parser)
+
+    def eof_received(self) -> None:
+        """Note whether TLS said goodbye. asyncio calls this at every end, uvloop only after a goodbye."""
+        super().eof_received()
+        if self._tls is not None:
+            try:
+                self._goodbye = not self._tls.read(1)
+            except ssl.SSLZeroReturnError:  # ours was sent before
+                self._goodbye = True
+            except ssl.SSLError:  # TLS waits for more: a body that had to end here will be called truncated
+                self._goodbye = False
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Tell a waiting reader of every end.

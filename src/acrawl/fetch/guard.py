@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
-from acrawl.errors import FetchError
+from acrawl.errors import Excluded, FetchError
 from acrawl.fetch.base import Send
 from acrawl.request import Request
 from acrawl.response import Response
@@ -64,8 +64,14 @@ BAD_PORTS = frozenset(map(int, _PORTS.split()))
 class Guard:
     """The stage ``guard``: refuses what can be seen to be wrong without a connection."""
 
+    def __init__(self, max_url: int) -> None:
+        self._max_url = max_url
+
     async def __call__(self, request: Request, send: Send) -> Response:
-        """See `acrawl.fetch.base.Stage`. Raises `FetchError` (``blocked``)."""
+        """See `acrawl.fetch.base.Stage`. Raises `FetchError` (``blocked``) and `Excluded` (``too-long``)."""
+        if len(request.url) > self._max_url:
+            send.exchange.untouched = True
+            raise Excluded("too-long", f"{len(request.url)} characters, more than {self._max_url}")
         if refused := refused_port(request.host):
             send.exchange.untouched = True
             raise FetchError("blocked", refused)

@@ -15,6 +15,8 @@ from acrawl.url import host_of
 _MAX_REFERRER = 4096
 #: Methods and header names (RFC 9110, 5.6.2).
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
+#: A Content-Length, its line's end included, in the head of an answer.
+_LENGTHS = re.compile(rb"^Content-Length:[ \t]*([0-9, \t]*)\r?\n", re.IGNORECASE | re.MULTILINE)
 #: Methods whose requests have no body unless they say so; the others announce an empty one (RFC 9110, 8.6).
 _WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
@@ -92,6 +94,17 @@ def referrer_for(url: str, referrer: str) -> str:
     if referrer.startswith("https://") and url.startswith("http://"):
         return ""
     return origin + "/"
+
+
+def with_one_length(head: bytes) -> bytes:
+    """Return the head of an answer with one Content-Length where it says the same one several times.
+
+    RFC 9110, 8.6 lets a recipient do so, browsers do; the parser does not. What contradicts itself is left to it.
+    """
+    lengths = [length.strip() for values in _LENGTHS.findall(head) for length in values.split(b",")]
+    if len(lengths) < 2 or len(set(lengths)) > 1:
+        return head
+    return _LENGTHS.sub(b"", head).replace(b"\n", b"\nContent-Length: %b\r\n" % lengths[0], 1)
 
 
 def file_name(disposition: str) -> str:

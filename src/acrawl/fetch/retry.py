@@ -21,6 +21,10 @@ RETRY = "retry"
 PAUSE = "pause"
 FAIL = "fail"
 
+#: What the built-in table tries again; a full disk may be emptied, or another worker may have room.
+_BUILT_IN = Retry()
+PASSING = frozenset(word for word in _BUILT_IN.table if not word.startswith("http-"))
+PASSING_STATUSES = frozenset(status for status in range(400, 600) if _BUILT_IN.row(f"http-{status}")[0])
 #: Answers that ask the crawler, not the request, to wait; a row of their own in the retry table makes them failures.
 PAUSING_STATUSES = frozenset({429, 503})
 #: Seconds a host rests that asks for it without saying how long.
@@ -37,11 +41,14 @@ class Verdict(msgspec.Struct, frozen=True):
     * ``retry``: queue the request again after ``delay`` seconds, as a further attempt;
     * ``pause``: nobody asks the host anything for ``delay`` seconds, then this again; it is no further attempt;
     * ``fail``: the request ends as failed with ``reason``.
+
+    A ``free`` retry is no further attempt.
     """
 
     kind: str
     delay: float = 0.0
     reason: str = ""
+    free: bool = False
 
 
 _OK = Verdict(OK)
@@ -54,15 +61,20 @@ def decide(
     now: float,
     *,
     most: int = -1,
+    forward: bool = False,
     chance: Callable[[], float] = random.random,
 ) -> Verdict:
     """Judge what came of an exchange. ``attempt`` counts from 1, ``now`` is Unix time, ``chance`` gives 0 to 1.
 
     The delay before a retry is that of the table's row, doubled with each attempt, at most ``max_delay``, times 0.5 to
     1.5. ``most`` of 0 or more is how often this request is tried again (`Request.max_retry_times`). A pause is as long
-    as Retry-After says; its caller caps it. Statuses become the reasons ``http-404`` and so on.
+    as Retry-After says; its caller caps it. Statuses become the reasons ``http-404`` and so on. A passing failure of a
+    download that went ``forward`` costs no attempt: else a large file could never come over a bad line.
     """
     if isinstance(came, FetchError):
+        times, delay = terms.row(came.reason)
+        if times and most != 0 and forward:
+            return Verdict(RETRY, delay * (0.5 + chance()), came.reason, free=True)
         return _again(terms, attempt, came.reason, most, chance)
     status = came.status
     if status < 400:

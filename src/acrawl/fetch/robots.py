@@ -22,6 +22,8 @@ MAX_REDIRECTS = 5
 
 #: Redirects that cannot be followed: there is no robots.txt then.
 _NOWHERE = frozenset({"redirect-refused", "too-many-redirects"})
+#: Why a robots.txt cannot be had that will hardly be there the next time.
+LASTING = frozenset({"dns", "refused", "tls", "blocked", "not-cached"})
 
 
 class Robots:

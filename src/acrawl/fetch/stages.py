@@ -12,7 +12,9 @@ import msgspec
 from acrawl.clock import Clock
 from acrawl.errors import SettingsError
 from acrawl.fetch.base import Stage
+from acrawl.fetch.cache import Cache
 from acrawl.fetch.connections import Resolver
+from acrawl.fetch.decode import Decode
 from acrawl.fetch.guard import Guard
 from acrawl.fetch.receive import Receive
 from acrawl.fetch.redirect import Redirect
@@ -35,14 +37,20 @@ class Ground(msgspec.Struct, frozen=True):
 
 #: How each stage is made; None where there is nothing for it to do.
 MAKERS: dict[str, Callable[[Ground], Stage | None]] = {
-    "guard": lambda ground: Guard(),
+    "guard": lambda ground: Guard(ground.settings.fetch.max_url),
     "robots": lambda ground: Robots() if ground.settings.politeness.obey_robots else None,
     "redirect": lambda ground: Redirect(ground.settings.fetch.max_redirects),
-    "body": lambda ground: Receive(ground.settings.fetch, ground.clock),
+    "cache": lambda ground: (
+        Cache(ground.settings.cache, ground.settings.fetch, ground.clock)
+        if ground.settings.cache.mode != "off"
+        else None
+    ),
+    "body": lambda ground: Receive(ground.settings.fetch, ground.settings.files, ground.clock),
+    "decode": lambda ground: Decode(ground.settings.fetch.max_ratio),
     "transport": lambda ground: ground.transport or Transport(ground.settings.fetch, ground.clock, ground.resolver),
 }
 #: Without these there is no answer, or none that can be trusted; they keep this order.
-NEEDED = ["guard", "body", "transport"]
+NEEDED = ["guard", "body", "decode", "transport"]
 
 
 def stages(ground: Ground, own: Sequence[Stage | str] = ()) -> list[Stage]:
@@ -54,6 +62,9 @@ def stages(ground: Ground, own: Sequence[Stage | str] = ()) -> list[Stage]:
     names = ground.settings.fetch.stages
     if [name for name in names if name in NEEDED] != NEEDED or names[-1] != NEEDED[-1]:
         raise SettingsError(f"fetch.stages: {', '.join(NEEDED)} must be there once each, in this order, transport last")
+    mode = ground.settings.cache.mode
+    if mode != "off" and "cache" not in names[: names.index("body")]:
+        raise SettingsError(f"fetch.stages: with cache.mode={mode} the stage cache must be there, before body")
     found: list[Stage] = []
     for name in names:
         if name == "spider":

@@ -52,6 +52,7 @@ class Transport:
     async def __call__(self, request: Request, send: Send) -> Response:
         """See `acrawl.fetch.base.Stage`. Redirects are answers like others. There is nothing further to send to."""
         began, exchange = self._now(), send.exchange
+        exchange.untouched = False  # whatever a stage above has taken from elsewhere before: now something is sent
         try:
             origin = self._origin_of(request.url[: request.url.find("/", 8)])
             if origin.refused:
@@ -64,6 +65,7 @@ class Transport:
                 request.body,
                 bodiless=method == "HEAD",
                 repeatable=method in _IDEMPOTENT and not exchange.spacing,
+                trace=exchange.trace,
             )
         except FOREIGN as error:  # the request failed; the worker decides whether it is tried again
             raise translated(error) from error

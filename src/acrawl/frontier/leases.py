@@ -56,6 +56,8 @@ class Leases:
     def __init__(self, seconds: float, stall: float) -> None:
         self.seconds = seconds
         self._stall = stall
+        #: What the workers have said of the bytes of all that is under way, roughly.
+        self.coming = 0
         self._held: dict[int, Held] = {}
         self._of: dict[str, dict[int, None]] = {}
         self._deadlines: list[tuple[float, int, int]] = []
@@ -102,6 +104,7 @@ class Leases:
                 continue
             held.named = held.named or progress >= 0
             if progress > held.progress:
+                self.coming += progress - held.progress
                 held.progress, held.moved = progress, now
             if not held.progress or now - held.moved < self._stall:
                 held.deadline = now + self.seconds
@@ -149,6 +152,7 @@ class Leases:
 
     def _end(self, held: Held) -> Held:
         del self._held[held.token]
+        self.coming -= held.progress
         tokens = self._of[held.worker]
         del tokens[held.token]
         if not tokens:

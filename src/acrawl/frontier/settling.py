@@ -186,7 +186,8 @@ class Settling:
                 row = row._replace(not_before=row.not_before + 1.0)
             else:
                 delay = min(max(0.0, outcome.delay), MOST_RETRY_DELAY)
-                row = row._replace(not_before=now + self._hosts.wall + delay, attempt=row.attempt + 1)
+                attempt = row.attempt if outcome.free else row.attempt + 1
+                row = row._replace(not_before=now + self._hosts.wall + delay, attempt=attempt)
             group.requeued.append(row)
             self._requeue(host, row)
         else:

@@ -213,7 +213,7 @@ class SqliteFrontier:
             and plan.state.idle
             and not plan.tally.undelivered
         )
-        return plan.tally.snapshot(leased=len(plan.state.leased), finished=finished)
+        return plan.tally.snapshot(leased=len(plan.state.leased), coming=plan.leases.coming, finished=finished)
 
     async def explain(self, url: str) -> Story:
         """See `Frontier.explain`."""

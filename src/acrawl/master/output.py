@@ -12,12 +12,14 @@ from acrawl.job import Job
 from acrawl.master.plan import Plan
 from acrawl.results.catalog import Catalog
 from acrawl.results.feeds import open_feeds
-from acrawl.results.files import FolderStore, Uploads
+from acrawl.results.files import FolderStore
 from acrawl.results.gallery import write_gallery
 from acrawl.results.images import write_images
 from acrawl.results.objects import Objects
 from acrawl.results.outbox import Drain
+from acrawl.results.partials import Partials
 from acrawl.results.pipelines import Pipelines
+from acrawl.results.uploads import Uploads
 from acrawl.spider import Spider
 
 
@@ -50,6 +52,7 @@ class Output:
     async def _open(self) -> None:
         if self._plan.files is not None:
             await asyncio.to_thread(self._prepare)
+        await asyncio.to_thread(self._sweep)
         self.uploads = Uploads(self.folder, self._plan.settings.fetch.max_file)
         marks, fresh = await self._frontier.marks(), self._plan.fresh
         feeds = await asyncio.to_thread(lambda: open_feeds(self._plan.feeds, marks, overwrite=fresh))
@@ -62,9 +65,13 @@ class Output:
         store = FolderStore(self.folder)
         try:
             store.prepare()
-            store.sweep()
         finally:
             store.close()
+
+    def _sweep(self) -> None:
+        """Clear away what killed workers left half-written, and cut downloads that nobody went on with."""
+        Objects(self.folder).sweep()
+        Partials(self.folder).sweep()
 
     async def deliver(self) -> None:
         """Deliver until cancelled. Raises `CrawlFailed` when something cannot be written."""
@@ -79,8 +86,8 @@ class Output:
         await self._drain.drain()
 
     async def publish(self) -> None:
-        """Clear away what killed workers left half-written, and render what is made of the whole."""
-        await asyncio.to_thread(Objects(self.folder).sweep)
+        """Sweep, and render what is made of the whole."""
+        await asyncio.to_thread(self._sweep)
         if self._plan.gallery:
             await self._drain.in_thread(write_images, self._catalog)
             await self._drain.in_thread(write_gallery, self._catalog, self._title())

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 #: Seconds between plain lines, and over which rates are taken.
 PLAIN_SECONDS = 5.0
 RATE_SECONDS = 10.0
+#: Bytes of unfinished files that are worth a word.
+SHOWN = 10_000_000
 
 
 class Progress:
@@ -74,6 +76,8 @@ class Progress:
             ("failed", _counted(end, "failed")),
             ("excluded", _counted(end, "excluded")),
         ]
+        if cached := _from_cache(end):
+            rows.insert(2, ("from the cache", cached))
         if unlisted := end.reasons.get("fetched(noindex)"):
             text = f"{unlisted:,} pages asked for it, and their items were left out (politeness.obey_robots_tags)"
             rows.append(("noindex", text))
@@ -88,12 +92,13 @@ class Progress:
 
     def _line(self, now: Snapshot, workers: int, state: str) -> str:
         done = now.fetched + now.failed + now.excluded + now.quarantined
-        rate, speed = self._rates(done, now.bytes)
+        rate, speed = self._rates(done, now.bytes + now.coming)
+        coming = f", {_size(now.coming)} of what is under way" if now.coming >= SHOWN else ""
         waiting = now.queued + now.leased
         eta = f", about {_duration(waiting / rate)} left" if rate > 0.5 and waiting else ""
         return (
             f"{state}: {done:,} done, {waiting:,} queued, {now.failed:,} failed, "
-            f"{rate:,.0f} pages/s, {_size(speed)}/s, {workers} workers{eta}"
+            f"{rate:,.0f} pages/s, {_size(speed)}/s, {workers} workers{coming}{eta}"
         )
 
     def _rates(self, done: int, size: int) -> tuple[float, float]:
@@ -103,7 +108,7 @@ class Progress:
             self._past.popleft()
         then, done_then, size_then = self._past[0]
         passed = now - then
-        return ((done - done_then) / passed, (size - size_then) / passed) if passed > 0 else (0.0, 0.0)
+        return ((done - done_then) / passed, max(0.0, size - size_then) / passed) if passed > 0 else (0.0, 0.0)
 
 
 def _live_on(stream: TextIO) -> Live:
@@ -118,6 +123,12 @@ def _counted(end: Snapshot, status: str) -> str:
     total = getattr(end, status)
     parts = [f"{key[len(status) + 1 : -1]} {count:,}" for key, count in end.reasons.items() if key.startswith(status)]
     return f"{total:,}" + (f" ({', '.join(parts)})" if parts and total else "")
+
+
+def _from_cache(end: Snapshot) -> str:
+    unasked, unchanged = end.reasons.get("fetched(cached)", 0), end.reasons.get("fetched(unchanged)", 0)
+    said = f" ({unchanged:,} of them said to be unchanged by their servers)" if unchanged else ""
+    return f"{unasked + unchanged:,}{said}" if unasked or unchanged else ""
 
 
 def _size(size: float) -> str:

@@ -1,10 +1,11 @@
-"""How saved files get into ``ROOT/.objects``: streamed by a worker that sees the folder, or in pieces over the wire."""
+"""How saved files get into ``ROOT/.objects``: in memory, into a file of its own, or behind what was left of it."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import hashlib
+import math
 import os
 import pathlib
 from collections.abc import Awaitable, Callable, Iterator
@@ -12,14 +13,18 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import aiofiles
+import msgspec
+from aiofiles.threadpool import wrap
 
 from acrawl.errors import FetchError, FolderProblem
-from acrawl.outcome import FileFact
+from acrawl.outcome import Beginning, FileFact
+from acrawl.parse.digest import ALGORITHMS
 from acrawl.parse.image import probe
-from acrawl.results.groups import Groups, write_all
-from acrawl.results.objects import Objects, is_sha256, object_path
+from acrawl.results.groups import Groups
+from acrawl.results.objects import Objects, object_path
+from acrawl.results.partials import Partial, Partials
 
-__all__ = ["FolderSink", "FolderStore", "Uploads", "object_path"]
+__all__ = ["FolderSink", "FolderStore", "object_path"]
 
 #: A file of up to so many bytes is kept in memory and written in one go (see `acrawl.results.groups`).
 BLOCK = 1 << 20
@@ -27,22 +32,36 @@ BLOCK = 1 << 20
 HEAD = 1 << 16
 #: Large files that may be written at once.
 THREADS = 4
-#: Uploads that may be open at once.
-MAX_UPLOADS = 10_000
+#: Bytes of an unfinished file after which it is synced once more: so much may have to be fetched again after a power
+#: failure, or on another machine.
+VOUCH = 64 << 20
+#: Bytes that are read at once to hash them again.
+_PIECE = 4 << 20
+#: Seconds for which a list of what cut downloads have left is believed: most files are small and new, and looking for
+#: each of them would cost more than the rest of it. A retry comes later than that.
+_FRESH = 0.25
 _T = TypeVar("_T")
+
+
+def _unheard(_: int) -> None:
+    """Nobody watches."""
 
 
 class FolderStore:
     """Keeps saved files in a folder. Satisfies ``acrawl.fetch.base.FileStore``; for one event loop.
 
-    ``where`` names the worker when the folder is its own and not the master's (``--keep-here``).
+    ``where`` names the worker when the folder is its own and not the master's (``--keep-here``). ``partial_bytes`` is
+    how much cut downloads may leave for later tries (0: as much as they like).
     """
 
-    def __init__(self, root: str | os.PathLike[str], where: str = "") -> None:
+    def __init__(self, root: str | os.PathLike[str], where: str = "", partial_bytes: int = 0) -> None:
         self.objects = Objects(root)
+        self.partials = Partials(root, partial_bytes)
         self.where = where
         self.groups = Groups(self.objects)
         self.threads = ThreadPoolExecutor(THREADS, "acrawl-files")
+        self._left: set[str] = set()
+        self._listed_until = -math.inf
 
     def prepare(self) -> None:
         """Make the folder and write to it, so that a crawl does not begin in vain. Blocks. Raises `FolderProblem`."""
@@ -53,9 +72,21 @@ class FolderStore:
         except OSError as error:
             raise FolderProblem(f"cannot keep files in {self.objects.root}: {error.strerror or error}") from None
 
-    def sink(self) -> FolderSink:
+    def sink(self, advance: Callable[[int], None] = _unheard, /) -> FolderSink:
         """A new, empty file. Nothing is on disk before its first `BLOCK` or its end."""
-        return FolderSink(self)
+        return FolderSink(self, advance)
+
+    async def has_left(self, key: str) -> bool:
+        """Whether a cut download had left something under this key a moment ago. Raises `FetchError` ("disk")."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._listed_until:
+            self._listed_until = now + _FRESH
+            self._left = await self.run(self.partials.keys)
+        return key in self._left
+
+    def left(self, key: str) -> None:
+        """Something was left under this key just now."""
+        self._left.add(key)
 
     def sweep(self) -> int:
         """See `Objects.sweep`. Blocks; called when a master starts."""
@@ -89,25 +120,85 @@ def _refused(error: OSError) -> FetchError:
 class FolderSink:
     """One file on its way into a `FolderStore`; see ``acrawl.fetch.base.Sink``."""
 
-    __slots__ = ("_file", "_hash", "_head", "_pending", "_pending_size", "_size", "_store", "_temporary")
+    __slots__ = (
+        "_advance", "_file", "_hash", "_head", "_kept", "_left", "_partial", "_pending", "_pending_size", "_size",
+        "_store", "_temporary", "_vouched",
+    )  # fmt: skip
 
-    def __init__(self, store: FolderStore) -> None:
+    def __init__(self, store: FolderStore, advance: Callable[[int], None]) -> None:
         self._store = store
+        self._advance = advance
+        self._left = ""
+        self._begin()
+
+    def _begin(self) -> None:
         self._pending: list[bytes] = []
         self._pending_size = 0
         self._size = 0
+        self._vouched = 0
         self._hash: Any = None
         self._head = b""
         self._file: Any = None
         self._temporary = ""
+        self._partial: Partial | None = None
+        self._kept: tuple[str, str, Beginning] | None = None
+
+    async def find(self, key: str) -> Beginning | None:
+        """Take up what an earlier try left under this key, hashed anew; None without."""
+        found = await self._store.has_left(key)
+        partial = await self._taken(self._store.partials.take, key) if found else None
+        if partial is None:
+            return None
+        self._use(partial, key)
+        size = partial.beginning.size
+        while self._size < size:
+            piece = await self._or_nothing(self._store.run(partial.read, self._size, min(_PIECE, size - self._size)))
+            if not piece:  # shortened under us
+                await self.discard()
+                return None
+            self._head = self._head or piece[:HEAD]
+            await self._store.run(self._hash.update, piece)
+            self._size += len(piece)
+            self._advance(len(piece))
+        self._vouched = size
+        return partial.beginning
+
+    async def _taken(self, function: Callable[..., Partial | None], *arguments: Any) -> Partial | None:
+        """Call it on a thread; what it brings for somebody who has been cancelled is closed, so that its lock ends."""
+        taking = asyncio.ensure_future(self._store.run(function, *arguments))
+        try:
+            return await asyncio.shield(taking)
+        except asyncio.CancelledError:
+            taking.add_done_callback(_let_go)
+            raise
+
+    def _use(self, partial: Partial, key: str) -> None:
+        self._partial, self._left, self._temporary = partial, key, partial.path
+        self._file = wrap(partial.file, executor=self._store.threads)
+        self._hash = hashlib.sha256()
+
+    def keep(self, key: str, url: str, beginning: Beginning) -> None:
+        """What is written from now on may be left under this key."""
+        self._kept = (key, url, beginning)
 
     async def write(self, chunk: bytes) -> None:
         """Append. Raises `FetchError` ("disk") when the bytes cannot be kept; nothing is left on disk then."""
         self._pending.append(chunk)
         self._pending_size += len(chunk)
-        self._size += len(chunk)
         if self._pending_size >= BLOCK:
             await self._or_nothing(self._spill())
+
+    async def digest(self, algorithm: str) -> bytes:
+        """The digest of all that was written, by a name of `acrawl.parse.digest.ALGORITHMS`."""
+        if not self._temporary:
+            return hashlib.new(ALGORITHMS[algorithm][0], b"".join(self._pending), usedforsecurity=False).digest()
+        await self._or_nothing(self._spill())
+        if algorithm == "sha-256":
+            found: bytes = self._hash.digest()
+            return found
+        with _disk():
+            await self._file.flush()
+        return await self._store.run(_hashed, self._temporary, algorithm)
 
     async def finish(self, url: str, name: str, content_type: str) -> FileFact:
         """Put the file under its hash, whole and fsynced, and say what it is."""
@@ -115,20 +206,54 @@ class FolderSink:
         media_type, width, height = probe(self._head)
         if not media_type:
             media_type = content_type.partition(";")[0].strip().lower()
-        return FileFact(url, sha256, self._size, media_type, width, height, name, self._store.where)
+        fact = FileFact(url, sha256, self._size, media_type, width, height, name, self._store.where)
+        self._left = ""
+        self._begin()
+        return fact
+
+    async def leave(self) -> int:
+        """Leave the bytes for a later try, where they are worth it; returns how many. Idempotent."""
+        partial, size = self._partial, 0
+        if partial is not None:
+            with contextlib.suppress(FetchError):  # the disk refuses: there is nothing that could be left
+                await self._spill()
+                size = await self._store.run(self._vouched_for, partial)
+        if not size:
+            if partial is not None or not self._left:  # else it was left before
+                await self.discard()
+            return 0
+        with contextlib.suppress(OSError):  # all of it is synced already
+            await self._file.close()
+        self._store.left(self._left)
+        self._begin()
+        return size
+
+    def _vouched_for(self, partial: Partial) -> int:
+        return partial.vouch() if self._store.partials.has_room() else 0
 
     async def discard(self) -> None:
-        """Forget the bytes. Idempotent; harmless after ``finish``."""
-        self._pending.clear()
-        self._pending_size = 0
-        file, self._file = self._file, None
-        temporary, self._temporary = self._temporary, ""
+        """Forget the bytes, and those that this sink has left. Idempotent; harmless after ``finish``."""
+        file, temporary, partial, left = self._file, self._temporary, self._partial, self._left
+        self._left = ""
+        self._begin()
+        run = asyncio.get_running_loop().run_in_executor
+        if partial is not None:
+            await run(self._store.threads, partial.remove)
+            return
+        if left:
+            await run(self._store.threads, self._store.partials.remove, left)
         if file is not None:
             with contextlib.suppress(OSError):  # a full disk may refuse the last flush; the file goes anyway
                 await file.close()
         if temporary:
             with contextlib.suppress(OSError):  # what cannot be removed now is swept at the next start
-                await asyncio.get_running_loop().run_in_executor(self._store.threads, os.unlink, temporary)
+                await run(self._store.threads, os.unlink, temporary)
+
+    async def kept(self, fact: FileFact) -> FileFact | None:
+        """See ``acrawl.fetch.base.Sink``. Raises `FetchError` ("disk") when the folder cannot be looked into."""
+        if await self._store.run(self._store.objects.has, fact.sha256, fact.size):
+            return msgspec.structs.replace(fact, where=self._store.where)
+        return None
 
     async def _or_nothing(self, step: Awaitable[_T]) -> _T:
         try:
@@ -141,18 +266,35 @@ class FolderSink:
         data = b"".join(self._pending)
         self._pending.clear()
         self._pending_size = 0
+        if not data:
+            return
         if not self._temporary:
-            self._head = data[:HEAD]
-            self._hash = hashlib.sha256()
-            self._temporary = await self._store.run(self._store.objects.temporary)
+            await self._open()
+        if self._size < HEAD:
+            self._head += data[: HEAD - self._size]
+        await self._store.run(self._hash.update, data)
         with _disk():
-            if self._file is None:
-                self._file = await aiofiles.open(self._temporary, "xb", executor=self._store.threads)
-            await self._store.run(self._hash.update, data)
             await self._file.write(data)
+        self._size += len(data)
+        if self._partial is not None and self._size - self._vouched >= VOUCH:
+            await self._store.run(self._partial.vouch)
+            self._vouched = self._size
+
+    async def _open(self) -> None:
+        """Make the file: one that may be left, where that was asked for and nobody else is at it."""
+        if self._kept is not None:
+            partial = await self._taken(self._store.partials.create, *self._kept)
+            if partial is not None:
+                self._use(partial, self._kept[0])
+                return
+        self._hash = hashlib.sha256()
+        self._temporary = await self._store.run(self._store.objects.temporary)
+        with _disk():
+            self._file = await aiofiles.open(self._temporary, "xb", executor=self._store.threads)
 
     async def _finish_small(self) -> str:
         data = b"".join(self._pending)
+        self._size = len(data)
         self._pending.clear()
         self._head = data[:HEAD]
         try:
@@ -161,109 +303,25 @@ class FolderSink:
             raise _refused(error) from error
 
     async def _finish_large(self) -> str:
-        if self._pending:
-            await self._spill()
+        await self._spill()
         file = self._file
         sha256: str = self._hash.hexdigest()
         with _disk():
             await file.flush()
             await self._store.run(os.fsync, file.fileno())
-            await file.close()
-        self._file = None
+        if self._partial is not None:
+            await self._store.run(self._partial.forget)
         await self._store.run(self._store.objects.keep, self._temporary, sha256, self._size)
-        self._temporary = ""
+        with contextlib.suppress(OSError):  # all of it is synced already
+            await file.close()
         return sha256
 
 
-class _Upload:
-    """A file of which the first ``length`` bytes have arrived."""
-
-    __slots__ = ("hash", "length", "lock", "temporary")
-
-    def __init__(self, temporary: str) -> None:
-        self.temporary = temporary
-        self.length = 0
-        self.hash = hashlib.sha256()
-        self.lock = asyncio.Lock()
+def _let_go(taking: asyncio.Future[Partial | None]) -> None:
+    if not taking.cancelled() and taking.exception() is None and (partial := taking.result()) is not None:
+        partial.file.close()
 
 
-class Uploads:
-    """Takes files in pieces from workers that do not see the folder; the master's side, for one event loop.
-
-    ``upload`` is any text that names one file of one worker. An upload does not outlive the master: the pieces that
-    follow are refused, and the worker sends the file again or reports it as failed.
-    """
-
-    def __init__(self, root: str | os.PathLike[str], max_file: int = 1 << 30) -> None:
-        self._store = FolderStore(root)
-        self._max_file = max_file
-        self._open: dict[str, _Upload] = {}
-
-    async def put(self, upload: str, offset: int, data: bytes, sha256: str = "") -> bool:
-        """Take a piece; the last one carries the ``sha256`` of the whole and may be empty.
-
-        Idempotent: a repeated piece is ignored and True. False means that the file did not arrive as it was sent (a
-        gap, too long, another hash) and that all of it is forgotten. Raises `FetchError` ("disk").
-        """
-        if sha256 and not is_sha256(sha256):
-            return False
-        state = self._open.get(upload)
-        if state is None:
-            if offset != 0:
-                return await self._arrived(sha256)
-            if len(self._open) >= MAX_UPLOADS:
-                return False
-            temporary = await self._store.run(self._store.objects.temporary)
-            state = self._open.setdefault(upload, _Upload(temporary))
-        async with state.lock:
-            if self._open.get(upload) is not state:  # ended while this piece waited for its turn
-                return await self._arrived(sha256)
-            good = False
-            try:
-                good = await self._store.run(self._take, state, offset, data, sha256)
-            finally:
-                if not good:
-                    await self._forget(upload, state)
-        if sha256:
-            self._open.pop(upload, None)
-        return good
-
-    async def _arrived(self, sha256: str) -> bool:
-        """Say whether the answer to the last piece was only lost on the way; else its beginning is unknown here."""
-        return bool(sha256) and await self._store.run(self._store.objects.has, sha256)
-
-    async def abandon(self, prefix: str) -> int:
-        """Forget all uploads whose name begins so (their worker is gone); returns how many. Idempotent."""
-        uploads = [(upload, state) for upload, state in self._open.items() if upload.startswith(prefix)]
-        for upload, state in uploads:
-            async with state.lock:  # never under the hands of a thread that still writes to it
-                await self._forget(upload, state)
-        return len(uploads)
-
-    def close(self) -> None:
-        """Forget what is not complete. Blocks; idempotent."""
-        self._open.clear()
-        self._store.close()
-
-    def _take(self, state: _Upload, offset: int, data: bytes, sha256: str) -> bool:
-        if offset + len(data) > state.length:
-            if offset != state.length or offset + len(data) > self._max_file:
-                return False
-            with open(state.temporary, "ab", buffering=0) as file:
-                write_all(file.fileno(), data)
-            state.hash.update(data)
-            state.length += len(data)
-        if not sha256:
-            return True
-        if offset + len(data) != state.length or state.hash.hexdigest() != sha256:
-            return False
-        with open(state.temporary, "ab") as file:  # also makes the file of an empty upload
-            os.fsync(file.fileno())
-        self._store.objects.keep(state.temporary, sha256, state.length)
-        return True
-
-    async def _forget(self, upload: str, state: _Upload) -> None:
-        """Drop an upload; its lock is held."""
-        self._open.pop(upload, None)
-        with contextlib.suppress(FetchError):  # what cannot be removed now is swept at the next start
-            await self._store.run(os.unlink, state.temporary)
+def _hashed(path: str, algorithm: str) -> bytes:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.new(ALGORITHMS[algorithm][0], usedforsecurity=False)).digest()

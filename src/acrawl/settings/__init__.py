@@ -21,12 +21,24 @@ import msgspec
 
 from acrawl.errors import SettingsError
 from acrawl.settings.base import Section
-from acrawl.settings.fetching import Fetch, Retry, retried_statuses
+from acrawl.settings.fetching import Cache, Fetch, Files, Retry, retried_statuses
 from acrawl.settings.sections import Frontier, Limits, Log, Politeness, Queues, Scope, Worker
 
 __all__ = [
-    "Fetch", "Frontier", "Limits", "Log", "Politeness", "Queues", "Retry", "Scope", "Section", "Settings", "Worker",
-]  # fmt: skip
+    "Cache",
+    "Fetch",
+    "Files",
+    "Frontier",
+    "Limits",
+    "Log",
+    "Politeness",
+    "Queues",
+    "Retry",
+    "Scope",
+    "Section",
+    "Settings",
+    "Worker",
+]
 
 
 class Settings(Section, frozen=True):
@@ -40,6 +52,8 @@ class Settings(Section, frozen=True):
     queues: Queues = Queues()
     worker: Worker = Worker()
     log: Log = Log()
+    files: Files = Files()
+    cache: Cache = Cache()
     retry: Retry = Retry()
 
 
@@ -52,6 +66,7 @@ SCRAPY_NAMES = {
     "USER_AGENT": "fetch.user_agent",
     "DOWNLOAD_TIMEOUT": "fetch.total_timeout",
     "DOWNLOAD_MAXSIZE": "fetch.max_body",
+    "URLLENGTH_LIMIT": "fetch.max_url",
     "REDIRECT_MAX_TIMES": "fetch.max_redirects",
     "RETRY_ENABLED": "retry.enabled",
     "RETRY_TIMES": "retry.times",
@@ -63,7 +78,14 @@ SCRAPY_NAMES = {
     "CLOSESPIDER_ERRORCOUNT": "limits.max_errors",
     "LOG_LEVEL": "log.level",
     "LOG_FILE": "log.file",
+    "HTTPCACHE_ENABLED": "cache.mode",
+    "HTTPCACHE_DIR": "cache.folder",
+    "HTTPCACHE_EXPIRATION_SECS": "cache.max_age",
+    "HTTPCACHE_IGNORE_HTTP_CODES": "cache.ignore_statuses",
+    "HTTPCACHE_IGNORE_SCHEMES": "cache.ignore_schemes",
 }
+#: What some of their values are called here. Scrapy's cache keeps whatever comes, unless it is told otherwise.
+SCRAPY_VALUES = {"HTTPCACHE_ENABLED": {"true": "keep", "1": "keep", "false": "off", "0": "off"}}
 
 
 #: Scrapy's settings that are read from the spider by the room they belong to.
@@ -152,7 +174,9 @@ def from_pairs(pairs: Iterable[str]) -> dict[str, Any]:
 def _said_here(name: str, value: Any) -> Any:
     """A value of a setting of Scrapy's as the setting here has it; most are the same."""
     codes = _typed(value, ()) if name == "RETRY_HTTP_CODES" else None
-    return value if not isinstance(codes, list | tuple) else retried_statuses(codes)
+    if isinstance(codes, list | tuple):
+        return retried_statuses(codes)
+    return SCRAPY_VALUES.get(name, {}).get(str(value).lower(), value)
 
 
 def _known(name: str, origin: str) -> str:
@@ -199,4 +223,6 @@ def _typed(value: Any, example: Any) -> Any:
             return tomllib.loads(f"value = {value}")["value"]
         except tomllib.TOMLDecodeError:
             return value if isinstance(example, dict) else [part.strip() for part in value.split(",") if part.strip()]
-    return {"yes": True, "on": True, "no": False, "off": False}.get(value.lower(), value)
+    if isinstance(example, bool):
+        return {"yes": True, "on": True, "no": False, "off": False}.get(value.lower(), value)
+    return value

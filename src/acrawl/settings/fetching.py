@@ -18,7 +18,7 @@ class Fetch(Section, frozen=True):
 
     concurrency: Positive = 64
     """Requests under way in one worker, over all hosts."""
-    stages: tuple[str, ...] = ("guard", "robots", "spider", "redirect", "body", "transport")
+    stages: tuple[str, ...] = ("guard", "robots", "spider", "redirect", "cache", "body", "decode", "transport")
     """What a request passes, outermost first; ``spider`` are the spider's own, others go in as module:Class."""
     user_agent: str = "acrawl/0.1 (+https://pypi.org/project/acrawl/)"
     """What is sent as User-Agent; the part before the slash is the robots.txt product token."""
@@ -29,24 +29,74 @@ class Fetch(Section, frozen=True):
     total_timeout: Seconds = 180.0
     """Seconds for a whole page."""
     file_timeout: Seconds = 3600.0
-    """Seconds for a whole saved file."""
+    """Seconds for one try at a saved file; the next try goes on where it ended (see files.resume)."""
     max_body: Positive = 32 * MIB
     """Bytes of a page after decoding; a longer one fails as too-large."""
+    max_body_of: dict[str, Positive] = msgspec.field(default_factory=dict)
+    """The same by (the beginning of) a media type: ``{"text/html" = 8000000, "image/" = 1000}``; the longest wins."""
+    max_ratio: Count = 500
+    """How many times its sent size a body may decode to, judged beyond 4 MiB; what is more fails as bomb. 0: any."""
+    types: tuple[str, ...] = ()
+    """Beginnings of the media types that callbacks want; pages of others fail as wrong-type, unread. Empty: all."""
+    spill: Count = MIB
+    """Bytes of a body kept in memory; a longer one goes to a temporary file. 0: all stay in memory."""
     max_file: Positive = 1024 * MIB
-    """Bytes of a saved file."""
+    """Bytes of a saved file; a longer one fails as too-large."""
     max_redirects: Count = 10
     """Redirects followed from one request."""
     allow_private: bool = False
     """Let requests reach private, loopback and link-local addresses that no seed names."""
     verify_tls: bool = True
     """Refuse servers whose certificate does not hold."""
+    max_url: Annotated[int, msgspec.Meta(ge=1, le=8192)] = 8192
+    """Characters of a URL; a longer one is excluded as too-long. Beyond 8192 nothing is taken for a URL at all."""
+    max_header: Positive = 65536
+    """Bytes of one header of an answer, and of its status line; more is malformed."""
+    max_headers: Positive = 500
+    """Headers of an answer; more is malformed."""
+    max_head: Positive = 262144
+    """Bytes of all headers of an answer, interim answers (1xx) included; more is malformed."""
+
+
+class Files(Section, frozen=True):
+    """How large saved files come."""
+
+    resume: bool = True
+    """Go on where a download was cut, instead of from its beginning."""
+    partial_bytes: Count = 10_240 * MIB
+    """Bytes that all cut downloads together may leave on disk for later tries; what comes to more begins anew."""
+    verify: bool = True
+    """Refuse a file that lacks the digest its server announced (Repr-Digest, Content-Digest, Digest, Content-MD5)."""
+
+
+class Cache(Section, frozen=True):
+    """What is kept of answers, and when it is used instead of asking again."""
+
+    mode: Annotated[str, msgspec.Meta(pattern="^(off|http|keep|replay)$")] = "off"
+    """How it works: off; http (RFC 9111); keep (whatever is stored is used); replay (the same, and nothing is sent)."""
+    folder: str = ".acrawl/http-cache"
+    """Where it lies, seen from where the worker was started; the workers of one machine share it."""
+    max_age: Seconds = 0.0
+    """Seconds after which keep asks again; 0 means never."""
+    max_bytes: Count = 4096 * MIB
+    """Bytes of the whole folder, roughly; what was used longest ago goes first; 0 means no limit."""
+    max_entry: Positive = 8 * MIB
+    """Bytes of a body that is still stored."""
+    match_cookies: bool = True
+    """Take nothing that was fetched with other cookies; off where cookies only count visits."""
+    ignore_statuses: tuple[int, ...] = ()
+    """Answers that are never stored, besides those that are tried again (429, 5xx)."""
+    ignore_hosts: tuple[str, ...] = ()
+    """Names of hosts of which nothing is stored or used."""
+    ignore_schemes: tuple[str, ...] = ()
+    """Schemes (http, https) of which nothing is stored or used."""
 
 
 #: The words for what may come of an exchange, besides ``http-`` and a status: what the retry table may speak of.
 FAILURES = (
-    "dns", "refused", "reset", "timeout", "truncated", "unreachable", "disk", "proxy", "digest-mismatch",
-    "tls", "blocked", "malformed", "too-large", "redirect-refused", "too-many-redirects",
-    "stage",
+    "dns", "refused", "reset", "timeout", "truncated", "unreachable", "disk", "proxy", "resume", "digest-mismatch",
+    "bomb", "not-cached", "wrong-type", "tls", "blocked", "malformed", "too-large", "redirect-refused",
+    "too-many-redirects", "stage",
 )  # fmt: skip
 _STATUS = re.compile(r"http-[45](\d\d|xx)")
 #: A row of the table: how many further tries, and the seconds before the first; what it leaves out is as usual.
@@ -54,7 +104,7 @@ Row = Annotated[tuple[Seconds, ...], msgspec.Meta(max_length=2)]
 #: What may be gone next time. An unknown 5xx is a 500 (RFC 9110, 15), so all of them are, but those that say never.
 _ROWS: dict[str, Row] = {
     "dns": (), "refused": (), "reset": (), "timeout": (), "truncated": (), "unreachable": (), "disk": (), "proxy": (),
-    "digest-mismatch": (), "http-408": (), "http-425": (), "http-5xx": (), "http-501": (0,), "http-505": (0,),
+    "resume": (), "http-408": (), "http-425": (), "http-5xx": (), "http-501": (0,), "http-505": (0,),
 }  # fmt: skip
 
 

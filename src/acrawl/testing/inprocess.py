@@ -97,8 +97,8 @@ def crawl(
 class WebStage:
     """A stage that answers from a web and never sends anything: `acrawl.fetch.base.Stage`.
 
-    It stands for the transport and fails as that does: broken connections, ``idle_timeout``, ``total_timeout``,
-    ``max_body``.
+    It stands for the transport and fails as that does: broken connections, ``idle_timeout``, ``total_timeout``. Content
+    codings and the limits of bodies are the business of the stages above it.
     ``sleep`` waits, ``now`` gives seconds; ``hits`` is what it was asked for.
     """
 
@@ -119,13 +119,13 @@ class WebStage:
         await self._wait(answer)
         if answer.ending:
             raise FetchError(answer.ending, "the made-up server ended the connection")
-        if len(answer.body) > self._fetch.max_body:
-            raise FetchError("too-large", f"more than {self._fetch.max_body} bytes")
-        headers = CIMultiDict(answer.fields())
-        seconds = self._now() - at
-        return Response(
-            request.url, status=answer.status, headers=headers, body=answer.body, request=request, seconds=seconds
-        )
+        headers, seconds = CIMultiDict(answer.fields()), self._now() - at
+        response = Response(request.url, status=answer.status, headers=headers, request=request, seconds=seconds)
+        if request.save:  # there are no files: it comes as a page
+            response.body = answer.body
+        else:
+            send.exchange.stream = _Whole(answer.body)
+        return response
 
     async def _wait(self, answer: Answer) -> None:
         idle, total = (limit or math.inf for limit in (self._fetch.idle_timeout, self._fetch.total_timeout))
@@ -134,6 +134,23 @@ class WebStage:
         await self._sleep(min(answer.delay + takes, allowed))
         if answer.delay + takes > allowed:
             raise FetchError("timeout", "fetch.idle_timeout" if allowed == idle else "fetch.total_timeout")
+
+
+class _Whole:
+    """A body that is there already: `acrawl.fetch.base.Stream`."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    async def read(self) -> bytes:
+        body, self._body = self._body, b""
+        return body
+
+    def release(self) -> None:
+        return
+
+    def close(self) -> None:
+        return
 
 
 class _Crawl:

@@ -14,6 +14,7 @@ from acrawl.clock import Clock
 from acrawl.errors import FetchError, IgnoreRequest, RequestError
 from acrawl.fetch import Fetcher, retry
 from acrawl.fetch.base import Exchange, FileStore
+from acrawl.fetch.robots import LASTING
 from acrawl.outcome import EXCLUDED, FAILED, FETCHED, RETRY, HostFacts, Item, Outcome, Sighting, Sightings
 from acrawl.parse.robots import encode
 from acrawl.request import Request, seal, unseal
@@ -30,6 +31,8 @@ _encode = msgspec.msgpack.Encoder().encode
 
 #: A robots.txt that cannot be had is asked for again after so many seconds, doubled with each try by the frontier.
 ROBOTS_RETRY = 2.0
+#: The ledger's word for an answer that was stored before, by `Response.cached`.
+_CACHED = {"hit": "cached", "stale": "cached", "revalidated": "unchanged"}
 #: Characters of a traceback or an error's text that are kept.
 _MOST_TOLD = 20_000
 #: Hosts whose addresses are remembered as told.
@@ -104,7 +107,7 @@ class Handler:
             lead = HostFacts(leads=answer.leads)
             return {"status": FETCHED, "http_status": answer.http_status, "host": lead, "ago": answer.since}
         if answer.rules is None:
-            status = FAILED if answer.reason in {"dns", "refused", "tls", "blocked"} else RETRY
+            status = FAILED if answer.reason in LASTING else RETRY
             return {
                 "status": status,
                 "reason": answer.reason,
@@ -118,7 +121,7 @@ class Handler:
         return {"status": FETCHED, "http_status": answer.http_status, "host": facts, "ago": answer.since}
 
     async def _page(self, work: Work, request: Request, harvest: Harvest) -> dict[str, Any]:
-        lane, sink = work.lane, self._files.sink() if request.save else None
+        lane, sink = work.lane, self._files.sink(work.advance) if request.save else None
         exchange = Exchange(
             private_host=lane.host if lane.open else "",
             rules=lane.rules,
@@ -126,7 +129,14 @@ class Handler:
             advance=work.advance,
             spacing=lane.spacing,
         )
-        facts = await self._exchanged(work, request, exchange, harvest)
+        try:
+            facts = await self._exchanged(work, request, exchange, harvest)
+        except BaseException:
+            if sink is not None:  # cancelled, or a defect: what has come is there for whoever tries next
+                await sink.leave()
+            raise
+        if sink is not None:  # harmless after a whole file
+            await (sink.leave() if facts["status"] == RETRY else sink.discard())
         return {**facts, "ago": -1.0} if exchange.untouched else facts
 
     async def _exchanged(self, work: Work, request: Request, exchange: Exchange, harvest: Harvest) -> dict[str, Any]:
@@ -145,13 +155,19 @@ class Handler:
         except IgnoreRequest as error:  # a stage does not want it: it ends as excluded
             return {"status": EXCLUDED, "reason": error.reason, "detail": told(str(error))}
         except FetchError as error:  # retried or ended as failed, as the retry table says
-            verdict = self._judged(work, request, error)
+            verdict = self._judged(work, request, error, forward=exchange.forward)
             detail = error.detail
+        try:
+            return await self._settled(request, response, verdict, detail, harvest)
         finally:
-            if exchange.sink is not None:
-                await exchange.sink.discard()  # harmless after a whole file
+            if response is not None:
+                response.release()
+
+    async def _settled(
+        self, request: Request, response: Response | None, verdict: retry.Verdict, detail: str, harvest: Harvest
+    ) -> dict[str, Any]:
         if verdict.kind == retry.RETRY:
-            return self._facts(RETRY, verdict.reason, response, detail, delay=verdict.delay)
+            return self._facts(RETRY, verdict.reason, response, detail, delay=verdict.delay, free=verdict.free)
         if verdict.kind == retry.PAUSE:
             return self._facts(RETRY, verdict.reason, response, detail, host=HostFacts(pause=max(verdict.delay, 0.1)))
         if response is None or (verdict.kind == retry.FAIL and response.status not in self._wanted):
@@ -159,8 +175,11 @@ class Handler:
             return await self._failed(request, failure, harvest)
         return await self._answered(request, response, harvest)
 
-    def _judged(self, work: Work, request: Request, came: Response | FetchError) -> retry.Verdict:
-        return retry.decide(self._retry, work.lease.attempt, came, self._clock.time(), most=request.max_retry_times)
+    def _judged(
+        self, work: Work, request: Request, came: Response | FetchError, *, forward: bool = False
+    ) -> retry.Verdict:
+        now, most = self._clock.time(), request.max_retry_times
+        return retry.decide(self._retry, work.lease.attempt, came, now, most=most, forward=forward)
 
     async def _answered(self, request: Request, response: Response, harvest: Harvest) -> dict[str, Any]:
         if response.file is not None:
@@ -243,8 +262,11 @@ class Handler:
     ) -> dict[str, Any]:
         facts: dict[str, Any] = {"status": status, "reason": reason, "detail": told(detail), **more}
         if response is not None:
-            size = response.file.size if response.file is not None else len(response.body)
-            facts |= {"http_status": response.status, "size": size, "latency": response.latency}
+            facts |= {"http_status": response.status, "size": response.size, "latency": response.latency}
+            if response.cached and status == FETCHED and not reason:
+                facts["reason"] = _CACHED[response.cached]
+            elif response.cached and "\n" not in detail:
+                facts["detail"] = told(f"{detail}, from the cache".lstrip(", "))
             if self._by_address and "host" not in more and self._is_news(response):
                 facts["host"] = HostFacts(address=response.ip_address)
         return facts

@@ -54,7 +54,8 @@ async def work(join: Join, source: Source, files: str, *, send_files: bool = Fal
         welcome = await client.hello(hello)
         settings = msgspec.convert(welcome.settings, Settings)
         spider = source.make(welcome.arguments, settings)
-        store = _store(welcome, files, client, name, send=send_files)
+        partial_bytes = settings.files.partial_bytes
+        store = _store(welcome, files, client, name, partial_bytes, send=send_files)
         async with _closing(store), Fetcher(settings, spider.stages) as fetcher:
             recent = RecentLinks(settings.worker.recent)
             handler = Handler(spider, fetcher, store, welcome.secret, clock, recent)
@@ -88,14 +89,16 @@ async def _closing(store: FolderStore | UploadStore) -> AsyncIterator[None]:
         await asyncio.to_thread(store.close)
 
 
-def _store(welcome: Welcome, files: str, client: QueueClient, name: str, *, send: bool) -> FolderStore | UploadStore:
+def _store(
+    welcome: Welcome, files: str, client: QueueClient, name: str, partial_bytes: int, *, send: bool
+) -> FolderStore | UploadStore:
     """Where this worker puts saved files: its own folder, the master's if it sees that disk, or over the connection."""
     if files:
-        return FolderStore(files, where=name)
+        return FolderStore(files, name, partial_bytes)
     with contextlib.suppress(OSError):  # not a disk we share: the bytes go over the connection
         if not send and pathlib.Path(welcome.nonce_file).read_text() == welcome.nonce != "":
-            return FolderStore(welcome.files)
-    return UploadStore(client, name)
+            return FolderStore(welcome.files, "", partial_bytes)
+    return UploadStore(client, name, partial_bytes)
 
 
 def _stop_on_signals(worker: Worker) -> None:
