@@ -4,8 +4,8 @@ import ast
 import graphlib
 import pathlib
 
-ROOMS = """errors clock version | settings url job cluster temporary | logs | parse | request | ticket | outcome
- | response | spider frontier fetch results monitor | queues | worker master | spiders | testing | demo | cli
+ROOMS = """errors clock version | settings url job cluster temporary | logs | parse | cookie | request | ticket
+ | outcome | response | spider frontier fetch results monitor | queues | worker master | spiders | testing | demo | cli
  | __main__"""
 RANK = {room: i for i, group in enumerate(ROOMS.split("|")) for room in group.split()}
 #: Third-party and system packages that have one address each.
@@ -13,6 +13,9 @@ ADDRESSES = {
     "aiohttp": {
         "fetch.connections",
         "fetch.failures",
+        "fetch.names",
+        "fetch.origin",
+        "fetch.tunnel",
         "monitor.web",
         "results.webhook",
         "testing.server",
@@ -23,8 +26,10 @@ ADDRESSES = {
     "sqlite3": {"frontier.database", "frontier.schema", "results.catalog"},
     "selectolax": {"parse.document", "parse.selectors", "parse.links", "parse.media"},
     "parsel": {"parse.selectors"},
-    "ada_url": {"url"},
+    "ada_url": {"url", "fetch.tls"},
     "cryptography": {"queues.tls"},
+    "aiohappyeyeballs": {"fetch.tunnel"},
+    "python_socks": {"fetch.tunnel"},
     "brotli": {"fetch.decode"},
     "backports": {"fetch.decode"},
 }

@@ -125,7 +125,9 @@ FIELDS = st.fixed_dictionaries(
         "method": st.sampled_from(["GET", "POST", "HEAD"]),
         "headers": st.dictionaries(st.sampled_from(["A", "B"]), st.sampled_from(["", "x"])),
         "body": st.binary(max_size=3),
-        "cookies": st.dictionaries(st.text(max_size=2), st.text(max_size=2), max_size=2),
+        "cookies": st.dictionaries(st.sampled_from(["", "a", "\u00fc"]), st.sampled_from(["", "1", "x=y"]), max_size=2),
+        "cookiejar": st.sampled_from(["", "0", "anna"]),
+        "dont_merge_cookies": st.booleans(),
         "encoding": st.sampled_from(["utf-8", "latin-1"]),
         "errback": st.none() | st.just("parse"),
         "flags": st.lists(st.text(max_size=3), max_size=2),
@@ -192,3 +194,39 @@ def test_a_digest_belongs_to_a_saved_file():
 def test_dates_travel_as_text():
     request = Request(URL, meta={"day": datetime.date(2026, 1, 2)})
     assert unseal(URL, seal(request, b"k").body).meta == {"day": "2026-01-02"}
+
+
+# -- cookies
+
+
+@pytest.mark.parametrize(("given", "kept"), [(0, "0"), (7, "7"), ("anna", "anna"), ("", ""), (None, "")])
+def test_a_jar_is_named_by_a_text_or_a_number(given, kept):
+    assert Request("http://a/", cookiejar=given).cookiejar == kept
+
+
+@pytest.mark.parametrize("key", ["x" * 201, "a\nb", "\ud800"])
+def test_a_name_that_no_jar_can_have_is_refused(key):
+    with pytest.raises(RequestError, match="cookiejar="):
+        Request("http://a/", cookiejar=key)
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [({"a": 1, "b": "x"}, {"a": "1", "b": "x"}), ([{"name": "a", "value": "1"}], {"a": "1"}), ([], {}), (None, {})],
+)
+def test_cookies_are_text_by_name(given, kept):
+    request = Request("http://a/", cookies=given)
+    assert request.cookies == kept
+    assert unseal(request.url, seal(request, b"k").body) == request
+
+
+@pytest.mark.parametrize("given", ["a=1", {"a": None}, {"a": b"1"}, [{"name": "a", "value": "1", "path": "/"}], [1]])
+def test_cookies_in_another_form_are_refused(given):
+    with pytest.raises(RequestError, match="give them as"):
+        Request("http://a/", cookies=given)
+
+
+def test_the_same_url_in_another_jar_is_another_request():
+    keys = [seal(Request("http://a/", cookiejar=jar), b"secret").key for jar in ("", "anna", "bert", "anna")]
+    assert len(set(keys)) == 3
+    assert {key[:4] for key in keys} == {keys[0][:4]}

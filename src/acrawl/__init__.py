@@ -17,9 +17,10 @@ exhausted, nothing queued, nothing leased, outbox empty.
 
 The rooms, each of which imports only rooms above it::
 
-    errors clock version settings url job cluster logs   the ground floor
+    errors clock version settings url              the ground floor
+    job cluster temporary logs
     parse                                          bytes in, values out, no I/O
-    request ticket outcome response                the nouns that travel
+    cookie request ticket outcome response         the nouns that travel
     spider frontier fetch results monitor          each blind to the others
     queues                                         the manager-served queues
     worker master                                  lease -> fetch -> call back -> report; and who serves it

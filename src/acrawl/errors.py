@@ -17,6 +17,7 @@
     │   ├── MissingExtra          an optional dependency; names the pip command
     │   └── MasterUnreachable     no master at that address, or it went away
     ├── FetchError                one request failed; ``reason`` goes to the ledger
+    │   └── ProxyFailed           the way to the server failed, not the server
     ├── WireError                 a peer broke the protocol
     │   └── RemoteFault           the master raised while it served a call
     └── CrawlFailed               a part of the crawl died: the crawl ends                 exit 1
@@ -104,6 +105,14 @@ class FetchError(AcrawlError):
         super().__init__(f"{reason}: {detail}" if detail else reason)
         self.reason = reason
         self.detail = detail
+
+
+class ProxyFailed(FetchError):
+    """A proxy could not be had, or would not do what it was asked. ``own`` is false where it may be innocent."""
+
+    def __init__(self, name: str, detail: str, *, own: bool) -> None:
+        super().__init__("proxy", f"{name}: {detail}")
+        self.own = own
 
 
 class WireError(AcrawlError):

@@ -6,6 +6,7 @@ from typing import Protocol
 
 import msgspec
 
+from acrawl.cookie import JarChange
 from acrawl.request import Sealed
 
 #: How an outcome ends a lease.
@@ -101,7 +102,7 @@ class Outcome(msgspec.Struct, frozen=True, array_like=True):
     a ``free`` retry is no further attempt, because this one has brought the next one nearer to its end.
     All of it takes effect in one step, or none: of an outcome too large for one message the first parts have the
     status ``part``, are counted by ``part`` from 0, and bring ``requests`` and ``items`` only; they take effect with
-    the last one.
+    the last one. ``cookies`` are what changed in cookie jars: whatever this outcome causes sees it.
     """
 
     token: int
@@ -120,6 +121,7 @@ class Outcome(msgspec.Struct, frozen=True, array_like=True):
     latency: float = 0.0
     part: int = 0
     free: bool = False
+    cookies: list[JarChange] = []
 
 
 class Receipt(msgspec.Struct, frozen=True, array_like=True):

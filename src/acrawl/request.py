@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 from operator import itemgetter
 from typing import Annotated, Any
 
 import msgspec
 
+from acrawl.cookie import LONGEST_KEY
 from acrawl.errors import RequestError
 from acrawl.parse.digest import given
+from acrawl.settings.masks import proxy as masked
 from acrawl.url import canonical, fingerprint, host_of, is_known
 
 Callback = Callable[..., Any]
@@ -19,6 +22,9 @@ Callback = Callable[..., Any]
 DEEPEST = (1 << 31) - 1
 
 _encode = msgspec.msgpack.Encoder().encode
+_PROXY = re.compile(
+    r"direct|(?:(?:https?|socks5h?|socks4)://)?(?:[^@/\s]*@)?(?:\[[0-9A-Fa-f:.]+]|[^][:/@\s]+)(?::\d{1,5})?/?"
+).fullmatch
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -31,9 +37,12 @@ class Request(msgspec.Struct, frozen=True):
     where the media type of the bytes begins with it (``"image/"``); what is not saved comes to the callback as usual.
     ``not_before`` is seconds since the epoch. ``dont_filter`` skips the duplicate check, ``allow_offsite`` the scope.
     ``hops`` counts the redirects that led here. ``digest`` is what a saved file must have: ``sha-256=`` (or sha-512=,
-    sha=, md5=) and the value in hexadecimal or base64; another file fails as digest-mismatch. ``max_retry_times``
-    replaces the number of further tries of what the retry table tries again (0: never, -1: as the table says).
-    Raises `RequestError`, naming the field, where it was made.
+    sha=, md5=) and the value in hexadecimal or base64; another file fails as digest-mismatch. ``proxy`` is the URL of a
+    proxy to take, or ``direct`` for none. ``cookies`` are sent, and remembered in the cookie jar that ``cookiejar``
+    names (a text or a number; one jar a site for each name, and the same URL is not the same request in another jar);
+    with ``dont_merge_cookies`` no jar has a part in it. ``max_retry_times`` replaces the number of further tries of
+    what the retry table tries again (0: never, -1: as the table says). Raises `RequestError`, naming the field, where
+    it was made.
     """
 
     url: str
@@ -56,6 +65,9 @@ class Request(msgspec.Struct, frozen=True):
     allow_offsite: bool = False
     hops: int = 0
     digest: str = ""
+    proxy: str = ""
+    cookiejar: str = ""
+    dont_merge_cookies: bool = False
     max_retry_times: int = -1
 
     def __post_init__(self) -> None:
@@ -65,8 +77,14 @@ class Request(msgspec.Struct, frozen=True):
             self._put("callback", _method_name("callback", self.callback))
         if self.errback is not None and self.errback.__class__ is not str:
             self._put("errback", _method_name("errback", self.errback))
+        if self.proxy:
+            _check_proxy(self.proxy)
         if self.body.__class__ is not bytes:
             self._put("body", str(self.body).encode(self.encoding))
+        if self.cookiejar.__class__ is not str or self.cookiejar:
+            self._put("cookiejar", _jar_key(self.cookiejar))
+        if self.cookies.__class__ is not dict or self.cookies:
+            self._put("cookies", _named_values(self.cookies))
         if self.headers or self.meta or self.cb_kwargs or self.cookies or self.body:
             self._check_travels()
         if self.digest:
@@ -112,6 +130,14 @@ class Request(msgspec.Struct, frozen=True):
             raise RequestError(f"Request({self.url!r}): digest is for saved files: give save=True as well")
 
 
+def _check_proxy(proxy: Any) -> None:
+    if not isinstance(proxy, str) or not _PROXY(proxy):
+        raise RequestError(
+            f"Request(proxy={masked(proxy)!r}): write a URL, as in http://user:password@host:port or "
+            "socks5h://host:port, or 'direct' for none"
+        )
+
+
 def _checked(url: Any) -> str:
     if not isinstance(url, str):
         raise RequestError(f"Request(url={url!r}): the URL must be text")
@@ -123,6 +149,23 @@ def _method_name(field: str, function: Any) -> str:
     if not inspect.ismethod(function) or not name.isidentifier():
         raise RequestError(f"{field}={function!r}: give a method of the spider, or its name")
     return name
+
+
+def _jar_key(key: Any) -> str:
+    text = "" if key is None else str(key)
+    if len(text) > LONGEST_KEY or not text.isprintable():
+        raise RequestError(f"cookiejar={text[:50]!r}: name a jar with at most {LONGEST_KEY} printable characters")
+    return text
+
+
+def _named_values(cookies: Any) -> dict[str, str]:
+    """Cookies as text by name; a list of ``{"name": ..., "value": ...}`` is taken, too."""
+    cookies = {} if cookies is None else cookies
+    if isinstance(cookies, list) and all(isinstance(one, dict) and one.keys() == {"name", "value"} for one in cookies):
+        cookies = {one["name"]: one["value"] for one in cookies}
+    if not isinstance(cookies, dict) or not all(isinstance(value, str | int | float) for value in cookies.values()):
+        raise RequestError(f"cookies={cookies!r:.200}: give them as {{name: value}}")
+    return {str(name): str(value) for name, value in cookies.items()}
 
 
 class Sealed(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -151,7 +194,7 @@ def seal(request: Request, secret: bytes, *, continuation: bool = False, exclude
     url = request.url
     host = host_of(url)
     return Sealed(
-        fingerprint(secret, host, url, request.method, request.body),
+        fingerprint(secret, host, url, request.method, request.body, session=request.cookiejar),
         host,
         url,
         _packed(request),

@@ -31,10 +31,11 @@ class Response:
 
     ``url`` is the URL that answered, ``headers`` are as they were sent, ``body`` has the decoded bytes (none for a
     saved file, whose facts are in ``file``). ``seconds`` is the time from start to last byte, ``latency`` that to the
-    head. ``ip_address`` is the server's (or the proxy's), empty where nothing was sent. ``following`` is the request
-    that a redirect leads to. ``cached`` is empty for what the server sent, else ``hit`` (stored before, nothing was
-    sent), ``revalidated`` (stored before, and the server says that it holds) or ``stale`` (used though it may not hold
-    any more). ``room`` gives paths for temporary files; without it they are the system's.
+    head. ``ip_address`` is the server's (or the proxy's), empty where nothing was sent; ``proxy`` names the proxy,
+    empty without one. ``following`` is the request that a redirect leads to. ``cached`` is empty for what the server
+    sent, else ``hit`` (stored before, nothing was sent), ``revalidated`` (stored before, and the server says that it
+    holds) or ``stale`` (used though it may not hold any more). ``room`` gives paths for temporary files; without it
+    they are the system's.
 
     A body of more than ``fetch.spill`` bytes lies in a temporary file. That file, as every `path`, is there until the
     callback (or errback) is done with the response, generators included, and no longer: `save` what is to stay.
@@ -58,6 +59,7 @@ class Response:
         latency: float = 0.0,
         ip_address: str = "",
         file: FileFact | None = None,
+        proxy: str = "",
     ) -> None:
         self.url = url
         self.status = status
@@ -68,6 +70,7 @@ class Response:
         self.latency = latency
         self.ip_address = ip_address
         self.file = file
+        self.proxy = proxy
         self.following: Request | None = None
         self.cached = ""
 
@@ -101,10 +104,9 @@ class Response:
     def path(self) -> pathlib.Path:
         """A temporary file with the body; that of a short one is written at first use. For reading only.
 
-        Blocks. Raises OSError, and ValueError once the callback is done.
+        Blocks. Raises OSError, and ValueError once the callback is done, and for a saved file.
         """
-        if self._done:
-            raise self._gone()
+        self._check_there()
         if self._body is not None and not self._path:
             self._keep(_written(self._body, self.room))
         return pathlib.Path(self._path)
@@ -124,8 +126,10 @@ class Response:
         """Put the body into a file of your own, whole or not at all; what stood there is replaced.
 
         A body in a temporary file is linked or copied, and never read into memory. Blocks. Raises OSError, and
-        ValueError when the temporary file is gone.
+        ValueError when the temporary file is gone, and for a saved file.
         """
+        if self._body is None or self.file is not None:
+            self._check_there()
         target = pathlib.Path(path)
         part = target.with_name(f"{secrets.token_hex(8)}.part")
         try:
@@ -137,9 +141,13 @@ class Response:
         finally:
             part.unlink(missing_ok=True)
 
-    def _copy(self, part: pathlib.Path) -> None:
+    def _check_there(self) -> None:
+        if self.file is not None:
+            raise ValueError(f"{self.url} went to the file store and not into a body; response.file has its facts")
         if self._done:
             raise self._gone()
+
+    def _copy(self, part: pathlib.Path) -> None:
         try:
             part.hardlink_to(self._path)
         except OSError:  # another filesystem, or one without links

@@ -34,6 +34,10 @@ class Spider:
     """Statuses of 400 and above that callbacks want to see; others end as failed."""
     stages: list[Any] | tuple[Any, ...] = ()
     """Stages of the spider's own (see `acrawl.fetch.base.Stage`), or their names as ``module:Class``."""
+    http_user: str = ""
+    """A user that hosts of ``http_auth_domain`` may know, and his password; the setting ``auth.hosts`` can do more."""
+    http_pass: str = ""
+    http_auth_domain: str = ""
     settings: Settings
 
     def __init__(self, **arguments: str) -> None:
@@ -66,6 +70,11 @@ class Spider:
 
     def closed(self, reason: str) -> None:
         """Called on the master when the crawl has ended; ``reason`` is ``finished``, a limit's name or ``stopped``."""
+
+
+def login_of(spider: Spider) -> tuple[str, str, str]:
+    """User, password, and the domain whose hosts may have them, as `acrawl.fetch.Fetcher` takes them."""
+    return spider.http_user, spider.http_pass, spider.http_auth_domain
 
 
 class Source:

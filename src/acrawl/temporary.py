@@ -83,8 +83,10 @@ def try_lock(descriptor: int) -> bool | None:
 
 
 def _swept(folder: pathlib.Path) -> int:
+    if folder.is_symlink():  # nothing of ours
+        return 0
     try:
-        age = time.time() - folder.lstat().st_mtime
+        age = time.time() - folder.stat().st_mtime
         lock = os.open(folder / "lock", os.O_RDWR)
     except FileNotFoundError:  # its owner is just entering or leaving, or died at it
         if not folder.exists() or age < 60:

@@ -30,7 +30,9 @@ class Ticket(msgspec.Struct, frozen=True, array_like=True):
     ``share`` is how many of *all* the worker's leases at this host may be under way at once; the latest ticket counts.
     ``spacing`` is the least number of seconds between two starts; ``start_in`` the seconds until the first.
     ``rules`` are the host's robots rules (`acrawl.parse.robots.Rules`, encoded), None where robots.txt is not obeyed.
-    ``open`` lets the host have a private address, because a seed names it.
+    ``open`` lets the host have a private address, because a seed names it. ``jars`` is the version of the cookies of
+    the host's site: whoever knows only an older one asks (`acrawl.frontier.base.Leasing.jar`); 0 means that there are
+    none.
     """
 
     host: str
@@ -40,6 +42,7 @@ class Ticket(msgspec.Struct, frozen=True, array_like=True):
     start_in: float = 0.0
     rules: bytes | None = None
     open: bool = False
+    jars: int = 0
 
 
 class Batch(msgspec.Struct, frozen=True, array_like=True):

@@ -133,6 +133,12 @@ def name_of(host: str) -> str:
     return name.partition(":")[0]
 
 
+@functools.lru_cache(4096)
+def site_of(host: str) -> str:
+    """Return the registrable domain of a politeness key: hosts of one site may share cookies."""
+    return registrable_domain(name_of(host))
+
+
 def folded(host: str) -> str:
     """Return a politeness key without scheme, default port and leading ``www.``: what people call "the site"."""
     return host.partition("://")[2].removeprefix("www.")
@@ -146,18 +152,26 @@ def registrable_domain(name: str) -> str:
     return _public_suffixes().privatesuffix(name) or name
 
 
+@functools.lru_cache(4096)
+def is_public_suffix(name: str) -> bool:
+    """Whether anybody may register names below this one (``co.uk``, ``github.io``, any top level)."""
+    return _public_suffixes().is_public(name)
+
+
 @functools.cache
 def _public_suffixes() -> PublicSuffixList:
     return PublicSuffixList()
 
 
-def fingerprint(key: bytes, host: str, url: str, method: str = "GET", body: bytes = b"") -> bytes:
+def fingerprint(key: bytes, host: str, url: str, method: str = "GET", body: bytes = b"", *, session: str = "") -> bytes:
     """Return the 16 bytes that stand for a request in the seen set.
 
     Four bytes of the host come first, so that the keys of one site lie together on disk; twelve bytes of method, URL
-    and body follow. Both are keyed with the job's secret: nobody can prepare collisions (BLAKE2, RFC 7693).
+    and body follow: in each ``session`` others. Both are keyed with the job's secret: nobody can prepare collisions
+    (BLAKE2, RFC 7693).
     """
-    tail = blake2b(url.encode("utf-8", "surrogatepass"), digest_size=12, key=key)
+    person = blake2b(session.encode(), digest_size=16).digest() if session else b""
+    tail = blake2b(url.encode("utf-8", "surrogatepass"), digest_size=12, key=key, person=person)
     if method != "GET" or body:
         tail.update(b"\0" + method.encode() + b"\0" + body)
     return host_prefix(key, host) + tail.digest()

@@ -18,6 +18,7 @@ from contracts.frontier_budgets import BudgetPromises
 from contracts.frontier_errands import ErrandPromises
 from contracts.frontier_history import HistoryPromises
 from contracts.frontier_hosts import HostPromises
+from contracts.frontier_jars import JarPromises
 from contracts.frontier_leases import LeasePromises
 from contracts.frontier_limits import LimitPromises
 from contracts.frontier_memory import MemoryPromises
@@ -38,6 +39,7 @@ class FrontierContract(
     LeasePromises,
     PartPromises,
     SuspectPromises,
+    JarPromises,
     BookPromises,
     HistoryPromises,
 ):

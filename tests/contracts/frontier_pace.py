@@ -35,6 +35,12 @@ class PacePromises:
         assert [got.share for got in terms] == [8, 4, 2, 1, 1, 1, 1]
         assert [got.spacing for got in terms] == [0, 0, 0, 0, 0.25, 0.5, 1.0]
 
+    async def test_a_large_file_that_takes_several_tries_is_no_trouble(self, crawl: Crawl):
+        await crawl.open({"politeness.concurrency": 8})
+        await crawl.add(*(f"/{n}" for n in range(20)))
+        terms = [await self.ask(crawl, RETRY, reason="timeout", free=True) for _ in range(5)]
+        assert {(got.share, got.spacing) for got in terms} == {(8, 0)}
+
     async def test_successes_bring_it_back(self, crawl: Crawl):
         await crawl.open({"politeness.concurrency": 8})
         await crawl.add(*(f"/{n}" for n in range(200)))

@@ -76,9 +76,9 @@ async def failure(awaitable) -> FetchError:
 class Exchanging:
     """A fetcher without robots or redirects, called like a function: one exchange, as the transport makes it."""
 
-    def __init__(self, fetch: Fetch | None = None, **more) -> None:
-        fetch = msgspec.structs.replace(fetch or Fetch(), stages=("guard", "body", "decode", "transport"))
-        self._fetcher = Fetcher(Settings(fetch=fetch), **more)
+    def __init__(self, fetch: Fetch | None = None, *, sections=None, stages=(), **more) -> None:
+        fetch = msgspec.structs.replace(fetch or Fetch(), stages=("guard", *stages, "body", "decode", "transport"))
+        self._fetcher = Fetcher(Settings(fetch=fetch, **sections or {}), **more)
 
     async def __aenter__(self):
         await self._fetcher.__aenter__()

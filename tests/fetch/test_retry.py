@@ -54,7 +54,18 @@ def test_trouble_on_the_way_is_tried_again(reason):
 
 
 @pytest.mark.parametrize(
-    "reason", ["tls", "too-large", "blocked", "malformed", "redirect-refused", "too-many-redirects", "stage"]
+    "reason",
+    [
+        "tls",
+        "tls-expired",
+        "tls-untrusted",
+        "too-large",
+        "blocked",
+        "malformed",
+        "redirect-refused",
+        "too-many-redirects",
+        "stage",
+    ],
 )
 def test_what_would_be_the_same_next_time_is_final(reason):
     assert judge(reason) == Verdict("fail", 0.0, reason)
@@ -149,7 +160,7 @@ def test_scrapys_names_mean_the_same():
 def test_every_failure_of_a_fetch_has_a_word_in_the_table():
     assert set(REASONS.values()) <= set(FAILURES)
     source = "".join(path.read_text() for path in pathlib.Path(failures.__file__).parent.rglob("*.py"))
-    words = set(re.findall(r'FetchError\(\s*"([a-z][a-z-]+)"', source))
+    words = set(re.findall(r'FetchError\(\s*"([a-z][a-z-]+)"', source)) | set(re.findall(r'"(tls-[a-z-]+)"', source))
     assert len(words) > 5
     assert sorted(words - set(FAILURES)) == []
 

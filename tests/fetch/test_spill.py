@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import gzip
 import os
 import resource
 import subprocess
@@ -12,6 +13,7 @@ import tempfile
 import pytest
 
 from acrawl.fetch.spill import PREFIX
+from acrawl.outcome import FileFact
 from acrawl.request import Request
 from acrawl.response import Response
 from acrawl.settings import Fetch
@@ -120,6 +122,23 @@ def test_a_response_of_ones_own_has_a_path_and_can_be_saved(room, tmp_path):
     assert files(room) == []
 
 
+@pytest.mark.asyncio
+async def test_what_is_decoded_lies_in_the_file(site):
+    site.add("/packed", gzip.compress(BODY), "text/plain", content_encoding="gzip")
+    async with spilling() as transport:
+        response = await transport(Request(site.url("/packed")))
+        assert response.path.read_bytes() == BODY
+
+
+def test_a_saved_file_is_in_the_store_and_has_no_file_of_its_own(room, tmp_path):
+    response = Response("http://a.example/", file=FileFact("http://a.example/", "00", 7))
+    for use in (lambda: response.path, lambda: response.save(tmp_path / "kept")):
+        with pytest.raises(ValueError, match="went to the file store"):
+            use()
+    assert response.size == 7
+    assert files(room) == []
+
+
 # -- when things go wrong --------------------------------------------------------------------------------------------
 
 
@@ -183,6 +202,21 @@ async def test_a_disk_without_room_is_called_disk(site, room):
         assert (error.reason, "fetch.spill" in error.detail) == ("disk", True)
         assert files(room) == []
         assert (await fetch_one(transport, site)).body == BODY  # there is room again
+
+
+@pytest.mark.asyncio
+async def test_a_machine_without_any_temporary_folder_still_fetches_short_pages(site, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", None)  # it is looked for anew
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        async with spilling() as transport:
+            short = await fetch_one(transport, site, b"short")
+            error = await failure(fetch_one(transport, site))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (short.body, error.reason) == (b"short", "disk")
+    assert "temporary directory" in error.detail
 
 
 @pytest.mark.asyncio

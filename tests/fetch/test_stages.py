@@ -109,7 +109,9 @@ def test_a_list_that_cannot_work_is_refused_by_name(names, telling):
     assert telling in str(caught.value)
 
 
-@pytest.mark.parametrize("names", [("guard", "body", "transport"), ("guard", "body", "cache", "transport")])
+@pytest.mark.parametrize(
+    "names", [("guard", "body", "decode", "transport"), ("guard", "body", "cache", "decode", "transport")]
+)
 def test_a_cache_that_would_not_be_asked_is_refused(names):
     with pytest.raises(SettingsError, match=r"cache\.mode=replay"):
         Fetcher(Settings(fetch=Fetch(stages=names), cache=Cache(mode="replay")))

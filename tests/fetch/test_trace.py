@@ -11,7 +11,7 @@ from acrawl.fetch import Fetcher
 from acrawl.fetch.base import Exchange
 from acrawl.fetch.trace import Trace
 from acrawl.request import Request
-from acrawl.settings import Fetch, Settings
+from acrawl.settings import Fetch, Settings, Tls
 from fetch.test_transport import certificate
 from server import Site
 
@@ -35,7 +35,7 @@ async def test_every_stage_is_passed_on_the_way_down_and_up(site):
     async with Fetcher(OPEN, [twice]) as fetcher:
         trace = await traced(fetcher, site.url("/gzip"))
     names = [(step.name.rpartition(".")[2], step.depth) for step in trace.steps]
-    below = [("redirect", 3), ("body", 4), ("transport", 5)]
+    below = [(name, 3 + n) for n, name in enumerate(["cookies", "auth", "redirect", "body", "decode", "transport"])]
     assert names == [("guard", 0), ("robots", 1), ("twice", 2), *below, *below]
     assert {step.end for step in trace.steps} == {"200"}
     assert all(step.down >= 0 and step.up >= 0 for step in trace.steps)
@@ -71,7 +71,7 @@ async def test_what_came_is_counted_by_exchange(site):
 
 @pytest.mark.asyncio
 async def test_of_tls_is_told_what_was_agreed(certificate):
-    trusting = Settings(fetch=Fetch(allow_private=True, verify_tls=False))
+    trusting = Settings(fetch=Fetch(allow_private=True), tls=Tls(verify=False))
     async with Site(ssl_context=certificate) as site, Fetcher(trusting) as fetcher:
         (connection,) = (await traced(fetcher, site.url("/page/1"))).connections
     assert connection.tls.version == "TLSv1.3"

@@ -21,7 +21,7 @@ from acrawl.fetch import failures
 from acrawl.fetch.failures import REASONS, translated
 from acrawl.outcome import FileFact
 from acrawl.request import Request
-from acrawl.settings import Fetch
+from acrawl.settings import Fetch, Tls
 from acrawl.url import host_of
 from fetch.serving import Exchanging
 from server import GOOD, Site, pattern, png, raw_server
@@ -323,10 +323,10 @@ async def test_a_certificate_nobody_signed_is_refused_unless_told_otherwise(cert
     async with Site(ssl_context=certificate) as site:
         async with Exchanging(Fetch(allow_private=True)) as transport:
             error = await failure(transport(Request(site.url("/page/1"))))
-        assert error.reason == "tls"
+        assert error.reason == "tls-self-signed"
         assert "certificate" in error.detail.lower()
         assert not site.hits
-        async with Exchanging(Fetch(allow_private=True, verify_tls=False)) as transport:
+        async with Exchanging(Fetch(allow_private=True), sections={"tls": Tls(verify=False)}) as transport:
             assert (await transport(Request(site.url("/page/1")))).status == 200
 
 
@@ -334,7 +334,7 @@ async def test_a_certificate_nobody_signed_is_refused_unless_told_otherwise(cert
 async def test_https_asked_of_a_server_without_tls(site):
     async with Exchanging(Fetch(allow_private=True)) as transport:
         error = await failure(transport(Request(site.url("/").replace("http:", "https:"))))
-    assert error.reason == "tls"
+    assert error.reason == "tls-protocol"
 
 
 @pytest.mark.asyncio

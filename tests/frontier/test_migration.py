@@ -15,7 +15,7 @@ import sys
 import pytest
 
 from acrawl.errors import EnvironmentProblem, JobConflict
-from acrawl.frontier import books, database, revival, schema
+from acrawl.frontier import books, database, jars, revival, schema
 from acrawl.frontier.database import Database
 from acrawl.frontier.sqlite import SqliteFrontier
 from acrawl.outcome import FETCHED, Outcome, Story
@@ -214,6 +214,20 @@ def test_a_migrated_file_is_a_new_one_in_its_tables(path: str, tmp_path: pathlib
             columns = {n: sorted(row[1:4] for row in file.execute(f"pragma table_info({n})")) for n in names}
             tables.append(columns)
     assert tables[0] == tables[1]
+
+
+def test_a_job_of_schema_2_gets_jars_and_keeps_the_rest(tmp_path: pathlib.Path):
+    path = str(tmp_path / "job.db")
+    Database(path).close()
+    new = dumped(path)
+    with contextlib.closing(sqlite3.connect(path)) as old, old:
+        old.execute("insert into mark values('items.jsonl', 42)")
+        old.execute("drop table jar")
+        old.execute("pragma user_version = 2")
+    with Database(path) as db:
+        assert (jars.known(db), db.value("select length from mark")) == ([], 42)
+        db.run("delete from mark")
+    assert dumped(path) == new
 
 
 def test_a_migrated_file_is_not_migrated_again(path: str):

@@ -12,7 +12,7 @@ from acrawl.errors import FetchError, IgnoreRequest
 from acrawl.fetch import Fetcher, retry
 from acrawl.fetch.base import Exchange
 from acrawl.request import Request
-from acrawl.settings import Fetch, Settings
+from acrawl.settings import Fetch, Retry, Settings
 from acrawl.url import host_of
 from hostile.registry import Behaviour
 
@@ -23,8 +23,6 @@ LIMITS = {
     "total_timeout": 2.0,
     "max_body": 1 << 20,
     "max_url": 4000,
-    "retries": 0,
-    "retry_delay": 0.1,
 }
 #: Seconds that one page may take: threefold the longest of the limits, and room for what a busy machine adds.
 DEADLINE = 3 * LIMITS["total_timeout"]
@@ -48,7 +46,7 @@ class Met(msgspec.Struct):
 
 def settings() -> Settings:
     """The settings that all behaviours are met with."""
-    return Settings(fetch=Fetch(**LIMITS))
+    return Settings(fetch=Fetch(**LIMITS), retry=Retry(times=0))
 
 
 async def meet(fetcher: Fetcher, behaviour: Behaviour, url: str) -> Met:
@@ -85,7 +83,7 @@ async def fetched(fetcher: Fetcher, request: Request, opened: str) -> tuple[str,
         return error.reason, error.detail, None
     if response.following is not None:
         return "redirect", "", response.following
-    return retry.decide(settings().fetch, 1, response, time.time()).reason or "ok", "", None
+    return retry.decide(settings().retry, 1, response, time.time()).reason or "ok", "", None
 
 
 async def _followed(fetcher: Fetcher, request: Request | None, opened: str) -> str:

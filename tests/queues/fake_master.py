@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+from acrawl.cookie import Cookie, JarCopy
 from acrawl.errors import UsageError, VersionMismatch
 from acrawl.outcome import Outcome, Receipt, Snapshot, Story
 from acrawl.queues.client import QueueClient
@@ -65,6 +66,10 @@ class FakeBroker:
 
     async def release(self, worker: str, epoch: int, tokens: list[int]) -> None:
         self.calls.append(("release", worker, epoch, tokens))
+
+    async def jar(self, worker: str, site: str, key: str) -> JarCopy:
+        self.calls.append(("jar", worker, site, key))
+        return JarCopy(5, [Cookie("a", "1", site)])
 
     async def listen(self, worker: str, known: str, heard: int, wait: float) -> News:
         self.calls.append(("listen", worker, known, heard, wait))

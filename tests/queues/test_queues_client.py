@@ -15,6 +15,7 @@ from multiprocessing import connection
 import pytest
 from fake_master import IMPATIENT, KEY, FakeBroker, connected, hello, serving, until
 
+from acrawl.cookie import Cookie, JarCopy
 from acrawl.errors import AcrawlError, KeyProblem, MasterUnreachable, VersionMismatch
 from acrawl.outcome import Outcome, Receipt
 from acrawl.queues.messages import News
@@ -83,12 +84,14 @@ async def test_every_call_arrives_and_is_answered():
         outcomes = [Outcome(1, "fetched", size=9), Outcome(2, "failed", "timeout")]
         assert await client.report("w1", 7, outcomes) == Receipt(2, 1)
         await client.release("w1", 7, [3, 4])
+        assert await client.jar("w1", "a.test", "anna") == JarCopy(5, [Cookie("a", "1", "a.test")])
         assert await client.listen("w1", "pause", 4, 1.0) == News("run", 5, {"http://a": 2.5})
         assert await client.chunk("w1", "u", 0, b"x" * 70_000, "") is True
         await client.bye("w1")
     assert broker.said("renew") == [("renew", "w1", 7, {1: True, 1 << 50: False})]
     assert broker.said("report") == [("report", "w1", 7, outcomes)]
     assert broker.said("release") == [("release", "w1", 7, [3, 4])]
+    assert broker.said("jar") == [("jar", "w1", "a.test", "anna")]
     assert broker.said("chunk") == [("chunk", "w1", "u", 0, 70_000, "")]
 
 

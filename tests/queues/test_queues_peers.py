@@ -56,6 +56,7 @@ def hung_up(peer: socket.socket) -> bool:
         ("task_queue", "get", ("w1", 1, 0.0)),
         ("task_queue", "renew", ("w1", 7, {1: True})),
         ("task_queue", "release", ("w1", 7, [1])),
+        ("task_queue", "jar", ("w1", "a.test", "")),
         ("task_queue", "listen", ("w1", "run", 0, 0.0)),
         ("task_queue", "bye", ("w1",)),
         ("result_queue", "put", ("w1", 7, encode([Outcome(1, "fetched")]))),

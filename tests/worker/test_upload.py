@@ -4,7 +4,8 @@ import pytest
 import pytest_asyncio
 
 from acrawl.errors import RemoteFault
-from acrawl.results.files import Uploads, object_path
+from acrawl.results.files import object_path
+from acrawl.results.uploads import Uploads
 from acrawl.worker.upload import UploadStore
 
 

@@ -15,7 +15,7 @@ from acrawl.cli.options import arguments_of, resolved
 from acrawl.errors import EXIT_FAILED, EXIT_OK, Excluded, FetchError, FolderProblem, IgnoreRequest, UsageError
 from acrawl.fetch import Fetcher
 from acrawl.fetch.base import Exchange
-from acrawl.fetch.robots import LASTING, RobotsAnswer
+from acrawl.fetch.robots import RobotsAnswer, lasts
 from acrawl.fetch.trace import Trace
 from acrawl.logs import configure
 from acrawl.request import Request
@@ -131,8 +131,8 @@ class _Chain:
                 self._robots[request.host] = await self._robots_of(request.host, hop.asked)
             hop.robots = answer = self._robots[request.host]
             if answer.rules is None:  # nothing of the host may be asked for
-                lasts = answer.reason in LASTING
-                hop.came = FetchError(answer.reason, answer.detail) if lasts else Excluded("robots-unreachable")
+                for_good = lasts(answer.reason)
+                hop.came = FetchError(answer.reason, answer.detail) if for_good else Excluded("robots-unreachable")
                 return hop
             exchange.rules = answer.rules
         try:

@@ -13,6 +13,7 @@ import msgspec
 import acrawl.settings as layers
 from acrawl.cli.options import resolved
 from acrawl.errors import SpiderError
+from acrawl.settings.masks import masked
 from acrawl.spider import spiders_in
 from acrawl.version import VERSION
 
@@ -58,8 +59,9 @@ def as_toml(chosen: layers.Settings) -> str:
         for field in msgspec.structs.fields(section.type):
             value = getattr(values, field.name)
             name = f"{section.name}.{field.name}"
+            shown = masked(name, value)
             mark = "" if value == defaults[name] else f"  # default: {_toml(defaults[name])}"
-            lines.append(f"# {docs[name]}\n{field.name} = {_toml(value)}{mark}\n")
+            lines.append(f"# {docs[name]}\n{field.name} = {_toml(shown)}{mark}\n")
     return "".join(lines)
 
 

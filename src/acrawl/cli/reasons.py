@@ -13,6 +13,7 @@ class Reason(NamedTuple):
 
 
 _RETRIES = "retry.table, retry.times and retry.delay say how often and how late it is tried again"
+_TRUST = "tls.insecure_hosts lets hosts by name pass without a valid certificate"
 _HOST_GIVEN_UP = "politeness.max_pauses and politeness.give_up_after say how long a host is waited for"
 
 REASONS = {
@@ -61,7 +62,18 @@ REASONS = {
         "it took too long",
         "fetch.connect_timeout, fetch.idle_timeout, fetch.total_timeout (fetch.file_timeout for saved files)",
     ),
-    "tls": Reason("no trusted connection to its host could be made", "fetch.verify_tls=false accepts any certificate"),
+    "tls": Reason("no trusted connection to its host could be made", _TRUST),
+    "tls-expired": Reason("the certificate of its host has expired, or is not valid yet", _TRUST),
+    "tls-self-signed": Reason("the certificate of its host is signed by nobody but itself", _TRUST),
+    "tls-wrong-host": Reason("the certificate of its host is another host's", _TRUST),
+    "tls-untrusted": Reason(
+        "the certificate of its host comes from an authority that is not known here",
+        f"tls.ca_file adds an authority; {_TRUST}",
+    ),
+    "tls-protocol": Reason(
+        "its host speaks no TLS, or no version that is spoken here", "tls.minimum is the oldest version"
+    ),
+    "proxy": Reason("the proxy on the way to its host failed", f"proxy.urls, proxy.bypass; {_RETRIES}"),
     "blocked": Reason(
         "its host has a private address, and no seed names that host", "fetch.allow_private=true lets it be fetched"
     ),

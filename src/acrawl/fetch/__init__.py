@@ -17,6 +17,7 @@ from acrawl.clock import Clock, SystemClock
 from acrawl.errors import FetchError, IgnoreRequest
 from acrawl.fetch.base import Exchange, Send, Stage, Tracer
 from acrawl.fetch.connections import Resolver
+from acrawl.fetch.cookies import AskJar
 from acrawl.fetch.robots import MAX_SIZE, RobotsAnswer, fetch_robots
 from acrawl.fetch.stages import Ground, stages
 from acrawl.request import Request
@@ -29,7 +30,8 @@ class Fetcher:
     """What a worker fetches with. Use it as an async context manager; `fetch` may run many times at once.
 
     ``own`` are stages of the spider's, as they are or by name. ``transport`` stands for the real one where nothing is
-    to be sent; ``resolver`` replaces the system's. Raises `SettingsError` for stages that cannot be made.
+    to be sent; ``resolver`` replaces the system's; ``login`` is `acrawl.spider.login_of`. ``ask_jar`` gets the job's
+    cookie jars; without it cookies last as long as the fetcher. Raises `SettingsError` for stages that cannot be made.
     """
 
     def __init__(
@@ -40,11 +42,13 @@ class Fetcher:
         clock: Clock | None = None,
         transport: Stage | None = None,
         resolver: Resolver | None = None,
+        login: tuple[str, str, str] = ("", "", ""),
+        ask_jar: AskJar | None = None,
     ) -> None:
         clock = clock or SystemClock()
         self._clock = clock
         self._product = settings.fetch.user_agent.partition("/")[0]
-        self._stages = stages(Ground(settings, clock, transport, resolver), own)
+        self._stages = stages(Ground(settings, clock, transport, resolver, login, ask_jar), own)
         self._is_ours = all(type(stage).__module__.startswith(__name__) for stage in self._stages)
         self._open = contextlib.AsyncExitStack()
 
@@ -90,6 +94,7 @@ class Fetcher:
         private_host = host_of(url) if opened else ""
 
         async def send(request: Request) -> Response:
-            return await self.fetch(request, Exchange(private_host=private_host, cut=MAX_SIZE, trace=trace))
+            exchange = Exchange(private_host=private_host, cut=MAX_SIZE, anonymous=True, trace=trace)
+            return await self.fetch(request, exchange)
 
         return await fetch_robots(Request(url, hops=hops), send, self._product, self._clock, spacing)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
+from acrawl.cookie import JarChange
+from acrawl.fetch.route import Proxy
 from acrawl.outcome import Beginning, FileFact
 from acrawl.parse.robots import ALLOW_ALL, Rules
 from acrawl.request import Request
@@ -62,15 +64,25 @@ class Exchange:
     ``forward`` says of a failed fetch that it has brought the next one nearer to its end: more of the file is there.
 
     ``stream`` is the body below the stage ``body``: whoever replaces or ends it says so here, and what is left of it
-    when the fetch ends is closed. ``untouched`` says that nothing was sent after all. ``trace`` watches all of it, for
-    people; no crawl has one.
+    when the fetch ends is closed. ``untouched`` says that nothing was sent after all. ``authorization`` is the value of
+    that header for requests to the origin ``authorized``; it is kept out of the request so that it goes nowhere else.
+    ``proxy`` is the way to take. ``trace`` watches all of it, for people; no crawl has one.
+
+    ``jars`` is the version of the site's cookies (`acrawl.ticket.Ticket`), ``cookies`` collects what changed in them;
+    ``anonymous`` asks without any.
     """
 
     __slots__ = (
         "advance",
+        "anonymous",
+        "authorization",
+        "authorized",
+        "cookies",
         "cut",
         "forward",
+        "jars",
         "private_host",
+        "proxy",
         "rules",
         "sink",
         "spacing",
@@ -79,7 +91,7 @@ class Exchange:
         "untouched",
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a noun: its fields, by name
         self,
         *,
         private_host: str = "",
@@ -88,6 +100,8 @@ class Exchange:
         cut: int = 0,
         advance: Advance | None = None,
         spacing: float = 0.0,
+        jars: int = 0,
+        anonymous: bool = False,
         trace: Tracer | None = None,
     ) -> None:
         self.private_host = private_host
@@ -96,9 +110,15 @@ class Exchange:
         self.cut = cut
         self.advance = advance or unheard
         self.spacing = spacing
+        self.jars = jars
+        self.anonymous = anonymous
+        self.cookies: list[JarChange] = []
         self.trace = trace
         self.stream: Stream | None = None
         self.untouched = False
+        self.authorization = ""
+        self.authorized = ""
+        self.proxy: Proxy | None = None
         self.forward = False
 
 
@@ -166,7 +186,7 @@ class FileStore(Protocol):
     """Where saved files go; wired by the worker."""
 
     def sink(self, advance: Advance = ..., /) -> Sink:
-        """A new, empty file. ``advance`` hears of bytes that are read again or sent on."""
+        """A new, empty file. ``advance`` hears of the bytes that `Sink.find` finds, and of whatever else takes long."""
 
 
 def unheard(_: int) -> None:

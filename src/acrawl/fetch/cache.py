@@ -117,6 +117,8 @@ class Cache:
         if self._by_rules and (method not in {"GET", "HEAD"} or request.body):
             return None
         asked = CIMultiDict({**self._usual, **(headers_of(request) or {})})
+        if exchange.authorized == request.host:
+            asked.setdefault("Authorization", exchange.authorization)
         if any(name.lower() in _PARTIAL for name in request.headers):
             return None
         who = _digest(asked.get("Authorization", ""))

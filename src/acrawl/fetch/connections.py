@@ -9,39 +9,33 @@ from __future__ import annotations
 import asyncio
 import itertools
 import re
-import socket
 import ssl
 import time
-from base64 import b64encode
-from collections.abc import Callable
-from functools import cached_property, lru_cache, partial
+from functools import partial
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 import aiohttp
 from aiohttp import http_exceptions
 from aiohttp.abc import AbstractResolver
 from aiohttp.client_proto import ResponseHandler
-from aiohttp.client_reqrep import ConnectionKey
 from aiohttp.connector import Connection
 from aiohttp.http import RawResponseMessage
 from aiohttp.streams import StreamReader
 from multidict import CIMultiDictProxy
-from yarl import URL
 
 from acrawl.errors import FetchError
 from acrawl.fetch.base import Tracer
 from acrawl.fetch.deadlines import Silence
 from acrawl.fetch.failures import FOREIGN, translated
-from acrawl.fetch.guard import refused_port
 from acrawl.fetch.headers import with_one_length
+from acrawl.fetch.names import Names
+from acrawl.fetch.origin import Origin
+from acrawl.fetch.tls import Trust
+from acrawl.fetch.tunnel import Connector, Judge
 from acrawl.settings import Fetch
-from acrawl.url import host_of
 
 #: What answers with addresses for a name.
 Resolver = AbstractResolver
-#: Makes the socket for one address (family, type, protocol, name, address), or raises OSError.
-MakeSocket = Callable[[tuple[Any, ...]], socket.socket]
 
 #: Bytes that are read from a socket before the reader is asked to take them.
 _BUFFER = 1 << 18
@@ -53,29 +47,6 @@ _MAX_INTERIM = 20
 _BLANK_LINE = re.compile(rb"\n\r?\n")
 #: How a kept connection fails that the server had closed before it could see the request.
 _DEAD = (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError)
-
-
-class Origin(aiohttp.ClientRequest):
-    """A server, as aiohttp's connector wants to be told of it: the request to connect for. Made once for many.
-
-    ``host`` is the politeness key, ``authority`` the Host header, ``authorization`` what the URL's user and password
-    come to (or empty), ``refused`` why this port must not be connected to (or empty).
-    """
-
-    def __init__(self, origin: str) -> None:
-        self.key = host_of(origin)
-        super().__init__("GET", URL(self.key, encoded=True))
-        scheme, _, self.authority = self.key.partition("://")
-        user, at, _ = origin[len(scheme) + 3 :].rpartition("@")
-        name, _, password = user.partition(":")
-        plain = unquote_to_bytes(name) + b":" + unquote_to_bytes(password)
-        self.authorization = f"Basic {b64encode(plain).decode()}" if at else ""
-        self.refused = refused_port(self.key)
-
-    @cached_property
-    def connection_key(self) -> ConnectionKey:
-        """Which kept connections may be used."""
-        return super().connection_key
 
 
 class Answer:
@@ -130,20 +101,15 @@ class Answer:
 
 
 class Connections:
-    """A pool of connections, each made through ``make_socket``, in the event loop that runs. `close` it."""
+    """A pool of connections in the event loop that runs; ``judge`` refuses addresses of servers. `close` it."""
 
-    def __init__(self, fetch: Fetch, make_socket: MakeSocket, resolver: Resolver | None) -> None:
-        self._connector = aiohttp.TCPConnector(
-            limit=fetch.concurrency,
-            ssl=fetch.verify_tls,
-            # Named, because aiohttp takes c-ares for all names as soon as aiodns can be imported.
-            resolver=resolver or aiohttp.ThreadedResolver(),
-            ttl_dns_cache=300,
-            socket_factory=make_socket,
+    def __init__(self, fetch: Fetch, trust: Trust, names: Names, judge: Judge) -> None:
+        protocol = partial(_Protocol, asyncio.get_running_loop(), fetch, Silence(fetch.idle_timeout))
+        self._connector = Connector(
+            protocol, trust, names, limit=fetch.concurrency, patience=fetch.connect_timeout, judge=judge
         )
-        protocol: Any = partial(_Protocol, asyncio.get_running_loop(), fetch, Silence(fetch.idle_timeout))
-        self._connector._factory = protocol
         self._timeout = aiohttp.ClientTimeout(total=None, connect=fetch.connect_timeout or None)
+        self._no_timeout = aiohttp.ClientTimeout(total=None)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -181,6 +147,8 @@ class Connections:
                 return Answer(connection, message, content)
 
     async def _connected(self, origin: Origin, head: bytes, trace: Tracer | None) -> Connection:
+        if origin.via is not None:  # the way through a proxy has a time for each of its parts
+            return await self._connector.connect(origin, [], self._no_timeout)
         try:
             if trace is None:
                 return await self._connector.connect(origin, [], self._timeout)
@@ -411,8 +379,3 @@ class _Protocol(ResponseHandler):
 
     def _drop_timeout(self) -> None:
         self._silence.leave(self)
-
-
-def origins() -> Callable[[str], Origin]:
-    """Return a memo of the servers that were asked last; it takes a canonical URL up to its path."""
-    return lru_cache(1024)(Origin)

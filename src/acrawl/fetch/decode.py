@@ -32,7 +32,8 @@ _MOST_LAYERS = 5
 _PIECE = 1 << 16
 #: Bytes that a decoder is given at once: what it cannot take yet is copied with each piece that it makes.
 _WINDOW = 1 << 14
-#: Bytes after which others have their turn, by what decoding costs: about a millisecond.
+#: Bytes after which others have their turn, by what decoding costs: about a millisecond. Only brotli may take longer,
+#: for it fills its window (up to 16 MiB, 2 ms each) before it gives any of it.
 _TURN = 1 << 18
 #: What a step costs besides its bytes, in bytes.
 _STEP = 1 << 10
@@ -241,7 +242,7 @@ class _Gzip:
 
 
 class _Zstd(_Gzip):
-    """Frames, one after the other."""
+    """Frames, which are to zstd what members are to gzip."""
 
     magic = _ZSTD_MAGIC
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import socket
 import ssl
 
 import aiohttp
@@ -50,6 +51,7 @@ REASONS: dict[type[BaseException], str] = {
     http_exceptions.ContentLengthError: "truncated",
     http_exceptions.ContentEncodingError: "malformed",
     ssl.SSLError: "tls",
+    socket.gaierror: "dns",
     TimeoutError: "timeout",
     ConnectionError: "reset",
     OSError: "unreachable",
@@ -66,6 +68,33 @@ _ERRNOS = {
     errno.ESHUTDOWN: "reset",
     errno.ETIMEDOUT: "timeout",
 }
+#: What is wrong with a certificate, by the codes of OpenSSL's verification (x509_vfy.h).
+_CERTIFICATES = {
+    9: "tls-expired",  # not yet valid
+    10: "tls-expired",
+    18: "tls-self-signed",
+    2: "tls-untrusted",  # the issuer is not there
+    19: "tls-untrusted",  # the chain ends in a root that nobody here trusts
+    20: "tls-untrusted",
+    21: "tls-untrusted",
+    27: "tls-untrusted",
+    62: "tls-wrong-host",
+    64: "tls-wrong-host",  # the same of an address
+}
+#: OpenSSL's words for peers that speak no TLS, or no version of it that may be spoken.
+_PROTOCOL = frozenset(
+    {
+        "HTTP_REQUEST",
+        "NO_PROTOCOLS_AVAILABLE",
+        "PACKET_LENGTH_TOO_LONG",
+        "TLSV1_ALERT_PROTOCOL_VERSION",
+        "UNKNOWN_PROTOCOL",
+        "UNSUPPORTED_PROTOCOL",
+        "VERSION_TOO_LOW",
+        "WRONG_SSL_VERSION",
+        "WRONG_VERSION_NUMBER",
+    }
+)
 #: The setting behind each kind of timeout; the rest is the total.
 _LIMITS: dict[type[BaseException], str] = {
     aiohttp.ConnectionTimeoutError: "fetch.connect_timeout",
@@ -88,7 +117,7 @@ def translated(error: BaseException) -> FetchError:
         judged = error.os_error  # a handshake that broke off, or several addresses that failed in several ways
         text = f"{text}: {judged}"
     code = getattr(judged, "errno", None)
-    reason = None if isinstance(judged, ssl.SSLError) or not code else _ERRNOS.get(code)
+    reason = _tls(error) or (_ERRNOS.get(code) if code and not isinstance(judged, ssl.SSLError) else None)
     if reason is None:
         reason = next((REASONS[kind] for kind in type(_cause(judged)).__mro__ if kind in REASONS), "malformed")
     if reason == "blocked" and isinstance(judged, OSError):
@@ -96,6 +125,18 @@ def translated(error: BaseException) -> FetchError:
     elif isinstance(error, TimeoutError) and code is None:
         text = f"{_LIMITS.get(type(error), 'fetch.total_timeout')}: {error}".rstrip(": ")
     return FetchError(reason, text)
+
+
+def _tls(error: BaseException) -> str:
+    """Say what a handshake failed of; empty where it was no handshake, or failed of something else."""
+    found: object = error
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        found = error.certificate_error
+    elif isinstance(error, aiohttp.ClientConnectorError):
+        found = error.os_error
+    if isinstance(found, ssl.SSLCertVerificationError):
+        return _CERTIFICATES.get(getattr(found, "verify_code", 0), "tls")
+    return "tls-protocol" if isinstance(found, ssl.SSLError) and getattr(found, "reason", "") in _PROTOCOL else ""
 
 
 def _cause(error: BaseException) -> BaseException:

@@ -47,6 +47,8 @@ _IPV6 = {
     IPv6Network("2002::/16"): "reserved",
     IPv6Network("3fff::/20"): "for documentation",
 }
+#: Names that mean something inside of one network only (RFC 6761, RFC 6762, RFC 8375; ICANN's resolution on .internal).
+_INSIDE = (".localhost", ".local", ".internal", ".home.arpa", ".intranet", ".lan", ".corp", ".home")
 #: The only block of IPv6 from which public addresses are given out; all else is refused without being named above.
 _IPV6_PUBLIC = IPv6Network("2000::/3")
 #: Carry an IPv4 address in their last 32 bits, and lead to it.
@@ -86,6 +88,19 @@ def refused_address(address: str) -> str:
         return f"{address!r} is not an IP address"
     kind = _kind4(ip) if isinstance(ip, IPv4Address) else _kind6(ip)
     return f"{address} is {kind}" if kind else ""
+
+
+def refused_behind(host: str) -> str:
+    """Say why a proxy must not be asked for a host; empty when it may be.
+
+    Names are the proxy's to resolve, so nobody here sees their addresses. Literal addresses are judged, and names that
+    no public server can have are refused.
+    """
+    try:
+        return refused_address(str(ip_address(host)))
+    except ValueError:  # a name
+        name = host.rstrip(".").lower()
+        return f"{host} is a name inside of a network" if "." not in name or name.endswith(_INSIDE) else ""
 
 
 @functools.lru_cache(65536)

@@ -1,4 +1,4 @@
-"""How large a body may be, and of what type. Pure."""
+"""How large a body may be, and of what type."""
 
 from __future__ import annotations
 
@@ -50,22 +50,21 @@ def too_large(limit: int) -> FetchError:
 class Bounded:
     """The pieces of a stream up to ``limit`` bytes: what has more is too large or, with ``cut``, ends there.
 
-    ``advance`` hears of the bytes; ``head`` is what has been read of it already.
+    ``advance`` hears of the bytes; ``taken`` is how many have been read already.
     """
 
-    def __init__(self, stream: Stream, limit: int, advance: Advance, *, cut: bool = False, head: bytes = b"") -> None:
+    def __init__(self, stream: Stream, limit: int, advance: Advance, *, cut: bool = False, taken: int = 0) -> None:
         self._stream = stream
         self._limit = limit
-        self._left = limit
+        self._left = limit - taken
         self._advance = advance
         self._cut = cut
-        self._head = head
 
     async def read(self) -> bytes:
         """See `Stream.read`. Raises `FetchError`: too-large, and what the stream raises."""
         if self._left < 0:
             return b""
-        piece, self._head = self._head or await self._stream.read(), b""
+        piece = await self._stream.read()
         size = len(piece)
         self._advance(size)
         self._left -= size

@@ -11,7 +11,7 @@ from acrawl.clock import Clock
 from acrawl.errors import FetchError
 from acrawl.fetch.base import Advance, Exchange, Send, Stream
 from acrawl.fetch.deadlines import Deadlines
-from acrawl.fetch.limits import Bounded, check_announced, check_wanted, page_limit
+from acrawl.fetch.limits import Bounded, check_announced, check_wanted, page_limit, too_large
 from acrawl.fetch.saving import Saving
 from acrawl.fetch.spill import Room
 from acrawl.request import Request
@@ -100,16 +100,27 @@ class Receive:
                 raise
             check_announced(response, limit)
         response.room = self._room.path
-        body = Bounded(stream, limit, exchange.advance, cut=bool(exchange.cut), head=head)
-        pieces, size = [], 0
-        while piece := await body.read():
+        most = min(limit, fetch.spill or limit)
+        pieces, size, advance = [], 0, exchange.advance
+        piece = head or await stream.read()
+        while piece:
             pieces.append(piece)
             size += len(piece)
-            if fetch.spill and size > fetch.spill:
-                response.spilled(*await self._room.fill(pieces, body))
+            advance(len(piece))
+            if size > most:
                 break
-        else:
-            response.body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            piece = await stream.read()
+        if size > limit:
+            if not exchange.cut:
+                raise too_large(limit)
+            stream.close()  # the rest is not wanted
+            pieces[-1] = piece[: limit - size]
+        elif size > most:
+            rest = Bounded(stream, limit, advance, cut=bool(exchange.cut), taken=size)
+            response.spilled(*await self._room.fill(pieces, rest))
+            stream.release()
+            return
+        response.body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         stream.release()
 
 

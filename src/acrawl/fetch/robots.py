@@ -22,8 +22,7 @@ MAX_REDIRECTS = 5
 
 #: Redirects that cannot be followed: there is no robots.txt then.
 _NOWHERE = frozenset({"redirect-refused", "too-many-redirects"})
-#: Why a robots.txt cannot be had that will hardly be there the next time.
-LASTING = frozenset({"dns", "refused", "tls", "blocked", "not-cached"})
+_LASTING = frozenset({"dns", "refused", "blocked", "not-cached"})
 
 
 class Robots:
@@ -36,6 +35,11 @@ class Robots:
             send.exchange.untouched = True
             raise Excluded("robots", rules.decisive(request.url))
         return await send(request)
+
+
+def lasts(reason: str) -> bool:
+    """Whether a robots.txt that cannot be had for this reason will hardly be there the next time."""
+    return reason in _LASTING or reason.startswith("tls")
 
 
 class RobotsAnswer(msgspec.Struct, frozen=True):

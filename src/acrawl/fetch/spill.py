@@ -23,19 +23,25 @@ class Room:
     """A folder for the bodies of one fetcher. Made at first use; `close` removes it with all that is in it."""
 
     def __init__(self) -> None:
-        self._folder = OwnFolder(tempfile.gettempdir(), PREFIX)
+        self._folder: OwnFolder | None = None
         self._threads = ThreadPoolExecutor(2, "acrawl-spill")
-        #: Gives the path of a file that does not exist yet.
-        self.path = self._folder.path
+
+    def path(self) -> str:
+        """Return the path of a file that does not exist yet. Raises OSError."""
+        if self._folder is None:
+            self._folder = OwnFolder(tempfile.gettempdir(), PREFIX)  # where no file can be written there is none
+        return self._folder.path()
 
     def sweep(self) -> None:
         """Remove what workers that were killed left behind. Blocking."""
-        self._folder.sweep()
+        with contextlib.suppress(OSError):  # no folder to look into: whoever needs one is told
+            OwnFolder(tempfile.gettempdir(), PREFIX).sweep()
 
     def close(self) -> None:
         """Remove the folder. Blocking, idempotent."""
         self._threads.shutdown()
-        self._folder.close()
+        if self._folder is not None:
+            self._folder.close()
 
     async def fill(self, begun: list[bytes], rest: Bounded) -> tuple[str, int]:
         """Write what has ``begun``, which is taken out of its list, and the rest to a file; returns its path and size.
@@ -44,7 +50,7 @@ class Room:
         """
         path, size = "", 0
         try:
-            path = self._folder.path()
+            path = self.path()
             async with aiofiles.open(path, "xb", executor=self._threads) as file:
                 data = b"".join(begun)
                 begun.clear()
@@ -57,8 +63,7 @@ class Room:
                 with contextlib.suppress(OSError):  # what cannot be removed now goes with the folder
                     os.unlink(path)
             if isinstance(error, OSError):  # retried later: there may be room then, or another worker has some
-                where = path or tempfile.gettempdir()
-                raise FetchError("disk", f"a body over fetch.spill could not be kept in {where}: {error}") from error
+                raise FetchError("disk", f"a body over fetch.spill could not be kept in a file: {error}") from error
             raise
         return path, size
 

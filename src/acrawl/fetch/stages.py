@@ -11,11 +11,14 @@ import msgspec
 
 from acrawl.clock import Clock
 from acrawl.errors import SettingsError
+from acrawl.fetch.auth import Auth
 from acrawl.fetch.base import Stage
 from acrawl.fetch.cache import Cache
 from acrawl.fetch.connections import Resolver
+from acrawl.fetch.cookies import AskJar, CookieStage, Jars, keeps_cookies
 from acrawl.fetch.decode import Decode
 from acrawl.fetch.guard import Guard
+from acrawl.fetch.proxy import proxies
 from acrawl.fetch.receive import Receive
 from acrawl.fetch.redirect import Redirect
 from acrawl.fetch.robots import Robots
@@ -26,19 +29,32 @@ from acrawl.settings import Settings
 class Ground(msgspec.Struct, frozen=True):
     """What stages are made from.
 
-    ``transport`` stands for the real one where nothing is to be sent; ``resolver`` replaces the system's.
+    ``transport`` stands for the real one where nothing is to be sent; ``resolver`` replaces the system's. ``login`` is
+    the spider's user, password and their domain. ``ask_jar`` gets the job's cookie jars; without it cookies last as
+    long as the stages.
     """
 
     settings: Settings
     clock: Clock
     transport: Stage | None = None
     resolver: Resolver | None = None
+    login: tuple[str, str, str] = ("", "", "")
+    ask_jar: AskJar | None = None
+
+
+def _cookies(ground: Ground) -> Stage | None:
+    if not keeps_cookies(ground.settings):
+        return None
+    return CookieStage(Jars(ground.settings.cookies, ground.clock, ground.ask_jar), ground.clock)
 
 
 #: How each stage is made; None where there is nothing for it to do.
 MAKERS: dict[str, Callable[[Ground], Stage | None]] = {
     "guard": lambda ground: Guard(ground.settings.fetch.max_url),
     "robots": lambda ground: Robots() if ground.settings.politeness.obey_robots else None,
+    "cookies": _cookies,
+    "auth": lambda ground: Auth(ground.settings.auth.hosts, ground.login, ground.clock),
+    "proxy": lambda ground: proxies(ground.settings.proxy, ground.clock),
     "redirect": lambda ground: Redirect(ground.settings.fetch.max_redirects),
     "cache": lambda ground: (
         Cache(ground.settings.cache, ground.settings.fetch, ground.clock)
@@ -47,7 +63,7 @@ MAKERS: dict[str, Callable[[Ground], Stage | None]] = {
     ),
     "body": lambda ground: Receive(ground.settings.fetch, ground.settings.files, ground.clock),
     "decode": lambda ground: Decode(ground.settings.fetch.max_ratio),
-    "transport": lambda ground: ground.transport or Transport(ground.settings.fetch, ground.clock, ground.resolver),
+    "transport": lambda ground: ground.transport or Transport(ground.settings, ground.clock, ground.resolver),
 }
 #: Without these there is no answer, or none that can be trusted; they keep this order.
 NEEDED = ["guard", "body", "decode", "transport"]

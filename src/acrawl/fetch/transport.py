@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import socket
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from acrawl.clock import Clock
-from acrawl.errors import FetchError
+from acrawl.errors import FetchError, ProxyFailed
 from acrawl.fetch.base import Send
-from acrawl.fetch.connections import Connections, Resolver, origins
-from acrawl.fetch.failures import BLOCKED, FOREIGN, translated
+from acrawl.fetch.connections import Connections, Resolver
+from acrawl.fetch.failures import FOREIGN, translated
 from acrawl.fetch.guard import refused_address
 from acrawl.fetch.headers import defaults, head_of
+from acrawl.fetch.names import Names, System
+from acrawl.fetch.origin import origins
+from acrawl.fetch.route import Proxy, named
+from acrawl.fetch.tls import Trust
 from acrawl.request import Request
 from acrawl.response import Response
-from acrawl.settings import Fetch
+from acrawl.settings import Settings
 
 #: Methods that may be sent twice when a kept connection turns out to be dead (RFC 9110, 9.2.2).
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
@@ -28,19 +31,24 @@ class Transport:
     no stage can lead around it.
     """
 
-    def __init__(self, fetch: Fetch, clock: Clock, resolver: Resolver | None = None) -> None:
-        self._fetch = fetch
+    def __init__(self, settings: Settings, clock: Clock, resolver: Resolver | None = None) -> None:
+        self._settings = settings
+        self._fetch = settings.fetch
         self._now = clock.now
         self._resolver = resolver
-        self._usual = defaults(fetch.user_agent)
-        self._origin_of = origins()
+        self._usual = defaults(settings.fetch.user_agent)
+        self._trust = Trust(settings.tls)
+        self._origin_of = origins(self._trust)
         # Two pools, so that no connection to a private address is ever reused for a request that may not have one.
         self._public: Connections
         self._private: Connections
+        self._names: Names
 
     async def __aenter__(self) -> Self:
-        self._public = Connections(self._fetch, _guarded_socket, self._resolver)
-        self._private = Connections(self._fetch, _socket, self._resolver)
+        dns = self._settings.dns
+        self._names = Names(self._resolver or System(), dns.ttl, dns.failure_ttl, self._now)
+        self._public = Connections(self._fetch, self._trust, self._names, refused_address)
+        self._private = Connections(self._fetch, self._trust, self._names, _unjudged)
         return self
 
     async def __aexit__(
@@ -48,27 +56,34 @@ class Transport:
     ) -> None:
         await self._public.close()
         await self._private.close()
+        await self._names.close()
 
     async def __call__(self, request: Request, send: Send) -> Response:
         """See `acrawl.fetch.base.Stage`. Redirects are answers like others. There is nothing further to send to."""
-        began, exchange = self._now(), send.exchange
+        began, exchange, via = self._now(), send.exchange, None
         exchange.untouched = False  # whatever a stage above has taken from elsewhere before: now something is sent
         try:
-            origin = self._origin_of(request.url[: request.url.find("/", 8)])
-            if origin.refused:
-                raise FetchError("blocked", origin.refused)
+            via = named(request.proxy) if request.proxy else exchange.proxy
+            origin = self._origin_of(request.url[: request.url.find("/", 8)], via)
             private = origin.key == exchange.private_host or self._fetch.allow_private
+            if refused := origin.refused or (origin.private if not private else ""):
+                raise FetchError("blocked", refused)
             method = request.method.upper()
+            given = exchange.authorization if exchange.authorized == origin.key else ""
+            head = head_of(request, origin.authority, self._usual, given or origin.authorization)
             answer = await (self._private if private else self._public).ask(
                 origin,
-                head_of(request, origin.authority, self._usual, origin.authorization),
+                head if via is None else origin.as_proxied(head),
                 request.body,
                 bodiless=method == "HEAD",
                 repeatable=method in _IDEMPOTENT and not exchange.spacing,
                 trace=exchange.trace,
             )
         except FOREIGN as error:  # the request failed; the worker decides whether it is tried again
-            raise translated(error) from error
+            raise _told(request, via, translated(error)) from error
+        if via is not None and origin.forwarded and answer.status == 407:
+            answer.close()
+            raise ProxyFailed(via.name, "407: it asks for other credentials", own=True)
         exchange.stream = answer
         return Response(
             request.url,
@@ -77,16 +92,21 @@ class Transport:
             request=request,
             latency=self._now() - began,
             ip_address=answer.address,
+            proxy="" if via is None else via.name,
         )
 
 
-def _guarded_socket(info: tuple[Any, ...]) -> socket.socket:
-    """Make the socket for one address, or refuse to. aiohttp calls it for every address it is about to connect to."""
-    if refused := refused_address(info[4][0]):
-        raise OSError(BLOCKED, refused)
-    return _socket(info)
+def _told(request: Request, via: Proxy | None, failure: FetchError) -> FetchError:
+    """Name the proxy that a failure came by.
+
+    One that reads the requests itself answers for its servers (502); without an answer the failure is its own.
+    """
+    if via is None:
+        return failure
+    if failure.reason == "reset" and request.url.startswith("http:") and not via.is_socks:
+        return ProxyFailed(via.name, failure.detail, own=True)
+    return FetchError(failure.reason, f"through {via.name}: {failure.detail}")
 
 
-def _socket(info: tuple[Any, ...]) -> socket.socket:
-    family, kind, protocol, _, _ = info
-    return socket.socket(family, kind, protocol)
+def _unjudged(_: str) -> str:
+    return ""

@@ -8,6 +8,7 @@
     hosts       ready, waiting, parked, reading, idle
     host        one host: clock, shares, window       pace, budgets   how much of it, and of several together
     leases      who holds what          isolation     a suspect, alone with a worker
+    jars        cookies, and how new they are
     sqlite      the engine: those decisions, and one writer thread for
     committer   group commit            reader        windows that run low
     store       what is written         books         what people ask      revival   trying again

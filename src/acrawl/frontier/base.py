@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
+from acrawl.cookie import JarCopy
 from acrawl.outcome import Audit, Delivery, Outcome, Receipt, Snapshot, Story
 from acrawl.request import Sealed
 from acrawl.ticket import Batch
@@ -49,6 +50,7 @@ class Leasing(Protocol):
     async def report(self, worker: str, epoch: int, outcomes: Sequence[Outcome]) -> Receipt:
         """End leases and take what came of them, each outcome in one atomic step; returns once it is durable.
 
+        What it says of cookies holds for all that it causes: no later ticket of the site has an older version.
         An outcome of status ``part`` ends nothing: it is staged, durably, and takes effect with the last one of its
         token, or never. Idempotent: a repeated report, a late one and one of another epoch change nothing and are
         counted as stale.
@@ -57,6 +59,13 @@ class Leasing(Protocol):
 
     async def release(self, worker: str, epoch: int, tokens: Sequence[int]) -> None:
         """Give leases back unfetched; they are queued at once, at their old place. Idempotent."""
+
+    async def jar(self, worker: str, site: str, key: str) -> JarCopy:
+        """The cookies of a site (a registrable domain) under a spider's key; empty when there are none.
+
+        Holds all that was reported before the call, durably, and may wait for that. Its version is at least that of
+        every ticket handed out before the call, in this life and in earlier ones. Idempotent.
+        """
 
 
 class Frontier(Leasing, Protocol):

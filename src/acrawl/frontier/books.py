@@ -25,6 +25,7 @@ _GENERATIONS = 64
 _EXAMPLES = 10
 #: Of the requests that came in last, so many are looked through for a URL like another.
 _LOOKED_THROUGH = 200_000
+_LATE = "(select id, url from queue where id > ?1 union all select id, url from ledger where id > ?1)"
 
 
 class Found(NamedTuple):
@@ -57,13 +58,19 @@ def counts(db: Database) -> Counts:
 
 
 def story(db: Database, url: str) -> Story:
-    """All that the tables know about a GET of this URL. Raises `RequestError` for what is no URL."""
+    """All that the tables know about a GET of this URL; where there is none, of another request for it.
+
+    Those (a POST, one in a session) are looked for among the requests that came in last only. Raises `RequestError` for
+    what is no URL.
+    """
     with db.snapshot():
         return _story(db, canonical(url))
 
 
 def _story(db: Database, url: str) -> Story:
     number = _number(db, url)
+    if number is None:
+        number = db.value(f"select max(id) from {_LATE} where url = ?2", _lately(db), url)
     if number is None:
         return Story(url, "unknown")
     tries = [
@@ -111,6 +118,10 @@ def _number(db: Database, url: str) -> int | None:
     return None if number is None else int(number)
 
 
+def _lately(db: Database) -> int:
+    return int(db.meta("next_id") or 1) - _LOOKED_THROUGH
+
+
 def near(db: Database, url: str, most: int = 3) -> list[str]:
     """Known URLs like an unknown one: another scheme, ``www.``, final slash or query. Raises `RequestError`.
 
@@ -120,11 +131,10 @@ def near(db: Database, url: str, most: int = 3) -> list[str]:
     found = [variant for variant in _variants(url) if _number(db, variant) is not None][:most]
     if len(found) < most:
         path = url.partition("?")[0]
-        low = int(db.meta("next_id") or 1) - _LOOKED_THROUGH
         rows = db.all(
-            "select url from (select id, url from queue union all select id, url from ledger) where id > ?1 and "
-            "substr(url, 1, ?2) = ?3 and url != ?4 and substr(url, ?2 + 1, 1) in ('', '?') order by id limit ?5",
-            low, len(path), path, url, most,
+            f"select url from {_LATE} where substr(url, 1, ?2) = ?3 and url != ?4 and "
+            "substr(url, ?2 + 1, 1) in ('', '?') order by id limit ?5",
+            _lately(db), len(path), path, url, most,
         )  # fmt: skip
         found += [other for (other,) in rows if other not in found]
     return found[:most]

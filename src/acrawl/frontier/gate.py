@@ -7,12 +7,7 @@ from collections.abc import Callable, Sequence
 from acrawl.errors import SpiderError
 from acrawl.request import Sealed
 from acrawl.settings import Scope
-from acrawl.url import folded, host_of, name_of, registrable_domain
-
-
-def domain_of(host: str) -> str:
-    """The registrable domain of a host."""
-    return registrable_domain(name_of(host))
+from acrawl.url import folded, host_of, name_of, registrable_domain, site_of
 
 
 class ScopeGate:
@@ -24,7 +19,7 @@ class ScopeGate:
     """
 
     def __init__(
-        self, scope: Scope, allowed_domains: Sequence[str] = (), group_of: Callable[[str], str] = domain_of
+        self, scope: Scope, allowed_domains: Sequence[str] = (), group_of: Callable[[str], str] = site_of
     ) -> None:
         self._within = scope.within
         self._max_depth = scope.max_depth
@@ -40,7 +35,7 @@ class ScopeGate:
         """Widen the scope by a seed; call it before the seed is added to the frontier. Idempotent."""
         host = host_of(url)
         self._hosts.add(host)
-        site = registrable_domain(name_of(host)) if self._within == "domain" else folded(host)
+        site = site_of(host) if self._within == "domain" else folded(host)
         if site not in self._sites:
             self._sites.add(site)
             self._verdicts.clear()

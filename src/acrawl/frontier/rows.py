@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from acrawl.cookie import Cookie
 from acrawl.outcome import EXCLUDED, Item
 from acrawl.request import Sealed
 
@@ -112,6 +113,10 @@ class Group:
     addresses: dict[str, str] = field(default_factory=dict)
     troubles: dict[str, str] = field(default_factory=dict)
     """Why the robots.txt of a host could not be had the last time."""
+    cookies: dict[tuple[str, str], list[Cookie]] = field(default_factory=dict)
+    """What changed in jars, by site and key, in the order of the changes."""
+    forgotten: set[tuple[str, str]] = field(default_factory=set)
+    """Jars that are dropped, before their changes are taken."""
 
     def __len__(self) -> int:
         """How many rows it writes, roughly: what a commit waits for."""
@@ -120,7 +125,7 @@ class Group:
     def __bool__(self) -> bool:
         return bool(
             len(self) or self.staged or self.voided or self.marks or self.meta or self.rules or self.addresses
-            or self.tried or self.troubles
+            or self.tried or self.cookies or self.forgotten or self.troubles
         )  # fmt: skip
 
 

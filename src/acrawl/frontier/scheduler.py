@@ -203,7 +203,8 @@ class Scheduler(Settling):
             earlier.leases.extend(leases)
         else:
             opened = self._gate.opens(host.name)
-            turn.tickets[host.name] = Ticket(host.name, leases, share, spacing, start_in, host.rules, opened)
+            jars = self.state.jars.version_of(host.name)
+            turn.tickets[host.name] = Ticket(host.name, leases, share, spacing, start_in, host.rules, opened, jars)
 
     def _leased(self, worker: str, host: Host, row: Row | Guest | None, now: float, start_in: float) -> Lease:
         if isinstance(row, Guest):

@@ -12,6 +12,7 @@ attempt   request, try                  what came of tries that were not the las
 outbox    id, item                      made but not yet delivered
 staged    request, part                 parts of an outcome whose last part has not come yet; void in the next life
 mark      feed, length                  how much of each feed is committed
+jar       site, key, cookies            cookie jars: of each site one for each key of the spider's
 
 Invariants: an id below ``meta.next_id`` is in exactly one of ``queue`` and ``ledger``; a key in ``seen`` begins with
 the same bytes as all of its host; ``ending.requests`` is the ledger's count of that end.
@@ -25,11 +26,11 @@ from collections.abc import Callable, Mapping
 
 from acrawl.errors import JobConflict
 
-VERSION = 2
+VERSION = 3
 #: Marks the file as ours (SQLite's ``application_id``): "acrl".
 APPLICATION = 0x6163726C
 
-_V2 = """
+_V3 = """
 create table meta(key text primary key, value) without rowid;
 create table host(
     id integer primary key, name text not null unique, rules blob, crawl_delay real not null default 0,
@@ -59,6 +60,8 @@ create table outbox(
 create table staged(
     request integer not null, part integer not null, body blob not null, primary key(request, part)) without rowid;
 create table mark(feed text primary key, length integer not null) without rowid;
+create table jar(
+    site text not null, key text not null, changed integer not null, cookies blob not null, primary key(site, key));
 """
 
 #: From schema 1: ends were written out in each row, and bodies were not kept with them.
@@ -95,8 +98,13 @@ drop table ledger_1;
 update queue set body = shortened(body);
 """
 
+_V2_TO_V3 = """
+create table jar(
+    site text not null, key text not null, changed integer not null, cookies blob not null, primary key(site, key));
+"""
+
 #: What leads from one schema to the next, each in a transaction of its own.
-MIGRATIONS = {1: _V1_TO_V2}
+MIGRATIONS = {1: _V1_TO_V2, 2: _V2_TO_V3}
 
 PRAGMAS = (
     "page_size=4096",
@@ -123,7 +131,7 @@ def prepare(
     for pragma in (*PRAGMAS, f"synchronous={'FULL' if durable else 'NORMAL'}"):
         connection.execute(f"pragma {pragma}").fetchall()
     if not tables:
-        _run(connection, _V2, VERSION)
+        _run(connection, _V3, VERSION)
         return
     for name, function in functions.items():
         connection.create_function(name, 1, function, deterministic=True)

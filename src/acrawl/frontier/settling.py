@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from acrawl.cookie import LONGEST_KEY, LONGEST_SITE
 from acrawl.frontier.host import Guest, Host
 from acrawl.frontier.hosts import MOST_RETRY_DELAY
 from acrawl.frontier.leases import Held
@@ -38,6 +39,7 @@ def _is_sane(outcome: Outcome) -> bool:
         and 0 <= outcome.latency < _MOST
         and 0 <= outcome.duplicates < _MOST
         and (outcome.host is None or _is_possible(outcome.host))
+        and all(len(jar.site) <= LONGEST_SITE and len(jar.key) <= LONGEST_KEY for jar in outcome.cookies)
     )
 
 
@@ -139,6 +141,8 @@ class Settling:
             leases.end(worker, outcome.token)
             if outcome.ago >= 0:
                 held.host.started(now - outcome.ago)
+            if outcome.cookies:  # first of all: what this outcome causes sees them
+                self._state.jars.take(outcome.cookies, self._state.group())
             if held.guest is not None:
                 self._settle_errand(held.guest.host, outcome, now, held.guest.hops)
                 self._hosts.wake(held.guest.host, now)
@@ -201,7 +205,8 @@ class Settling:
             self._hosts.join(host, facts.address, now)
             self._state.group().addresses[host.name] = facts.address
         pause = facts.pause if facts is not None else 0.0
-        if pause > 0 or outcome.reason == "timeout":
+        # A free try that ran out of time is no trouble of the host's: bytes came until then, of a large file.
+        if pause > 0 or (outcome.reason == "timeout" and not outcome.free):
             self._hosts.struggled(host, now, started)
         elif outcome.status == FETCHED:
             self._hosts.succeeded(host, now, started, outcome.latency)

@@ -19,8 +19,9 @@ from typing import Any
 import msgspec
 
 from acrawl.clock import Clock
+from acrawl.cookie import JarCopy
 from acrawl.errors import CrawlFailed
-from acrawl.frontier import books
+from acrawl.frontier import books, jars
 from acrawl.frontier.base import Gate
 from acrawl.frontier.committer import Committer
 from acrawl.frontier.host import Host
@@ -68,7 +69,9 @@ class SqliteFrontier:
             loop = asyncio.get_running_loop()
             limits = settings.limits
             counting = bool(limits.host_pages or limits.host_bytes or limits.host_errors)
-            make = functools.partial(Store, path, durable=settings.frontier.durable, counting=counting)
+            make = functools.partial(
+                Store, path, durable=settings.frontier.durable, counting=counting, terms=settings.cookies
+            )
             store = await loop.run_in_executor(pool, make)
         frontier = cls(store, settings, gate, clock)
         try:
@@ -90,6 +93,8 @@ class SqliteFrontier:
         if self.epoch > 1:
             self._plan.hosts.rest_all(self._clock.now(), RESTART_PAUSE)
         self._plan.load(await run(self._store.load), self._clock.now())
+        known = await run(jars.known, self._store.database)
+        self._plan.state.jars.load(known, self.epoch, self._committer.group)
         self._committer.group.meta.update(secret=self.secret, epoch=self.epoch)
         await self._committer.durable()
 
@@ -133,6 +138,14 @@ class SqliteFrontier:
             self._plan.give_back(worker, tokens, self._clock.now())
             self._committer.nudge()
             self._stir_up()
+
+    async def jar(self, worker: str, site: str, key: str) -> JarCopy:
+        """See `Leasing.jar`."""
+        self._plan.leases.met(worker, self._clock.now())
+        version = self._plan.state.jars.version  # what is reported while the file is read is of a later one
+        if (site, key) in self._committer.group.cookies:
+            await self._committer.durable()
+        return JarCopy(version, await self._committer.run(jars.read, self._store.database, site, key))
 
     # -- what the master asks
 

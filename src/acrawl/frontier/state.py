@@ -7,6 +7,7 @@ from collections.abc import Callable
 from acrawl.frontier.base import Gate
 from acrawl.frontier.door import Door
 from acrawl.frontier.hosts import Hosts
+from acrawl.frontier.jars import Jars
 from acrawl.frontier.leases import Leases
 from acrawl.frontier.rows import Group
 from acrawl.frontier.seen import Recent
@@ -26,6 +27,7 @@ class State:
         self.hosts = Hosts(settings.politeness, wall, gate.group, rows=terms.rows, idle=terms.idle_hosts)
         self.leases = Leases(terms.lease_seconds, terms.stall_seconds)
         self.tally = Tally()
+        self.jars = Jars(settings.cookies.max_jars)
         self.recent = Recent(terms.recent)
         self.door = Door(gate, self.hosts, self.recent, self.tally, terms.order)
         self.leased: set[int] = set()

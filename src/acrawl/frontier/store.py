@@ -11,11 +11,13 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from acrawl.frontier import jars
 from acrawl.frontier.database import Database, as_json, chunks
+from acrawl.frontier.known import OF_ONE_PAGE, known_keys, yielding
 from acrawl.frontier.rows import Admission, Committed, End, Group, Record, Row
-from acrawl.frontier.yielding import OF_ONE_PAGE, yielding
 from acrawl.outcome import EXCLUDED, FAILED, FETCHED, Item
 from acrawl.request import Sealed
+from acrawl.settings import Cookies
 
 _COLUMNS = "not_before, rank, id, attempt, lost, depth, url, body"
 _RECORD = "name, rules, crawl_delay, rules_at, address, fetched, failed, size"
@@ -44,8 +46,10 @@ class Delivered(tuple[int, str, str, Item]):
 class Store:
     """Storage steps of the SQLite engine. Not thread-safe: one thread at a time. See `Database` for what is raised."""
 
-    def __init__(self, path: str, *, durable: bool = False, counting: bool = False) -> None:
-        """``counting``: keep how much was fetched from each host, which limits of hosts need."""
+    def __init__(
+        self, path: str, *, durable: bool = False, counting: bool = False, terms: Cookies | None = None
+    ) -> None:
+        """``counting``: keep how much was fetched from each host, which limits of hosts need; ``terms``: of jars."""
         self.database = Database(path, durable=durable)
         try:
             self._next_id = int(self.database.meta("next_id") or 1)
@@ -55,6 +59,7 @@ class Store:
             self.database.close()
             raise
         self._hosts: dict[str, int] = {}
+        self._terms = terms or Cookies()
         self._counting = counting
         self._counts: defaultdict[int, list[int]] = defaultdict(lambda: [0, 0, 0])
         if not counting:
@@ -116,6 +121,7 @@ class Store:
             ") join ledger on id = column1",
         )
         made.delivered = db.delete("outbox", group.delivered)
+        jars.write(db, group, self._terms, now)
         self._note(group)
 
     def _note(self, group: Group) -> None:
@@ -143,7 +149,7 @@ class Store:
     # -- coming in
 
     def _admit(self, admissions: Sequence[Admission], group: Group, made: Committed, now: float) -> None:
-        known = self._known([admission.request.key for admission in admissions])
+        known = known_keys(self.database, [admission.request.key for admission in admissions])
         fresh: dict[bytes, int] = {}
         yields = yielding(self.database, known, self._endings)
         queued, refused = [], []
@@ -191,13 +197,6 @@ class Store:
             queued,
         )
         self._ledger(refused, made, now)
-
-    def _known(self, keys: Sequence[bytes]) -> set[bytes]:
-        found: set[bytes] = set()
-        for part in chunks(list(dict.fromkeys(keys)), _KEYS):  # SQLite sorts each part; to sort all costs more
-            marks = ",".join("?" * len(part))
-            found.update(key for (key,) in self.database.all(f"select key from seen where key in ({marks})", *part))
-        return found
 
     def _admits_again(
         self, request: Sealed, parent: int, fresh: dict[bytes, int], group: Group, made: Committed

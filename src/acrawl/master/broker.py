@@ -10,6 +10,7 @@ from typing import Protocol
 
 import msgspec
 
+from acrawl.cookie import JarCopy
 from acrawl.errors import UsageError, VersionMismatch
 from acrawl.frontier.base import Frontier
 from acrawl.master.rests import Rests
@@ -121,6 +122,10 @@ class CrawlBroker:
     async def release(self, worker: str, epoch: int, tokens: Sequence[int]) -> None:
         """See `Leasing.release`."""
         await self._frontier.release(worker, epoch, tokens)
+
+    async def jar(self, worker: str, site: str, key: str) -> JarCopy:
+        """See `Leasing.jar`."""
+        return await self._frontier.jar(worker, site, key)
 
     async def listen(self, worker: str, known: str, heard: int, wait: float) -> News:
         """See `Broker.listen`."""

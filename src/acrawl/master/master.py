@@ -28,7 +28,7 @@ from acrawl.errors import (
     CrawlFailed,
 )
 from acrawl.fetch import Fetcher
-from acrawl.frontier.gate import ScopeGate, domain_of
+from acrawl.frontier.gate import ScopeGate
 from acrawl.frontier.sqlite import SqliteFrontier
 from acrawl.job import Identity, Job
 from acrawl.master.broker import CrawlBroker
@@ -40,8 +40,8 @@ from acrawl.monitor.progress import Progress
 from acrawl.outcome import Snapshot
 from acrawl.queues.messages import Hello, Welcome
 from acrawl.queues.server import QueueManager
-from acrawl.spider import Spider
-from acrawl.url import canonical
+from acrawl.spider import Spider, login_of
+from acrawl.url import canonical, site_of
 from acrawl.version import VERSION
 
 log = logging.getLogger(__name__)
@@ -71,9 +71,10 @@ class Master:
         """Crawl. Raises `AcrawlError` for what stands in the way of a beginning or broke it off."""
         plan = self._plan
         spider = self._spider = plan.source.make(plan.arguments, plan.settings)
-        Fetcher(plan.settings, spider.stages)  # workers make it; what is wrong with it is told here, before they start
+        # Workers make it; what is wrong with it is told here, before they start.
+        Fetcher(plan.settings, spider.stages, login=login_of(spider))
         by_key = plan.settings.politeness.budget_by == "spider"
-        gate = ScopeGate(plan.settings.scope, spider.allowed_domains, spider.politeness_key if by_key else domain_of)
+        gate = ScopeGate(plan.settings.scope, spider.allowed_domains, spider.politeness_key if by_key else site_of)
         for url in spider.start_urls:  # a resumed crawl must know its scope before its seeds are taken again
             gate.add_seed(canonical(url))
         scope = f"{plan.settings.scope.within} {' '.join(spider.allowed_domains)}".strip()

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from acrawl.cookie import JarCopy
 from acrawl.errors import KeyProblem, MasterUnreachable, WireError
 from acrawl.outcome import Outcome, Receipt, Snapshot, Story
 from acrawl.queues.facade import HELLO_FIRST
@@ -208,6 +209,10 @@ class QueueClient:
     async def release(self, worker: str, epoch: int, tokens: Sequence[int]) -> None:
         """See `Leasing.release`."""
         await self._call("report", self._tasks, "release", worker, epoch, list(tokens))
+
+    async def jar(self, worker: str, site: str, key: str) -> JarCopy:
+        """See `Leasing.jar`."""
+        return _read(await self._call("jar", self._tasks, "jar", worker, site, key), JarCopy)
 
     async def listen(self, worker: str, known: str, heard: int, wait: float) -> News:
         """See `Broker.listen`."""

@@ -136,7 +136,7 @@ class Doorkeeper:
 class TaskQueue:
     """The managed object ``task_queue``."""
 
-    exposed = ("hello", "get", "renew", "release", "listen", "bye")
+    exposed = ("hello", "get", "renew", "release", "jar", "listen", "bye")
 
     def __init__(self, door: Doorkeeper) -> None:
         self._door = door
@@ -167,6 +167,11 @@ class TaskQueue:
         """Give leases back."""
         worker = self._door.check(worker)
         self._door.run(self._door.broker.release(worker, int(epoch), [int(token) for token in tokens]))
+
+    def jar(self, worker: str, site: str, key: str) -> bytes:
+        """The cookies of a site under a key: msgpack of `JarCopy`."""
+        worker = self._door.check(worker)
+        return _encode(self._door.run(self._door.broker.jar(worker, str(site), str(key))))
 
     def listen(self, worker: str, known: str, heard: int, wait: float) -> bytes:
         """Parked until there is something new behind ``known`` and ``heard``; answers msgpack of `News`."""

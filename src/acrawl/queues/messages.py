@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from acrawl.cookie import JarCopy
 from acrawl.outcome import Outcome, Receipt, Snapshot, Story
 from acrawl.ticket import Batch
 
@@ -72,6 +73,9 @@ class Broker(Protocol):
 
     async def release(self, worker: str, epoch: int, tokens: list[int]) -> None:
         """See `acrawl.frontier.base.Leasing.release`."""
+
+    async def jar(self, worker: str, site: str, key: str) -> JarCopy:
+        """See `acrawl.frontier.base.Leasing.jar`."""
 
     async def listen(self, worker: str, known: str, heard: int, wait: float) -> News:
         """Wait until the crawl's state differs from ``known`` or there are rests behind the number ``heard``.

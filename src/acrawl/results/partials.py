@@ -99,10 +99,13 @@ class Partials:
         self._limit = limit
 
     def create(self, key: str, url: str, beginning: Beginning) -> Partial | None:
-        """Begin a file anew under this key; None while another has it, or where there are no locks. Raises OSError."""
+        """Begin a file anew under this key; None where it is another's, or there are no locks. Raises OSError."""
         self._folder.mkdir(parents=True, exist_ok=True)
         note = _Note(url, beginning.validator, beginning.total, beginning.headers, 0, _boot())
-        partial = _opened(str(self._folder / key), note, os.O_CREAT)
+        try:
+            partial = _opened(str(self._folder / key), note, os.O_CREAT)
+        except PermissionError:  # another user's, who may come back for it
+            return None
         if partial is not None:
             try:
                 partial.file.truncate(0)
@@ -186,9 +189,10 @@ def _opened(path: str, note: _Note, flags: int = 0) -> Partial | None:
         # Its last owner may have finished or removed it between the two calls; then the lock is one of another file.
         if locked and os.path.samestat(os.fstat(descriptor), os.stat(path)):
             return Partial(path, os.fdopen(descriptor, "wb"), note)
+    made = locked is None and flags and not os.fstat(descriptor).st_size
     os.close(descriptor)
-    if locked is None:  # there are no locks here: nobody will ever have it
-        with contextlib.suppress(OSError):  # nor be harmed by it
+    if made:  # where there are no locks nothing is kept
+        with contextlib.suppress(OSError):  # an empty file that cannot be removed harms nobody
             os.unlink(path)
     return None
 

@@ -21,22 +21,28 @@ import msgspec
 
 from acrawl.errors import SettingsError
 from acrawl.settings.base import Section
-from acrawl.settings.fetching import Cache, Fetch, Files, Retry, retried_statuses
+from acrawl.settings.fetching import Auth, Cache, Cookies, Dns, Fetch, Files, Proxy, Retry, Tls, retried_statuses
+from acrawl.settings.masks import masked
 from acrawl.settings.sections import Frontier, Limits, Log, Politeness, Queues, Scope, Worker
 
 __all__ = [
+    "Auth",
     "Cache",
+    "Cookies",
+    "Dns",
     "Fetch",
     "Files",
     "Frontier",
     "Limits",
     "Log",
     "Politeness",
+    "Proxy",
     "Queues",
     "Retry",
     "Scope",
     "Section",
     "Settings",
+    "Tls",
     "Worker",
 ]
 
@@ -54,6 +60,11 @@ class Settings(Section, frozen=True):
     log: Log = Log()
     files: Files = Files()
     cache: Cache = Cache()
+    auth: Auth = Auth()
+    proxy: Proxy = Proxy()
+    tls: Tls = Tls()
+    dns: Dns = Dns()
+    cookies: Cookies = Cookies()
     retry: Retry = Retry()
 
 
@@ -73,9 +84,11 @@ SCRAPY_NAMES = {
     "RETRY_HTTP_CODES": "retry.table",
     "DEPTH_LIMIT": "scope.max_depth",
     "AUTOTHROTTLE_ENABLED": "politeness.adaptive",
+    "HTTPPROXY_ENABLED": "proxy.from_environment",
     "CLOSESPIDER_PAGECOUNT": "limits.max_pages",
     "CLOSESPIDER_TIMEOUT": "limits.max_seconds",
     "CLOSESPIDER_ERRORCOUNT": "limits.max_errors",
+    "COOKIES_ENABLED": "cookies.enabled",
     "LOG_LEVEL": "log.level",
     "LOG_FILE": "log.file",
     "HTTPCACHE_ENABLED": "cache.mode",
@@ -207,7 +220,7 @@ def _set(settings: Settings, name: str, value: Any, origin: str) -> Settings:
         new = msgspec.convert(fields, type(old), strict=False)
     except msgspec.ValidationError as error:
         reason = str(error).partition(" - at ")[0]
-        raise SettingsError(f"{origin}: {name} = {value!r}: {reason}") from None
+        raise SettingsError(f"{origin}: {name} = {masked(name, value)!r}: {reason}") from None
     return msgspec.structs.replace(settings, **{section: new})
 
 
@@ -223,6 +236,7 @@ def _typed(value: Any, example: Any) -> Any:
             return tomllib.loads(f"value = {value}")["value"]
         except tomllib.TOMLDecodeError:
             return value if isinstance(example, dict) else [part.strip() for part in value.split(",") if part.strip()]
-    if isinstance(example, bool):
-        return {"yes": True, "on": True, "no": False, "off": False}.get(value.lower(), value)
+    if isinstance(example, bool) or example == "auto":
+        words = {"yes": True, "on": True, "true": True, "no": False, "off": False, "false": False}
+        return words.get(value.lower(), value)
     return value

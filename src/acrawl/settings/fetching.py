@@ -6,7 +6,7 @@ import difflib
 import math
 import re
 from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -18,7 +18,19 @@ class Fetch(Section, frozen=True):
 
     concurrency: Positive = 64
     """Requests under way in one worker, over all hosts."""
-    stages: tuple[str, ...] = ("guard", "robots", "spider", "redirect", "cache", "body", "decode", "transport")
+    stages: tuple[str, ...] = (
+        "guard",
+        "robots",
+        "spider",
+        "cookies",
+        "auth",
+        "redirect",
+        "cache",
+        "proxy",
+        "body",
+        "decode",
+        "transport",
+    )
     """What a request passes, outermost first; ``spider`` are the spider's own, others go in as module:Class."""
     user_agent: str = "acrawl/0.1 (+https://pypi.org/project/acrawl/)"
     """What is sent as User-Agent; the part before the slash is the robots.txt product token."""
@@ -46,8 +58,6 @@ class Fetch(Section, frozen=True):
     """Redirects followed from one request."""
     allow_private: bool = False
     """Let requests reach private, loopback and link-local addresses that no seed names."""
-    verify_tls: bool = True
-    """Refuse servers whose certificate does not hold."""
     max_url: Annotated[int, msgspec.Meta(ge=1, le=8192)] = 8192
     """Characters of a URL; a longer one is excluded as too-long. Beyond 8192 nothing is taken for a URL at all."""
     max_header: Positive = 65536
@@ -92,10 +102,70 @@ class Cache(Section, frozen=True):
     """Schemes (http, https) of which nothing is stored or used."""
 
 
+class Auth(Section, frozen=True):
+    """Who the crawler says it is, to whom."""
+
+    hosts: dict[str, str] = msgspec.field(default_factory=dict)
+    """Credentials by origin: ``basic|digest|login user:password``, ``bearer token``; env:NAME, file:PATH for them."""
+
+
+class Proxy(Section, frozen=True):
+    """The way that requests take."""
+
+    urls: tuple[str, ...] = ()
+    """Proxies: http, https, socks5h, socks5 or socks4 URLs, or env:NAME and file:PATH that hold some, one a line."""
+    rotate: Literal["request", "host"] = "request"
+    """Whether each request takes the next proxy, or each host keeps one as long as it works."""
+    bypass: tuple[str, ...] = ()
+    """Hosts that are asked directly: names with all below them, addresses, networks, ``*``; ``:port`` narrows it."""
+    from_environment: bool = True
+    """Without urls, take http_proxy, https_proxy, all_proxy and no_proxy of each worker's environment."""
+    rest: Seconds = 10.0
+    """Seconds that a proxy rests after a failure of its own; doubled with each further one, up to 10 minutes."""
+
+
+class Tls(Section, frozen=True):
+    """Which servers are trusted."""
+
+    verify: bool = True
+    """Refuse servers whose certificate does not hold."""
+    insecure_hosts: tuple[str, ...] = ()
+    """Names of hosts, written out, whose certificates are not looked at."""
+    ca_file: str = ""
+    """A PEM file of certificate authorities that are trusted besides the system's."""
+    minimum: Literal["1.2", "1.3"] = "1.2"
+    """The oldest version of TLS that is spoken."""
+
+
+class Dns(Section, frozen=True):
+    """How long names are known."""
+
+    ttl: Seconds = 300.0
+    """Seconds that the addresses of a name are kept."""
+    failure_ttl: Seconds = 30.0
+    """Seconds that a name which does not exist is not asked for again."""
+
+
+class Cookies(Section, frozen=True):
+    """What is kept of cookies, in the job and for all workers."""
+
+    enabled: bool | Annotated[str, msgspec.Meta(pattern="^auto$")] = "auto"
+    """Keep and send cookies; auto: unless the crawl is a broad one (scope.within = any)."""
+    max_size: Positive = 4096
+    """Bytes of the name and the value of one cookie; a larger one is ignored."""
+    per_jar: Positive = 100
+    """Cookies of one site under one cookiejar key; beyond it those set the longest ago go."""
+    jar_bytes: Positive = 32768
+    """Bytes of all cookies of one site under one cookiejar key."""
+    max_jars: Positive = 10_000
+    """Jars of the whole job; beyond it that of the site asked the longest ago goes."""
+
+
 #: The words for what may come of an exchange, besides ``http-`` and a status: what the retry table may speak of.
 FAILURES = (
     "dns", "refused", "reset", "timeout", "truncated", "unreachable", "disk", "proxy", "resume", "digest-mismatch",
-    "bomb", "not-cached", "wrong-type", "tls", "blocked", "malformed", "too-large", "redirect-refused",
+    "bomb", "not-cached", "wrong-type", "tls", "tls-expired", "tls-protocol", "tls-self-signed", "tls-untrusted",
+    "tls-wrong-host", "blocked", "malformed", "too-large", "redirect-refused",
     "too-many-redirects", "stage",
 )  # fmt: skip
 _STATUS = re.compile(r"http-[45](\d\d|xx)")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import math
 import pathlib
 import tempfile
@@ -29,7 +30,7 @@ from acrawl.results.files import FolderStore
 from acrawl.results.outbox import Drain
 from acrawl.results.pipelines import Pipelines
 from acrawl.settings import Settings, flatten, resolve
-from acrawl.spider import Spider
+from acrawl.spider import Spider, login_of
 from acrawl.testing.answers import Answer, Pages, Visitor, Web
 from acrawl.testing.hits import Hit
 from acrawl.testing.server import PIECES
@@ -217,7 +218,14 @@ class _Crawl:
         settings, clock = self._settings, self._clock
         store = FolderStore(self._folder / "files")
         try:
-            async with Fetcher(settings, spider.stages, clock=clock, transport=self._stage) as fetcher:
+            async with Fetcher(
+                settings,
+                spider.stages,
+                clock=clock,
+                transport=self._stage,
+                login=login_of(spider),
+                ask_jar=functools.partial(broker.jar, name),
+            ) as fetcher:
                 recent = RecentLinks(settings.worker.recent)
                 handler = Handler(spider, fetcher, store, frontier.secret, clock, recent)
                 worker = Worker(name, broker, handler, settings, frontier.epoch, clock)

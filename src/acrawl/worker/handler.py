@@ -14,7 +14,7 @@ from acrawl.clock import Clock
 from acrawl.errors import FetchError, IgnoreRequest, RequestError
 from acrawl.fetch import Fetcher, retry
 from acrawl.fetch.base import Exchange, FileStore
-from acrawl.fetch.robots import LASTING
+from acrawl.fetch.robots import lasts
 from acrawl.outcome import EXCLUDED, FAILED, FETCHED, RETRY, HostFacts, Item, Outcome, Sighting, Sightings
 from acrawl.parse.robots import encode
 from acrawl.request import Request, seal, unseal
@@ -107,7 +107,7 @@ class Handler:
             lead = HostFacts(leads=answer.leads)
             return {"status": FETCHED, "http_status": answer.http_status, "host": lead, "ago": answer.since}
         if answer.rules is None:
-            status = FAILED if answer.reason in LASTING else RETRY
+            status = FAILED if lasts(answer.reason) else RETRY
             return {
                 "status": status,
                 "reason": answer.reason,
@@ -128,6 +128,7 @@ class Handler:
             sink=sink,
             advance=work.advance,
             spacing=lane.spacing,
+            jars=lane.jars,
         )
         try:
             facts = await self._exchanged(work, request, exchange, harvest)
@@ -137,6 +138,8 @@ class Handler:
             raise
         if sink is not None:  # harmless after a whole file
             await (sink.leave() if facts["status"] == RETRY else sink.discard())
+        if exchange.cookies:
+            facts["cookies"] = exchange.cookies
         return {**facts, "ago": -1.0} if exchange.untouched else facts
 
     async def _exchanged(self, work: Work, request: Request, exchange: Exchange, harvest: Harvest) -> dict[str, Any]:
@@ -242,7 +245,7 @@ class Handler:
                 else:
                     harvest.add_item(item)
             return
-        plain = one.method == "GET" and not one.body and not one.dont_filter
+        plain = one.method == "GET" and not (one.body or one.dont_filter or one.cookiejar)
         if plain and one.url in self.recent:
             harvest.duplicates += 1
             return
@@ -274,7 +277,7 @@ class Handler:
     def _is_news(self, response: Response) -> bool:
         """Whether the frontier has to be told of the address of this response's host."""
         host, address = response.request.host, response.ip_address
-        if not address or self._addresses.get(host) == address:
+        if not address or response.proxy or self._addresses.get(host) == address:
             return False
         if len(self._addresses) >= _MOST_ADDRESSES:
             self._addresses.clear()

@@ -51,7 +51,7 @@ class Work:
 class Lane:
     """One host's leases, in order, and its terms."""
 
-    __slots__ = ("active", "host", "next_start", "open", "queue", "ready", "rules", "share", "spacing")
+    __slots__ = ("active", "host", "jars", "next_start", "open", "queue", "ready", "rules", "share", "spacing")
 
     def __init__(self, host: str) -> None:
         self.host = host
@@ -61,6 +61,7 @@ class Lane:
         self.spacing = 0.0
         self.next_start = 0.0
         self.open = False
+        self.jars = 0
         self.rules: Rules = ALLOW_ALL
         self.ready = False
 
@@ -96,7 +97,7 @@ class Lanes:
             if len(self._lanes) >= self._room:
                 self._forget(now)
             lane = self._lanes[ticket.host] = Lane(ticket.host)
-        lane.share, lane.spacing, lane.open = ticket.share, ticket.spacing, ticket.open
+        lane.share, lane.spacing, lane.open, lane.jars = ticket.share, ticket.spacing, ticket.open, ticket.jars
         lane.next_start = max(lane.next_start, now + ticket.start_in)
         lane.rules = self._decoded(ticket.rules)
         for lease in ticket.leases:

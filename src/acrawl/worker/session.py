@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import os
 import pathlib
@@ -24,7 +25,7 @@ from acrawl.queues.messages import Hello, Welcome
 from acrawl.queues.tls import client_tls
 from acrawl.results.files import FolderStore
 from acrawl.settings import Settings
-from acrawl.spider import Source
+from acrawl.spider import Source, login_of
 from acrawl.version import VERSION
 from acrawl.worker.handler import Handler
 from acrawl.worker.recent import RecentLinks
@@ -56,7 +57,9 @@ async def work(join: Join, source: Source, files: str, *, send_files: bool = Fal
         spider = source.make(welcome.arguments, settings)
         partial_bytes = settings.files.partial_bytes
         store = _store(welcome, files, client, name, partial_bytes, send=send_files)
-        async with _closing(store), Fetcher(settings, spider.stages) as fetcher:
+        ask_jar = functools.partial(client.jar, name)
+        fetcher = Fetcher(settings, spider.stages, login=login_of(spider), ask_jar=ask_jar)
+        async with _closing(store), fetcher:
             recent = RecentLinks(settings.worker.recent)
             handler = Handler(spider, fetcher, store, welcome.secret, clock, recent)
             worker = Worker(name, client, handler, settings, welcome.epoch, clock)

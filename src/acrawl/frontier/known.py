@@ -1,15 +1,28 @@
-"""Ends that give way: a page asked that its links be left, and another page leads to the same request all the same."""
+"""Which requests are known already, and which of these give way.
+
+A page may ask that its links be left; another page may lead to the same request all the same.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from acrawl.frontier.database import Database, chunks
 from acrawl.outcome import EXCLUDED
 
 #: Reasons of EXCLUDED that speak of the page that led there, and not of the request.
 OF_ONE_PAGE = frozenset({"nofollow", "noimageindex"})
+#: Keys that are looked for at once: SQLite sorts each part; to sort all costs more.
 _KEYS = 256
+
+
+def known_keys(db: Database, keys: Sequence[bytes]) -> set[bytes]:
+    """Those of the fingerprints that have been seen. Blocks."""
+    found: set[bytes] = set()
+    for part in chunks(list(dict.fromkeys(keys)), _KEYS):
+        marks = ",".join("?" * len(part))
+        found.update(key for (key,) in db.all(f"select key from seen where key in ({marks})", *part))
+    return found
 
 
 def yielding(db: Database, known: Collection[bytes], endings: Mapping[tuple[str, str], int]) -> set[bytes]:

@@ -1,0 +1,42 @@
+"""Settings that hold secrets, as they may be shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+#: Stands for what is not shown.
+MASK = "***"
+#: Where a secret is kept instead of standing in a setting; that may be shown.
+ELSEWHERE = ("env:", "file:")
+
+
+def masked(name: str, value: Any) -> Any:
+    """Return the value of the setting ``section.key`` as people may see it: the same, unless it holds secrets."""
+    if name == "auth.hosts":
+        return {host: _login(text) for host, text in value.items()} if isinstance(value, Mapping) else MASK
+    if name == "proxy.urls":
+        return [proxy(url) for url in value] if isinstance(value, list | tuple) else MASK
+    return value
+
+
+def proxy(url: Any) -> Any:
+    """Return the URL of a proxy without its password."""
+    if not isinstance(url, str):
+        return MASK
+    scheme, slashes, rest = url.rpartition("://")
+    user, at, host = rest.rpartition("@")
+    name, colon, _ = user.partition(":")
+    return f"{scheme}{slashes}{name}{colon and ':' + MASK}{at}{host}"
+
+
+def _login(text: Any) -> str:
+    scheme, space, secret = text.partition(" ") if isinstance(text, str) else ("", "", "")
+    if not space:
+        return MASK
+    if secret.startswith(ELSEWHERE):
+        return f"{scheme} {secret}"
+    name, colon, password = secret.partition(":")
+    if scheme == "bearer" or not colon:
+        return f"{scheme} {MASK}"
+    return f"{scheme} {name}:{password if password.startswith(ELSEWHERE) else MASK}"
