@@ -6,13 +6,14 @@ import msgspec
 import pytest
 
 import acrawl.settings as layers
+from acrawl.cli.inspect import _toml
 from acrawl.errors import SettingsError
 from acrawl.settings import Settings, resolve
 
 
 def test_later_places_win(tmp_path):
     file = tmp_path / "acrawl.toml"
-    file.write_text("[politeness]\ndelay = 1\nconcurrency = 3\n[fetch]\nretries = 9\n")
+    file.write_text("[politeness]\ndelay = 1\nconcurrency = 3\n[retry]\ntimes = 9\n")
     settings = resolve(
         ("file", layers.from_file(file)),
         ("spider", layers.flatten({"DOWNLOAD_DELAY": 2, "fetch": {"max_redirects": 1}}, "spider")),
@@ -21,7 +22,7 @@ def test_later_places_win(tmp_path):
     )
     assert settings.politeness.delay == 4
     assert settings.politeness.concurrency == 3
-    assert settings.fetch.retries == 9
+    assert settings.retry.times == 9
     assert settings.fetch.max_redirects == 1
     assert settings.scope == Settings().scope
 
@@ -31,7 +32,7 @@ def test_later_places_win(tmp_path):
     [
         ("politeness.dealy", "politeness.delay"),
         ("politness.delay", "politeness.delay"),
-        ("fetch.retrys", "fetch.retries"),
+        ("retry.tims", "retry.times"),
         ("limits.max_page", "limits.max_pages"),
         ("scope.whithin", "scope.within"),
         ("max_depth", "scope.max_depth"),
@@ -62,8 +63,13 @@ def test_a_name_like_no_other_points_to_the_list():
         ("queues.poll_seconds", "0"),
         ("frontier.lease_seconds", "0.5"),
         ("log.level", "LOUD"),
-        ("fetch.retries", "1.5"),
-        ("fetch.retries", [1]),
+        ("retry.times", "1.5"),
+        ("retry.times", [1]),
+        ("retry.table", {"timeout": [1.5]}),
+        ("retry.table", {"timeout": [1, -1]}),
+        ("retry.table", {"timeout": [1, 1, 1]}),
+        ("retry.table", {"timeout": "often"}),
+        ("retry.table", "timeout"),
         ("fetch.user_agent", None),
     ],
 )
@@ -87,7 +93,7 @@ def test_booleans_in_the_words_people_use(text, value):
 
 def test_every_setting_can_be_set_by_its_text_and_by_the_environment():
     for name, default in layers.keys().items():
-        text = "[" + ", ".join(map(repr, default)) + "]" if isinstance(default, tuple) else str(default)
+        text = _toml(default) if isinstance(default, tuple | dict) else str(default)
         variable = f"ACRAWL_{name.replace('.', '_').upper()}"
         assert resolve(("environment", layers.from_environment({variable: text}))) == Settings()
 

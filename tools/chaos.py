@@ -42,7 +42,7 @@ def command(options, web):
     settings = {
         "politeness.delay": options.delay,
         "fetch.allow_private": "yes",
-        "fetch.retry_delay": 0.2,
+        "retry.delay": 0.2,
         "queues.grace_seconds": 0.3,
         "frontier.max_lost": 1_000_000,  # the requests are not to blame for our kills
     }

@@ -6,7 +6,7 @@ import itertools
 from simulation.fairness import Waits
 from simulation.plan import Plan
 from simulation.web import Web
-from simulation.workers import Worker
+from simulation.workers import WIRE, Worker
 
 #: Seconds from a change to its commit, and between two looks of parked workers.
 DISK, STIR = 0.02, 0.005
@@ -23,7 +23,7 @@ class Loop:
         terms = settings.politeness
         self.web = Web(hosts, urls, seed, limit=terms.concurrency, delay=terms.delay)
         self.waits = Waits(hosts)
-        self.plan = Plan(self.web, settings, self.waits.queued)
+        self.plan = Plan(self.web, settings, self.waits.queued, self._rest)
         self.incidents = 0
         self.now = 0.0
         self._settings = settings
@@ -59,6 +59,12 @@ class Loop:
         """A worker starts a request."""
         if lease.attempt == 1 and not lease.robots:
             self.waits.started(host, now)
+
+    def _rest(self, host, seconds, names):
+        """A host begins to rest: the workers that hold leases there are told."""
+        for worker in self._workers:
+            if worker is not None and worker.name in names:
+                self.at(max(self.now + WIRE, worker.mute_until), worker.rest, (host, self.now + seconds))
 
     # -- parked workers
 

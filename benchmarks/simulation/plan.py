@@ -42,11 +42,12 @@ class Tokens:
 class Plan:
     """What workers and the loop ask of the frontier; the time is always an argument.
 
-    ``on_queued(host, rows, now)`` hears of requests that have become durable. ``spent`` is the time of all decisions
+    ``on_queued(host, rows, now)`` hears of requests that have become durable, ``on_pause`` of hosts that begin to rest
+    (see `acrawl.frontier.base.Frontier.on_pause`). ``spent`` is the time of all decisions
     in seconds, ``granted`` how many leases they gave, ``asked`` how often a worker asked.
     """
 
-    def __init__(self, web, settings, on_queued):
+    def __init__(self, web, settings, on_queued, on_pause):
         self.stock = Stock(web)
         self.spent = 0.0
         self.granted = self.asked = 0
@@ -57,6 +58,7 @@ class Plan:
         self._records = {}
         leases.secrets = Tokens(web.random)
         self._scheduler = Scheduler(settings, OpenGate(), 0.0, lambda: self._group, self._want, self._gone)
+        self._scheduler.on_pause = on_pause
 
     @property
     def wants_disk(self):

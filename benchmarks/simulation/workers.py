@@ -23,7 +23,7 @@ class Worker:
         self._loop = loop
         self._plan, self._web = loop.plan, loop.web
         self._slots = settings.fetch.concurrency
-        self._retries = settings.fetch.retries
+        self._retries = settings.retry.times
         self._batch = settings.queues.batch
         self._poll = settings.queues.poll_seconds
         self._lease_seconds = settings.frontier.lease_seconds
@@ -106,17 +106,26 @@ class Worker:
         self._web.end(host)
         outcome, pause = self._outcome(host, work, now)
         if pause:
-            self.lanes.rest(work, now + pause)
+            self.lanes.rest(work.lane.host, now + pause)
             self._rests[host] = now + pause
         self.lanes.over(work)
         self._outcomes.append(outcome)
-        if not self._reporting:
+        if pause and self.mute_until <= now:  # others should hear of it at once
+            self._loop.at(now, self._report, None)
+        elif not self._reporting:
             self._reporting = True
             self._loop.at(max(now + self._report_after, self.mute_until), self._report, None)
         elif len(self._outcomes) == self._report_count and self.mute_until <= now:
             self._loop.at(now, self._report, None)
         self.offer(now)
         self.pull(now)
+
+    def rest(self, now, told):
+        """The master says that a host wants to be left alone."""
+        name, until = told
+        host = self._web.index[name]
+        self.lanes.rest(name, until)
+        self._rests[host] = max(until, self._rests.get(host, 0.0))
 
     def _outcome(self, host, work, now):
         """What `acrawl.worker.handler` would report."""

@@ -14,7 +14,7 @@ class Lease(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     ``token`` is random; a report under another token changes nothing. ``url`` and ``body`` are the sealed request (see
     `acrawl.request.unseal`). ``attempt`` counts from 1. ``robots`` marks the host's robots.txt, which the frontier asks
-    for by itself and which is in no queue.
+    for by itself and which is in no queue; or where that of another host leads, with ``attempt - 1`` redirects so far.
     """
 
     token: int

@@ -10,7 +10,7 @@ import pytest
 
 from acrawl.cli.reasons import REASONS, explained
 from acrawl.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE
-from acrawl.fetch import failures, retry
+from acrawl.fetch import failures
 from cli.conftest import Typed
 from crawl.command import Command
 from crawl.site import LiveSite
@@ -58,7 +58,7 @@ def told(tmp_path_factory):
         command = Command(
             "run", SPIDER, "-o", "items.jsonl", "--workers", 1, "-a", f"home={home.origin}",
             "-a", f"busy={busy.origin}", "-a", f"silent={silent_url}", "-a", f"nobody={nobody_url}",
-            "-s", "scope.max_depth=2", "-s", "fetch.retries=1", "-s", "fetch.retry_delay=0.05",
+            "-s", "scope.max_depth=2", "-s", "retry.times=1", "-s", "retry.delay=0.05",
             "-s", "fetch.max_body=20000", "-s", "fetch.max_redirects=2", "-s", "fetch.idle_timeout=0.3",
             "-s", "politeness.max_pauses=1", "-s", "politeness.max_pause=0.1",
             cwd=folder,
@@ -81,7 +81,7 @@ STORIES = {
     "robots-unreachable": ("silent", "excluded(robots-unreachable)", ["politeness.give_up_after"]),
     "rate-limited": ("busy", "failed(rate-limited)", ["politeness.max_pauses", "http-429"]),
     "http-404": ("/missing", "failed(http-404)", ["the server answered 404", "acrawl retry"]),
-    "http-500": ("/broken", "failed(http-500)", ["fetch.retries", "2 tries", "1. 20", "2. 20", "HTTP 500"]),
+    "http-500": ("/broken", "failed(http-500)", ["retry.times", "2 tries", "1. 20", "2. 20", "HTTP 500"]),
     "refused": ("nobody", "failed(refused)", ["refused the connection"]),
     "blocked": ("http://10.0.0.1/", "failed(blocked)", ["fetch.allow_private=true"]),
     "dns": ("http://name.invalid/", "failed(dns)", ["could not be resolved"]),
@@ -145,7 +145,7 @@ def test_what_is_no_url_is_wrong_usage(told: Told, typed: Typed, url: str):
 
 
 def test_every_reason_that_the_program_knows_is_explained():
-    words = set(failures.REASONS.values()) | set(failures._ERRNOS.values()) | retry.PASSING
+    words = set(failures.REASONS.values()) | set(failures._ERRNOS.values())
     assert sorted(words - REASONS.keys()) == []
     source = "".join(path.read_text() for path in pathlib.Path(failures.__file__).parents[1].rglob("*.py"))
     words = set(re.findall(r'(?:FetchError\(|FAILED, |EXCLUDED, |FETCHED, )"([a-z][a-z-]+)"(?!:)', source))
@@ -156,7 +156,7 @@ def test_every_reason_that_the_program_knows_is_explained():
 def test_a_reason_of_somebody_elses_is_told_as_it_is():
     assert "'because'" in explained("because").text
     assert explained("http-418").change == ""
-    assert "fetch.retries" in explained("http-502").change
+    assert "retry.times" in explained("http-502").change
 
 
 # -- audit

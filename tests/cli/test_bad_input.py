@@ -79,7 +79,7 @@ USAGE = {
     "unknown-section": ((*RUN, "-s", "polite.delay=1"), ["polite.delay", "politeness.delay"]),
     "setting-without-value": ((*RUN, "-s", "politeness.delay"), ["section.key=value"]),
     "negative-setting": ((*RUN, "-s", "politeness.delay=-1"), ["politeness.delay", "-1"]),
-    "setting-no-number": ((*RUN, "-s", "fetch.retries=many"), ["fetch.retries", "many"]),
+    "setting-no-number": ((*RUN, "-s", "retry.times=many"), ["retry.times", "many"]),
     "bad-scope": ((*RUN, "-s", "scope.within=world"), ["scope.within", "world"]),
     "setting-of-the-spider": (("run", "badset.py"), ["POLITE"]),
     "missing-toml": ((*RUN, "--config", "none.toml"), ["none.toml"]),

@@ -17,7 +17,7 @@ async def stamp(request, send):
     return await send(request.replace(headers={"X-Stamp": "1"}))
 
 class Stamping(Spider):
-    custom_settings = {"politeness": {"obey_robots": False}, "fetch": {"retries": 7}}
+    custom_settings = {"politeness": {"obey_robots": False}, "retry": {"times": 7}}
     stages = [stamp]
 
     def __init__(self, word):

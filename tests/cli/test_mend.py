@@ -48,7 +48,7 @@ def home(tmp_path: pathlib.Path) -> pathlib.Path:
 def crawl(*urls: str) -> list[object]:
     """The words of a crawl from these URLs; what kills a worker is given up after the second one."""
     urls_given = f"urls={' '.join(urls)}"
-    once = ("-s", "fetch.retries=0", "-s", "frontier.max_lost=2")
+    once = ("-s", "retry.times=0", "-s", "frontier.max_lost=2")
     return ["run", "links.py", "-o", "items.jsonl", "--workers", 1, "-a", urls_given, *once, *SOON]
 
 
@@ -193,8 +193,8 @@ def test_a_running_crawl_is_asked_itself_and_a_killed_one_by_its_books(start, ty
     with LiveSite() as other:
         other.add("/", "", status=500)
         master = start(
-            *crawl(live.url(), other.url()), "-s", "politeness.concurrency=1", "-s", "fetch.retry_delay=60",
-            "-s", "fetch.retries=1",
+            *crawl(live.url(), other.url()), "-s", "politeness.concurrency=1", "-s", "retry.delay=60",
+            "-s", "retry.times=1",
         )  # fmt: skip
         live.wait_for(1)
         live.delay = 60

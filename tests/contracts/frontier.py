@@ -15,6 +15,7 @@ import pytest_asyncio
 from contracts.crawl import Crawl, Opener
 from contracts.frontier_books import BookPromises
 from contracts.frontier_budgets import BudgetPromises
+from contracts.frontier_errands import ErrandPromises
 from contracts.frontier_history import HistoryPromises
 from contracts.frontier_hosts import HostPromises
 from contracts.frontier_jars import JarPromises
@@ -32,6 +33,7 @@ class FrontierContract(
     LimitPromises,
     MemoryPromises,
     HostPromises,
+    ErrandPromises,
     PacePromises,
     BudgetPromises,
     LeasePromises,

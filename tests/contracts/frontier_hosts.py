@@ -224,7 +224,7 @@ class HostPromises:
         await crawl.until_finished()
 
     async def test_a_host_without_address_fails_with_that_reason(self, crawl: Crawl):
-        await crawl.open({"politeness.obey_robots": True, "fetch.retries": 1})
+        await crawl.open({"politeness.obey_robots": True, "retry.times": 1})
         await crawl.add("/1", "/2")
         for _ in range(2):
             await crawl.report(await crawl.one(), FAILED, reason="dns", delay=1.0)

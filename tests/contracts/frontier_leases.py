@@ -276,7 +276,7 @@ class LeasePromises:
         assert [await crawl.state(path) for path in ("/1", "/2", "/3")] == ["failed(bad-report)", "fetched", "unknown"]
 
     async def test_robots_of_an_unknown_status_have_not_come(self, crawl: Crawl):
-        await crawl.open({"politeness.obey_robots": True, "fetch.retries": 1})
+        await crawl.open({"politeness.obey_robots": True, "retry.times": 1})
         await crawl.add("/1")
         await crawl.report(await crawl.one(), "what", host=HostFacts(rules=b"R"))
         await crawl.clock.advance(400)

@@ -106,6 +106,32 @@ class QueuePromises:
         now = await crawl.snapshot()
         assert (now.discovered, now.excluded) == (3, 2)
 
+    @pytest.mark.parametrize("reason", ["nofollow", "noimageindex"])
+    async def test_what_only_one_page_kept_out_comes_in_from_another(self, crawl: Crawl, reason: str):
+        await crawl.open()
+        shy, free = crawl.sealed("/a", excluded=reason), crawl.sealed("/a")
+        await crawl.frontier.add([shy])
+        await crawl.frontier.add([shy])
+        assert await crawl.state("/a") == f"excluded({reason})"
+        await crawl.restart()
+        await crawl.clock.advance(2)
+        await crawl.frontier.add([free, shy, free])
+        assert await crawl.fetch_all() == [f"{HOST}/a"]
+        await crawl.frontier.add([free, shy])
+        assert await crawl.state("/a") == "fetched"
+        await crawl.frontier.add(
+            [crawl.sealed("/b", excluded=reason), crawl.sealed("/b"), crawl.sealed("/b", excluded=reason)]
+        )
+        assert await crawl.fetch_all() == [f"{HOST}/b"]
+        now = await crawl.snapshot()
+        assert (now.discovered, now.excluded, now.fetched) == (4, 2, 2)
+        assert (await crawl.frontier.audit()).problems == []
+
+    async def test_where_a_request_does_not_belong_counts_more_than_what_a_page_asked(self, crawl: Crawl):
+        await crawl.open(gate=OpenGate(offsite=["http://b.test"]))
+        await crawl.frontier.add([crawl.sealed("http://b.test/x", excluded="nofollow")])
+        assert await crawl.state("http://b.test/x") == "excluded(offsite)"
+
     async def test_a_ticket_says_whether_the_user_named_the_host(self, crawl: Crawl):
         await crawl.open(gate=OpenGate(seeds=[HOST]))
         await crawl.add("/a", "http://b.test/")

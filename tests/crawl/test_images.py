@@ -134,7 +134,7 @@ def test_another_host_is_left_alone_with_hosts_same(tmp_path):
 def test_a_private_address_that_no_seed_names_is_not_asked(tmp_path):
     with LiveSite() as home, LiveSite() as other:
         furnish(home, other)
-        done = crawl(tmp_path, home.url(), "-s", "fetch.retries=0")
+        done = crawl(tmp_path, home.url(), "-s", "retry.times=0")
         assert done.code == EXIT_OK, done.err
         assert not other.log
         assert "blocked 1" in done.err
@@ -151,6 +151,6 @@ def test_two_seeds_are_two_sites(tmp_path):
 
 
 def test_a_dead_seed_ends_the_crawl_with_nothing_and_0(tmp_path, refused_url):
-    done = crawl(tmp_path, refused_url, "-s", "fetch.retries=0")
+    done = crawl(tmp_path, refused_url, "-s", "retry.times=0")
     assert done.code == EXIT_OK, done.err
     assert records(tmp_path / "pictures" / "images.jsonl") == []

@@ -42,7 +42,7 @@ class Script:
     async def renew(self, worker, epoch, held):
         return []
 
-    async def listen(self, worker, known, wait):
+    async def listen(self, worker, known, heard, wait):
         await asyncio.Event().wait()
 
     async def bye(self, worker):

@@ -6,7 +6,7 @@ from acrawl.errors import FetchError
 from acrawl.fetch import Fetcher
 from acrawl.fetch.retry import FAIL, decide
 from acrawl.request import Request
-from acrawl.settings import Fetch, Settings, from_pairs, resolve
+from acrawl.settings import Fetch, Retry, Settings, from_pairs, resolve
 from fetch.serving import LONG, Exchanging, Never, Server, failure
 from server import png, raw_server
 
@@ -163,7 +163,7 @@ class Kept(Never):
 
 @pytest.mark.parametrize("reason", ["wrong-type", "bomb", "too-large", "malformed"])
 def test_none_of_this_is_tried_again(reason):
-    assert decide(Fetch(), 1, FetchError(reason), 0.0).kind == FAIL
+    assert decide(Retry(), 1, FetchError(reason), 0.0).kind == FAIL
 
 
 @pytest.mark.asyncio

@@ -24,7 +24,7 @@ def test_the_stage_of_the_page_works():
         "https://shop.example/": "<a href=/logout>out</a><a href=/broken>x</a>",
         "https://shop.example/broken": "out of order",
     })  # fmt: skip
-    done = crawl(Shop, pages, {"fetch.retries": 0})
+    done = crawl(Shop, pages, {"retry.times": 0})
     assert done.ended["https://shop.example/"] == "fetched"
     assert done.ended["https://shop.example/logout"] == "excluded(filter)"
     assert done.ended["https://shop.example/broken"] == "failed(http-503)"

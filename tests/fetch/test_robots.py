@@ -3,9 +3,11 @@
 import pytest
 import pytest_asyncio
 
+from acrawl.clock import SystemClock
 from acrawl.errors import FetchError, IgnoreRequest
 from acrawl.fetch import Fetcher
 from acrawl.fetch.robots import fetch_robots
+from acrawl.request import Request
 from acrawl.settings import Fetch, Settings
 from server import Site
 
@@ -72,20 +74,19 @@ async def test_a_redirect_that_leads_nowhere_is_no_robots_txt(site, fetcher):
 
 
 @pytest.mark.asyncio
-async def test_an_open_host_does_not_open_those_it_redirects_to(site, fetcher):
+async def test_another_host_is_left_to_the_frontier(site, fetcher):
     async with Site() as other:
-        other.robots = CLOSED
         answer = await fetcher.fetch_robots(site.url(f"/redirect-to?to={other.url('/robots.txt')}"), opened=True)
-        assert (answer.rules, answer.reason) == (None, "blocked")
+        assert (answer.rules, answer.leads) == (None, other.url("/robots.txt"))
         assert not other.hits
 
 
 @pytest.mark.asyncio
-async def test_redirects_to_other_hosts_are_followed(site):
-    async with Site() as other, Fetcher(Settings(fetch=Fetch(allow_private=True))) as fetcher:
-        other.robots = CLOSED
-        answer = await fetcher.fetch_robots(site.url(f"/redirect-to?to={other.url('/robots.txt')}"))
-        assert not answer.rules.allowed(site.url("/page/1"))
+async def test_redirects_at_former_hosts_count(site, fetcher):
+    answer = await fetcher.fetch_robots(site.url("/robots/moved"), opened=True, hops=4)
+    assert not answer.rules.allowed(site.url("/page/1"))
+    answer = await fetcher.fetch_robots(site.url("/robots/moved"), opened=True, hops=5)
+    assert answer.rules.allowed(site.url("/page/1"))
 
 
 @pytest.mark.asyncio
@@ -106,5 +107,5 @@ async def test_what_a_stage_raises_does_not_escape(error, known):
     async def send(request):
         raise error
 
-    answer = await fetch_robots("http://a.example/robots.txt", send, "testbot")
+    answer = await fetch_robots(Request("http://a.example/robots.txt"), send, "testbot", SystemClock())
     assert (answer.rules is not None, answer.detail) == (known, "not wanted" if known else "no")

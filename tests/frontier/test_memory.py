@@ -113,7 +113,7 @@ async def test_idle_hosts_are_forgotten_beyond_their_number(crawl: Crawl):
 
 
 async def test_hosts_that_were_given_up_are_forgotten_too(crawl: Crawl):
-    await crawl.open({"frontier.idle_hosts": 10, "politeness.obey_robots": True, "fetch.retries": 0})
+    await crawl.open({"frontier.idle_hosts": 10, "politeness.obey_robots": True, "retry.times": 0})
     for start in range(0, 100, 5):
         await visit(crawl, *(f"http://h{n}.test" for n in range(start, start + 5)), status=FAILED, reason="dns")
         await crawl.until_state(f"http://h{start}.test/", "failed(dns)")

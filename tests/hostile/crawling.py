@@ -88,7 +88,7 @@ def crawl(folder: pathlib.Path) -> Crawled:
         seeds = [origins["good"] + "/", *(origins[name] + path for name in BEHAVIOURS for path in paths(name))]
         (folder / "seeds.json").write_bytes(msgspec.json.encode(seeds))
         (folder / "hostile.py").write_text(SPIDER)
-        chosen = {f"fetch.{name}": value for name, value in LIMITS.items()} | PATIENCE
+        chosen = {f"fetch.{name}": value for name, value in LIMITS.items()} | {"retry.times": 0} | PATIENCE
         chosen["tls.ca_file"] = str(certificates.authority)
         settings = [text for name, value in chosen.items() for text in ("-s", f"{name}={value}")]
         began = time.monotonic()

@@ -13,7 +13,7 @@ from acrawl.errors import FetchError, IgnoreRequest
 from acrawl.fetch import Fetcher, retry
 from acrawl.fetch.base import Exchange
 from acrawl.request import Request
-from acrawl.settings import Fetch, Settings, Tls
+from acrawl.settings import Fetch, Retry, Settings, Tls
 from acrawl.url import host_of
 from hostile.registry import Behaviour
 
@@ -24,8 +24,6 @@ LIMITS = {
     "total_timeout": 2.0,
     "max_body": 1 << 20,
     "max_url": 4000,
-    "retries": 0,
-    "retry_delay": 0.1,
 }
 #: Seconds that one page may take: threefold the longest of the limits, and room for what a busy machine adds.
 DEADLINE = 3 * LIMITS["total_timeout"]
@@ -49,7 +47,7 @@ class Met(msgspec.Struct):
 
 def settings(authority: pathlib.Path | str = "") -> Settings:
     """The settings that all behaviours are met with. ``authority`` is a file of one that is trusted."""
-    return Settings(fetch=Fetch(**LIMITS), tls=Tls(ca_file=str(authority)))
+    return Settings(fetch=Fetch(**LIMITS), retry=Retry(times=0), tls=Tls(ca_file=str(authority)))
 
 
 async def meet(fetcher: Fetcher, behaviour: Behaviour, url: str) -> Met:
@@ -86,7 +84,7 @@ async def fetched(fetcher: Fetcher, request: Request, opened: str) -> tuple[str,
         return error.reason, error.detail, None
     if response.following is not None:
         return "redirect", "", response.following
-    return retry.decide(settings().fetch, 1, response, time.time()).reason or "ok", "", None
+    return retry.decide(settings().retry, 1, response, time.time()).reason or "ok", "", None
 
 
 async def _followed(fetcher: Fetcher, request: Request | None, opened: str) -> str:

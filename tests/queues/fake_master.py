@@ -15,7 +15,7 @@ from acrawl.cookie import Cookie, JarCopy
 from acrawl.errors import UsageError, VersionMismatch
 from acrawl.outcome import Outcome, Receipt, Snapshot, Story
 from acrawl.queues.client import QueueClient
-from acrawl.queues.messages import Hello, Welcome
+from acrawl.queues.messages import Hello, News, Welcome
 from acrawl.queues.server import QueueManager
 from acrawl.queues.tls import fingerprint, make_certificate, server_context
 from acrawl.queues.wire import ClientTls, WireConnection, connect
@@ -71,12 +71,12 @@ class FakeBroker:
         self.calls.append(("jar", worker, site, key))
         return JarCopy(5, [Cookie("a", "1", site)])
 
-    async def listen(self, worker: str, known: str, wait: float) -> str:
-        self.calls.append(("listen", worker, known, wait))
+    async def listen(self, worker: str, known: str, heard: int, wait: float) -> News:
+        self.calls.append(("listen", worker, known, heard, wait))
         if known == self.state:
             self.parked.set()
             await asyncio.sleep(wait)
-        return self.state
+        return News(self.state, heard + 1, {"http://a": 2.5})
 
     async def chunk(self, worker: str, upload: str, offset: int, data: bytes, sha256: str) -> bool:
         self.calls.append(("chunk", worker, upload, offset, len(data), sha256))

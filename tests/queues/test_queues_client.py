@@ -18,6 +18,7 @@ from fake_master import IMPATIENT, KEY, FakeBroker, connected, hello, serving, u
 from acrawl.cookie import Cookie, JarCopy
 from acrawl.errors import AcrawlError, KeyProblem, MasterUnreachable, VersionMismatch
 from acrawl.outcome import Outcome, Receipt
+from acrawl.queues.messages import News
 from acrawl.queues.wire import WireConnection, challenge_keys
 from acrawl.settings import Queues
 
@@ -84,7 +85,7 @@ async def test_every_call_arrives_and_is_answered():
         assert await client.report("w1", 7, outcomes) == Receipt(2, 1)
         await client.release("w1", 7, [3, 4])
         assert await client.jar("w1", "a.test", "anna") == JarCopy(5, [Cookie("a", "1", "a.test")])
-        assert await client.listen("w1", "pause", 1.0) == "run"
+        assert await client.listen("w1", "pause", 4, 1.0) == News("run", 5, {"http://a": 2.5})
         assert await client.chunk("w1", "u", 0, b"x" * 70_000, "") is True
         await client.bye("w1")
     assert broker.said("renew") == [("renew", "w1", 7, {1: True, 1 << 50: False})]
@@ -140,7 +141,7 @@ async def test_a_worker_finds_its_master_again_and_says_hello_first():
         await client.lease("w1", 1, 0.0)
         await client.report("w1", 1, [])
         await client.renew("w1", 1, {})
-        await client.listen("w1", "pause", 0.0)
+        await client.listen("w1", "pause", 0, 0.0)
         # When the master is stopped, and another is started later at the same place
         await manager.stop()
         calls = asyncio.gather(
@@ -153,7 +154,7 @@ async def test_a_worker_finds_its_master_again_and_says_hello_first():
         # Then every call is answered, after one hello that names what the worker holds
         receipt, _, batch = await calls
         assert (receipt.accepted, batch.epoch) == (1, 2)
-        assert await client.listen("w1", "pause", 0.0) == "run"
+        assert await client.listen("w1", "pause", 4, 0.0) == News("run", 5, {"http://a": 2.5})
         assert after.calls[0] == ("hello", "w1", (11, 12))
         assert len(after.said("hello")) == 1, "one break, one hello"
         assert len(after.said("report")) == 1
@@ -190,7 +191,7 @@ async def test_close_ends_a_parked_call():
         await client.hello(hello())
         parked = [
             asyncio.create_task(client.lease("w1", 1, 20.0)),
-            asyncio.create_task(client.listen("w1", "run", 20.0)),
+            asyncio.create_task(client.listen("w1", "run", 0, 20.0)),
         ]
         await until(lambda: broker.said("lease") and broker.parked.is_set())
         begun = time.monotonic()

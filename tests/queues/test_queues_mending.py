@@ -41,7 +41,7 @@ async def test_calls_parked_at_the_break_go_on_after_one_hello():
         # Given a parked lease and a parked listener, and a connection at rest
         await client.report("w1", 1, [])
         leased = asyncio.create_task(client.lease("w1", 5, 20.0))
-        heard = asyncio.create_task(client.listen("w1", "run", 20.0))
+        heard = asyncio.create_task(client.listen("w1", "run", 0, 20.0))
         await until(lambda: before.said("lease") and before.said("listen"))
         # When the master goes and another comes
         await manager.stop()
@@ -49,7 +49,7 @@ async def test_calls_parked_at_the_break_go_on_after_one_hello():
         # Then both are answered by the new one, and the connection at rest is made anew, after one hello
         batch = await leased
         assert (batch.epoch, batch.tickets[0].leases[0].body) == (2, b"new work")
-        assert await heard == "drain"
+        assert (await heard).state == "drain"
         assert (await client.report("w1", 1, [Outcome(11, "fetched")])).accepted == 1
     assert after.calls[0] == ("hello", "w1", (11,))
     assert (hellos["let in"], len(after.said("hello"))) == (1, 1)

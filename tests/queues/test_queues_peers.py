@@ -24,6 +24,7 @@ from fake_master import (
 from acrawl.errors import KeyProblem, MasterUnreachable
 from acrawl.outcome import Outcome
 from acrawl.queues import server, wire
+from acrawl.queues.messages import News
 from acrawl.queues.server import QueueManager
 from acrawl.queues.tls import client_tls
 from acrawl.queues.wire import connect
@@ -56,7 +57,7 @@ def hung_up(peer: socket.socket) -> bool:
         ("task_queue", "renew", ("w1", 7, {1: True})),
         ("task_queue", "release", ("w1", 7, [1])),
         ("task_queue", "jar", ("w1", "a.test", "")),
-        ("task_queue", "listen", ("w1", "run", 0.0)),
+        ("task_queue", "listen", ("w1", "run", 0, 0.0)),
         ("task_queue", "bye", ("w1",)),
         ("result_queue", "put", ("w1", 7, encode([Outcome(1, "fetched")]))),
         ("result_queue", "chunk", ("w1", "u", 0, b"x", "")),
@@ -131,12 +132,15 @@ async def test_no_listener_is_parked_longer_than_the_limit(asked_for, granted):
         line = await asyncio.to_thread(admitted, manager.address)
         try:
             await asked(line, "task_queue", "hello", encode(hello()))
-            assert await asked(line, "task_queue", "listen", "w1", "pause", asked_for) == ("#RETURN", "run")
+            assert await asked(line, "task_queue", "listen", "w1", "pause", 3, asked_for) == (
+                "#RETURN",
+                encode(News("run", 4, {"http://a": 2.5})),
+            )
             kind, result = await asked(line, "task_queue", "get", "w1", 1, float("nan"))
             assert (kind, result["error"]) == ("#ERROR", "UsageError")
         finally:
             line.close()
-    assert broker.said("listen") == [("listen", "w1", "pause", granted)]
+    assert broker.said("listen") == [("listen", "w1", "pause", 3, granted)]
 
 
 @pytest.mark.asyncio

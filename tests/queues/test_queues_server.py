@@ -296,7 +296,7 @@ async def test_stop_does_not_wait_for_a_parked_call(call):
     async with serving(broker) as manager, connected(manager.address, settings=Queues(reconnect_seconds=0)) as client:
         await client.hello(hello())
         parked = asyncio.create_task(
-            client.lease("w1", 1, 20.0) if call == "lease" else client.listen("w1", "run", 20.0)
+            client.lease("w1", 1, 20.0) if call == "lease" else client.listen("w1", "run", 0, 20.0)
         )
         await broker.parked.wait()
         begun = time.monotonic()

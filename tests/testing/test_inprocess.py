@@ -69,7 +69,7 @@ class Careful(Spider):
     """Shows what a user's test may want to see."""
 
     start_urls = ("http://a.test/",)
-    custom_settings: ClassVar = {"fetch.retries": 1, "fetch.idle_timeout": 5}
+    custom_settings: ClassVar = {"retry.times": 1, "fetch.idle_timeout": 5}
     closed_with = ""
 
     class Cheap:

@@ -12,7 +12,7 @@ from acrawl.fetch import Fetcher
 from acrawl.outcome import FAILED, FETCHED, RETRY
 from acrawl.request import Request, seal
 from acrawl.results.files import FolderStore
-from acrawl.settings import Fetch, Settings
+from acrawl.settings import Fetch, Retry, Settings
 from acrawl.spider import Spider
 from acrawl.ticket import Lease, Ticket
 from acrawl.worker.handler import Handler
@@ -22,7 +22,7 @@ from server import pattern, raw_server
 
 MIB = 1 << 20
 DATA = pattern(4 * MIB)
-SETTINGS = Settings(fetch=Fetch(allow_private=True, retries=1))
+SETTINGS = Settings(fetch=Fetch(allow_private=True), retry=Retry(times=1))
 
 
 class Bad:

@@ -41,7 +41,7 @@ def test_a_pause_is_kept_that_is_not_reported_yet():
     lanes = Lanes(5.0)
     lanes.add(ticket(), 0.0, 30.0)
     work = begin(lanes, 0.0)
-    lanes.rest(work, 20.0)
+    lanes.rest(work.lane.host, 20.0)
     lanes.over(work)
     lanes.add(ticket(), 0.1, 30.0)
     assert waits_until(lanes, 0.1) == 20.0
@@ -68,6 +68,6 @@ def test_what_was_not_sent_gives_its_distance_back_but_not_that_of_others():
     third, _ = lanes.take(1.1)
     lanes.spare(second)  # too late: another has started since
     assert lanes.take(1.2)[0] is None
-    lanes.rest(third, 50.0)
+    lanes.rest(third.lane.host, 50.0)
     lanes.spare(third)
     assert lanes.take(40.0)[0] is None

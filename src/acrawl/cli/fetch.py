@@ -22,7 +22,7 @@ from acrawl.request import Request
 from acrawl.response import Response
 from acrawl.settings import Settings
 from acrawl.spider import Source, Spider, login_of
-from acrawl.url import canonical
+from acrawl.url import canonical, host_of
 
 #: What ``-d`` sends, unless ``-H`` says otherwise.
 _FORM = "application/x-www-form-urlencoded"
@@ -94,7 +94,7 @@ async def _told(request: Request, settings: Settings, spider: Spider | None, wan
         following: Request | None = request
         while following is not None:
             hop = await chain.hop(following)
-            for line in told(hop, settings.fetch, time.time(), caching=caching, verbose=wanted.verbose):
+            for line in told(hop, settings.retry, time.time(), caching=caching, verbose=wanted.verbose):
                 click.echo(line, err=wanted.body)
             following = hop.came.following if wanted.follow and isinstance(hop.came, Response) else None
     if not isinstance(hop.came, Response):
@@ -112,6 +112,16 @@ class _Chain:
         self._seed = seed
         self._robots: dict[str, RobotsAnswer] = {}
 
+    async def _robots_of(self, host: str, trace: Trace) -> RobotsAnswer:
+        """Fetch a robots.txt, also where it leads to other hosts: in a crawl the frontier does that."""
+        url, hops = f"{host}/robots.txt", 0
+        while True:
+            opened = host_of(url) == self._seed
+            answer = await self._fetcher.fetch_robots(url, opened=opened, hops=hops, trace=trace)
+            if not answer.leads:
+                return answer
+            url, hops = answer.leads, hops + 1
+
     async def hop(self, request: Request) -> Hop:
         """Ask robots.txt of a host that was not asked yet, then make the request. Raises nothing."""
         hop = Hop(request, Trace())
@@ -119,9 +129,7 @@ class _Chain:
         if self._obeys:
             if request.host not in self._robots:
                 hop.asked = Trace()
-                opened = request.host == self._seed
-                url = f"{request.host}/robots.txt"
-                self._robots[request.host] = await self._fetcher.fetch_robots(url, opened=opened, trace=hop.asked)
+                self._robots[request.host] = await self._robots_of(request.host, hop.asked)
             hop.robots = answer = self._robots[request.host]
             if answer.rules is None:  # nothing of the host may be asked for
                 for_good = lasts(answer.reason)

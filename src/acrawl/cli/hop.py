@@ -14,7 +14,7 @@ from acrawl.fetch.robots import RobotsAnswer
 from acrawl.fetch.trace import Connected, Step, Trace
 from acrawl.request import Request
 from acrawl.response import Response
-from acrawl.settings import Fetch
+from acrawl.settings import Retry
 from acrawl.settings.masks import MASK
 
 #: Characters of a header or a value that are shown without ``-v``.
@@ -39,7 +39,7 @@ class Hop(msgspec.Struct):
     asked: Trace | None = None
 
 
-def told(hop: Hop, settings: Fetch, now: float, *, caching: bool, verbose: bool) -> Iterator[str]:
+def told(hop: Hop, terms: Retry, now: float, *, caching: bool, verbose: bool) -> Iterator[str]:
     """The lines that tell of a hop at Unix time ``now``; ``verbose`` adds the heads of request and answer."""
     yield f"{hop.request.method} {hop.request.url}"
     if hop.robots is not None:
@@ -61,7 +61,7 @@ def told(hop: Hop, settings: Fetch, now: float, *, caching: bool, verbose: bool)
     if hop.trace.steps:
         yield f"  total {_time(hop.trace.seconds)}"
     if came is not None:
-        yield from _verdict(came, settings, now)
+        yield from _verdict(came, terms, now)
 
 
 def _without_secret(line: str) -> str:
@@ -135,11 +135,11 @@ def _answer(response: Response, trace: Trace, *, verbose: bool) -> Iterator[str]
         yield f"  leads to {response.following.url}"
 
 
-def _verdict(came: Response | FetchError | IgnoreRequest, settings: Fetch, now: float) -> Iterator[str]:
+def _verdict(came: Response | FetchError | IgnoreRequest, terms: Retry, now: float) -> Iterator[str]:
     if isinstance(came, IgnoreRequest):
         yield from _end("", f"excluded({came.reason})", came.reason, str(came))
         return
-    verdict = retry.decide(settings, 1, came, now, lambda: 0.5)
+    verdict = retry.decide(terms, 1, came, now, chance=lambda: 0.5)
     named, detail = f"failed({verdict.reason})", came.detail if isinstance(came, FetchError) else ""
     if verdict.kind == retry.OK:
         if isinstance(came, Response) and came.following is not None:
@@ -147,7 +147,8 @@ def _verdict(came: Response | FetchError | IgnoreRequest, settings: Fetch, now: 
         else:
             yield "  in a crawl: fetched"
     elif verdict.kind == retry.RETRY:
-        times = f"{settings.retries} more {'time' if settings.retries == 1 else 'times'}"
+        most, _ = terms.row(verdict.reason)
+        times = f"{most} more {'time' if most == 1 else 'times'}"
         again = f"it would be tried again in about {verdict.delay:g} s, at most {times}; then "
         yield from _end(again, named, verdict.reason, detail)
     elif verdict.kind == retry.PAUSE:

@@ -12,7 +12,7 @@ class Reason(NamedTuple):
     change: str = ""
 
 
-_RETRIES = "fetch.retries says how often it is tried again"
+_RETRIES = "retry.table, retry.times and retry.delay say how often and how late it is tried again"
 _TRUST = "tls.insecure_hosts lets hosts by name pass without a valid certificate"
 _HOST_GIVEN_UP = "politeness.max_pauses and politeness.give_up_after say how long a host is waited for"
 
@@ -31,6 +31,18 @@ REASONS = {
     "robots-unreachable": Reason(
         "the robots.txt of its host could not be had, and without it nothing of the host may be fetched",
         f"{_HOST_GIVEN_UP}; politeness.obey_robots=false does not ask",
+    ),
+    "nofollow": Reason(
+        "every page that leads to it asks robots not to follow its links (X-Robots-Tag or meta robots)",
+        "politeness.obey_robots_tags without nofollow follows them",
+    ),
+    "noimageindex": Reason(
+        "every page that shows it asks robots to leave its images",
+        "politeness.obey_robots_tags without noimageindex takes them",
+    ),
+    "noindex": Reason(
+        "the page asks robots not to index it, so its items were left out",
+        "politeness.obey_robots_tags without noindex keeps them; then crawl it again",
     ),
     "too-long": Reason("its URL is too long", "fetch.max_url says how long one may be"),
     "limit": Reason(

@@ -46,7 +46,7 @@ class Fetcher:
         ask_jar: AskJar | None = None,
     ) -> None:
         clock = clock or SystemClock()
-        self._time = clock.time
+        self._clock = clock
         self._product = settings.fetch.user_agent.partition("/")[0]
         self._stages = stages(Ground(settings, clock, transport, resolver, login, ask_jar), own)
         self._is_ours = all(type(stage).__module__.startswith(__name__) for stage in self._stages)
@@ -84,10 +84,12 @@ class Fetcher:
             if exchange.stream is not None:
                 exchange.stream.close()
 
-    async def fetch_robots(self, url: str, *, opened: bool = False, trace: Tracer | None = None) -> RobotsAnswer:
+    async def fetch_robots(
+        self, url: str, *, opened: bool = False, spacing: float = 0.0, hops: int = 0, trace: Tracer | None = None
+    ) -> RobotsAnswer:
         """Fetch a robots.txt, redirects included, and say what it means: see `robots.fetch_robots`. Raises nothing.
 
-        ``opened`` (`Ticket.open`) lets this URL's host have a private address, and no other it may lead to.
+        ``opened`` (`Ticket.open`) lets this URL's host have a private address. ``hops`` redirects have led here.
         """
         private_host = host_of(url) if opened else ""
 
@@ -95,4 +97,4 @@ class Fetcher:
             exchange = Exchange(private_host=private_host, cut=MAX_SIZE, anonymous=True, trace=trace)
             return await self.fetch(request, exchange)
 
-        return await fetch_robots(url, send, self._product, self._time)
+        return await fetch_robots(Request(url, hops=hops), send, self._product, self._clock, spacing)

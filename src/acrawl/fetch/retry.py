@@ -14,21 +14,20 @@ import msgspec
 
 from acrawl.errors import FetchError
 from acrawl.response import Response
-from acrawl.settings import Fetch
+from acrawl.settings import Retry
 
 OK = "ok"
 RETRY = "retry"
 PAUSE = "pause"
 FAIL = "fail"
 
-#: Failures that may be gone next time. A full disk is one: it may be emptied, or another worker may have room. So is a
-#: cut download that could not be continued: the next try begins it anew.
-PASSING = frozenset({"dns", "refused", "reset", "timeout", "truncated", "unreachable", "disk", "resume", "proxy"})
-#: Answers that may be gone next time; the 520s are those of proxies whose origin is in trouble.
-PASSING_STATUSES = frozenset({408, 425, 500, 502, 504, *range(520, 528), 530, 598, 599})
-#: Answers that ask the crawler, not the request, to wait.
+#: What the built-in table tries again; a full disk may be emptied, or another worker may have room.
+_BUILT_IN = Retry()
+PASSING = frozenset(word for word in _BUILT_IN.table if not word.startswith("http-"))
+PASSING_STATUSES = frozenset(status for status in range(400, 600) if _BUILT_IN.row(f"http-{status}")[0])
+#: Answers that ask the crawler, not the request, to wait; a row of their own in the retry table makes them failures.
 PAUSING_STATUSES = frozenset({429, 503})
-#: Seconds a host rests that asks for it without saying how long; doubled with each attempt.
+#: Seconds a host rests that asks for it without saying how long.
 DEFAULT_PAUSE = 5.0
 _MOST_DOUBLINGS = 16
 
@@ -56,36 +55,35 @@ _OK = Verdict(OK)
 
 
 def decide(
-    fetch: Fetch,
+    terms: Retry,
     attempt: int,
     came: Response | FetchError,
     now: float,
-    chance: Callable[[], float] = random.random,
     *,
+    most: int = -1,
     forward: bool = False,
+    chance: Callable[[], float] = random.random,
 ) -> Verdict:
     """Judge what came of an exchange. ``attempt`` counts from 1, ``now`` is Unix time, ``chance`` gives 0 to 1.
 
-    The delay before a retry is ``retry_delay``, doubled with each attempt, times 0.5 to 1.5. A pause is as long as
-    Retry-After says; its caller caps it. Statuses become the reasons ``http-404`` and so on. A passing failure of a
+    The delay before a retry is that of the table's row, doubled with each attempt, at most ``max_delay``, times 0.5 to
+    1.5. ``most`` of 0 or more is how often this request is tried again (`Request.max_retry_times`). A pause is as long
+    as Retry-After says; its caller caps it. Statuses become the reasons ``http-404`` and so on. A passing failure of a
     download that went ``forward`` costs no attempt: else a large file could never come over a bad line.
     """
     if isinstance(came, FetchError):
-        if came.reason in PASSING:
-            if forward:
-                return Verdict(RETRY, fetch.retry_delay * (0.5 + chance()), came.reason, free=True)
-            return _again(fetch, attempt, came.reason, chance)
-        return Verdict(FAIL, 0.0, came.reason)
+        times, delay = terms.row(came.reason)
+        if times and most != 0 and forward:
+            return Verdict(RETRY, delay * (0.5 + chance()), came.reason, free=True)
+        return _again(terms, attempt, came.reason, most, chance)
     status = came.status
     if status < 400:
         return _OK
     reason = f"http-{status}"
-    if status in PAUSING_STATUSES:
+    if status in PAUSING_STATUSES and reason not in terms.table:
         asked = retry_after(came.headers, now)
-        return Verdict(PAUSE, _doubled(DEFAULT_PAUSE, attempt) if asked is None else asked, reason)
-    if status in PASSING_STATUSES:
-        return _again(fetch, attempt, reason, chance)
-    return Verdict(FAIL, 0.0, reason)
+        return Verdict(PAUSE, DEFAULT_PAUSE if asked is None else asked, reason)
+    return _again(terms, attempt, reason, most, chance)
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
@@ -102,11 +100,9 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     return max(0.0, date.timestamp() - now)
 
 
-def _again(fetch: Fetch, attempt: int, reason: str, chance: Callable[[], float]) -> Verdict:
-    if attempt > fetch.retries:
+def _again(terms: Retry, attempt: int, reason: str, most: int, chance: Callable[[], float]) -> Verdict:
+    times, delay = terms.row(reason)
+    if attempt > (most if times and most >= 0 else times):
         return Verdict(FAIL, 0.0, reason)
-    return Verdict(RETRY, _doubled(fetch.retry_delay, attempt) * (0.5 + chance()), reason)
-
-
-def _doubled(seconds: float, attempt: int) -> float:
-    return float(seconds * 2 ** min(max(attempt - 1, 0), _MOST_DOUBLINGS))
+    doubled = delay * 2 ** min(max(attempt - 1, 0), _MOST_DOUBLINGS)
+    return Verdict(RETRY, min(doubled, terms.max_delay) * (0.5 + chance()), reason)

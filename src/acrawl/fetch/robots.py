@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable
 
 import msgspec
 
+from acrawl.clock import Clock
 from acrawl.errors import Excluded, FetchError, IgnoreRequest
 from acrawl.fetch.base import Send
 from acrawl.fetch.retry import retry_after
@@ -46,7 +46,8 @@ class RobotsAnswer(msgspec.Struct, frozen=True):
     """What a host's robots.txt says; ``rules`` is None when it could not be had now and must be asked for again.
 
     Until then nothing of the host may be fetched; ``reason`` is why, in the ledger's words, and ``pause`` the
-    Retry-After of such an answer, in seconds.
+    Retry-After of such an answer, in seconds; or it is to be had at another host, where ``leads`` says. ``since`` is
+    how long ago the host was asked last, in seconds.
     """
 
     rules: Rules | None
@@ -54,35 +55,54 @@ class RobotsAnswer(msgspec.Struct, frozen=True):
     http_status: int = 0
     detail: str = ""
     pause: float = 0.0
+    since: float = 0.0
+    leads: str = ""
 
 
 async def fetch_robots(
-    url: str, send: Callable[[Request], Awaitable[Response]], product: str, now: Callable[[], float] = time.time
+    request: Request, send: Callable[[Request], Awaitable[Response]], product: str, clock: Clock, spacing: float = 0.0
 ) -> RobotsAnswer:
-    """Fetch ``url`` and say what it means for the robot called ``product``. Never raises `FetchError`.
+    """Fetch a robots.txt and say what it means for the robot called ``product``. Never raises `FetchError`.
 
     ``send`` returns bodies of at most `MAX_SIZE` bytes, cut there. 2xx is parsed; up to `MAX_REDIRECTS` redirects are
-    followed, to other hosts too; 4xx, further redirects, those that lead nowhere and a stage's `IgnoreRequest` mean
-    that there is no robots.txt, so all is allowed. 5xx, 429 and every failure to get an answer mean "not now".
+    followed (``request.hops`` counts earlier ones), within the host after ``spacing`` seconds by ``clock``, to another
+    host by its frontier, in that host's turn. 4xx, further redirects, those that lead nowhere and a stage's
+    `IgnoreRequest` mean that there is no robots.txt, so all is allowed. 5xx, 429 and every failure to get an answer
+    mean "not now".
     """
-    request = Request(url)
+    asked = clock.now()
     while True:
         try:
             response = await send(request)
         except FetchError as error:
             if error.reason in _NOWHERE:
-                return RobotsAnswer(ALLOW_ALL, "", 0, str(error))
-            # nothing is known about the rules: the caller asks again later
-            return RobotsAnswer(None, error.reason, 0, error.detail)
-        except IgnoreRequest as error:  # a stage of the user's keeps it out
-            return RobotsAnswer(ALLOW_ALL, "", 0, str(error))
-        status = response.status
-        if response.following is None or request.hops >= MAX_REDIRECTS:
+                answer = RobotsAnswer(ALLOW_ALL, "", 0, str(error))
+            else:  # nothing is known about the rules: the caller asks again later
+                answer = RobotsAnswer(None, error.reason, 0, error.detail)
             break
-        request = response.following
+        except IgnoreRequest as error:  # a stage of the user's keeps it out
+            answer = RobotsAnswer(ALLOW_ALL, "", 0, str(error))
+            break
+        following = response.following
+        if following is None or request.hops >= MAX_REDIRECTS:
+            answer = _meaning(response, product, clock.time())
+            break
+        if following.host != request.host:
+            answer = RobotsAnswer(None, "", response.status, leads=following.url)
+            break
+        request = following
+        if spacing > 0:
+            await clock.sleep(spacing)
+        asked = clock.now()
+    return msgspec.structs.replace(answer, since=clock.now() - asked)
+
+
+def _meaning(response: Response, product: str, now: float) -> RobotsAnswer:
+    """What the last answer says of the host."""
+    status = response.status
     if 200 <= status < 300:
         return RobotsAnswer(parse(response.body, product), "", status)
     if status >= 500 or status == 429:
-        pause = retry_after(response.headers, now()) or 0.0
-        return RobotsAnswer(None, f"http-{status}", status, f"{request.url} answered {status}", pause)
-    return RobotsAnswer(ALLOW_ALL, "", status, f"{request.url} answered {status}")
+        pause = retry_after(response.headers, now) or 0.0
+        return RobotsAnswer(None, f"http-{status}", status, f"{response.url} answered {status}", pause)
+    return RobotsAnswer(ALLOW_ALL, "", status, f"{response.url} answered {status}")

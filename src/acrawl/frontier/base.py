@@ -6,7 +6,7 @@ A request is in exactly one state: *queued*, *leased*, or *done* with one record
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from acrawl.cookie import JarCopy
@@ -106,6 +106,12 @@ class Frontier(Leasing, Protocol):
         """Record everything still queued as ``excluded(reason)`` in one step; leases go on. Returns how many.
 
         Until the frontier is opened again nothing comes in any more, and it finishes without the rest of the seeds.
+        """
+
+    def on_pause(self, tell: Callable[[str, float, Sequence[str]], None]) -> None:
+        """Call ``tell(host, seconds, workers)`` whenever a host begins to rest at which ``workers`` still hold leases.
+
+        Called at once, in the loop, before the report that says so is durable.
         """
 
     async def snapshot(self) -> Snapshot:

@@ -15,7 +15,7 @@ import msgspec
 from acrawl.errors import RequestError
 from acrawl.frontier.database import Database
 from acrawl.frontier.tally import Counts
-from acrawl.outcome import Audit, Ended, Story, Try
+from acrawl.outcome import FAILED, Audit, Ended, Story, Try
 from acrawl.request import unseal
 from acrawl.url import canonical, fingerprint, host_of, host_prefix
 
@@ -81,12 +81,15 @@ def _story(db: Database, url: str) -> Story:
         )
     ]
     ended = db.one(
-        "select status, reason, detail, http_status, l.size, took, attempts, depth, parent, ended, body "
-        "from ledger l join ending e on e.id = l.ending where l.id = ?",
+        "select status, reason, detail, http_status, l.size, took, attempts, depth, parent, ended, body, "
+        "(select trouble from host where host.id = l.host) from ledger l join ending e on e.id = l.ending "
+        "where l.id = ?",
         number,
     )
     if ended:
-        status, reason, detail, http_status, size, took, attempts, depth, parent, at, body = ended
+        status, reason, detail, http_status, size, took, attempts, depth, parent, at, body, trouble = ended
+        if reason == "robots-unreachable" or (status == FAILED and not attempts):  # its host was given up
+            detail = detail or trouble or ""
         path = _path(db, parent)
         found_on = path[-1] if path else ""
         facts = (status, reason, detail, http_status, size, took / 1000, attempts, depth, found_on, at / 1000)

@@ -48,7 +48,7 @@ class Door:
         gone, excludes, ranked = self._hosts.gone, self._gate.excludes, self._step != 0
         found = []
         for request in fresh:
-            excluded, status = request.excluded or excludes(request), EXCLUDED
+            excluded, status = excludes(request) or request.excluded, EXCLUDED
             if not excluded:  # what never belonged to the crawl is told so, whatever ends the rest: it may be undone
                 excluded = self.stopped
                 if gone and request.host in gone:

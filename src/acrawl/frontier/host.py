@@ -11,6 +11,7 @@ import math
 from bisect import insort
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import NamedTuple
 
 from acrawl.frontier.budgets import Budget
 from acrawl.frontier.pace import Pace
@@ -22,18 +23,28 @@ HORIZON = 10.0
 _NOBODY: Mapping[str, int] = MappingProxyType({})
 
 
+class Guest(NamedTuple):
+    """Where the robots.txt of ``host`` leads: a URL at another host, after so many redirects."""
+
+    host: Host
+    url: str
+    hops: int
+
+
 class Host:
     """One host: its window of queued requests, its terms, and who holds how much of it.
 
     ``window`` is the sorted head of its queue; with ``more``, all behind ``high`` is on disk only. ``errand`` is True
-    while its robots.txt is being fetched; ``rules_until`` is when its rules grow stale (0: never fetched).
+    while its robots.txt is being fetched; ``rules_until`` is when its rules grow stale (0: never fetched);
+    ``trouble`` is why it could not be had the last time. ``guests`` are files here that other hosts' robots.txt led to.
     ``parked``: nothing can be granted until a lease ends. Kept small, for there may be hundreds of thousands.
     """
 
     __slots__ = (
-        "best", "budget", "delay", "errand", "errands", "failed", "failing_since", "fetched", "held",
+        "best", "budget", "delay", "errand", "errands", "failed", "failing_since", "fetched", "guests", "held",
         "high", "is_ready", "last_start", "late", "limit", "more", "name", "next_at", "pace", "parked",
-        "paused_until", "pauses", "refilling", "rules", "rules_until", "shares", "size", "stale", "wake_at", "window",
+        "paused_until", "pauses", "refilling", "rules", "rules_until", "shares", "size", "stale", "trouble", "wake_at",
+        "window",
     )  # fmt: skip
 
     def __init__(self, name: str, limit: int, delay: float) -> None:
@@ -60,6 +71,8 @@ class Host:
         self.rules_until = 0.0
         self.errand = False
         self.errands = 0
+        self.guests: tuple[Guest, ...] = ()
+        self.trouble = ""
         self.fetched = self.failed = self.size = 0
         self.is_ready = False
         self.parked = False

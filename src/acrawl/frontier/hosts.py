@@ -85,10 +85,9 @@ class Hosts:
         self._least_rest = least
 
     def recall(self, record: Record, now: float) -> Host:
-        """The host of a record; what memory knows already counts more."""
-        known = record.name in self.by_name
+        """The host of a record; what memory knows already counts more, if it knows more than the name."""
         host = self.get(record.name)
-        if known:
+        if host.fetched or host.failed or host.rules is not None:
             return host
         host.fetched, host.failed, host.size = record.fetched, record.failed, record.size
         age = now + self.wall - record.rules_at
@@ -139,7 +138,7 @@ class Hosts:
         return host.opens_at > now or host.paused_until > now or host.pauses > 0 or host.errands > 0
 
     def _is_idle(self, host: Host) -> bool:
-        return not (host.has_work or host.held or host.refilling or host.errand)
+        return not (host.has_work or host.held or host.refilling or host.errand or host.guests)
 
     # -- its terms
 
@@ -157,7 +156,9 @@ class Hosts:
             host.failing_since = now
         if now >= host.paused_until:  # answers that were under way when the pause began do not count again
             host.pauses += 1
-        host.paused_until = max(host.paused_until, now + min(seconds, self.terms.max_pause))
+        # Who asks again and again without one success between, for however short a time, rests 1, 2, 4 ... seconds.
+        least = 2.0 ** min(host.pauses - 2, 20) if host.pauses > 1 else 0.0
+        host.paused_until = max(host.paused_until, now + min(max(seconds, least), self.terms.max_pause))
         lasted = host.paused_until - host.failing_since
         return host.pauses <= self.terms.max_pauses and lasted <= self.terms.give_up_after
 
@@ -190,6 +191,9 @@ class Hosts:
             return ""
         if host.errand:
             return "its host's robots.txt is being fetched"
+        if host.trouble:
+            later = max(0.0, host.paused_until - now)
+            return f"its host's robots.txt could not be had, and is asked for again in {later:.0f} s: {host.trouble}"
         if host.paused_until > now:
             return f"its host asked to be left alone for {host.paused_until - now:.0f} s more"
         if host.opens_at > now:
@@ -267,6 +271,8 @@ class Hosts:
 
     def ready_at(self, host: Host, now: float) -> float | None:
         """When something may be granted to somebody, or None while only an event (a report, a refill) can tell."""
+        if host.guests:
+            return max(now, host.opens_at, host.paused_until)
         if not host.has_work or host.errand:
             return None
         if self.needs_errand(host, now):

@@ -10,7 +10,7 @@ import itertools
 import secrets
 from collections.abc import Iterator, Mapping
 
-from acrawl.frontier.host import Host
+from acrawl.frontier.host import Guest, Host
 from acrawl.frontier.rows import Row
 
 
@@ -19,11 +19,11 @@ class Held:
 
     ``progress`` is the last its worker said (``named``, if it has said anything), ``moved`` when it last grew.
     ``parts`` counts the parts of its outcome that have come, ``made`` the items in them. ``alone``: its worker was
-    given nothing besides.
+    given nothing besides. ``guest``: it is for the robots.txt of another host.
     """
 
     __slots__ = (
-        "alone", "deadline", "host", "made", "moved", "named", "parts", "progress", "row", "start_at", "token",
+        "alone", "deadline", "guest", "host", "made", "moved", "named", "parts", "progress", "row", "start_at", "token",
         "worker",
     )  # fmt: skip
 
@@ -40,6 +40,7 @@ class Held:
         self.parts = 0
         self.made = 0
         self.alone = False
+        self.guest: Guest | None = None
 
     def may_have_started(self, now: float) -> bool:
         """Whether it may be what its worker died of.

@@ -111,6 +111,8 @@ class Group:
     meta: dict[str, Any] = field(default_factory=dict)
     rules: dict[str, Rules] = field(default_factory=dict)
     addresses: dict[str, str] = field(default_factory=dict)
+    troubles: dict[str, str] = field(default_factory=dict)
+    """Why the robots.txt of a host could not be had the last time."""
     cookies: dict[tuple[str, str], list[Cookie]] = field(default_factory=dict)
     """What changed in jars, by site and key, in the order of the changes."""
     forgotten: set[tuple[str, str]] = field(default_factory=set)
@@ -123,7 +125,7 @@ class Group:
     def __bool__(self) -> bool:
         return bool(
             len(self) or self.staged or self.voided or self.marks or self.meta or self.rules or self.addresses
-            or self.tried or self.cookies or self.forgotten
+            or self.tried or self.cookies or self.forgotten or self.troubles
         )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from acrawl.frontier.base import Gate
-from acrawl.frontier.host import Host
+from acrawl.frontier.host import Guest, Host
 from acrawl.frontier.isolation import Isolation
 from acrawl.frontier.rows import Committed, Group, Record, Row
 from acrawl.frontier.settling import Settling
@@ -146,7 +146,7 @@ class Scheduler(Settling):
 
     def _take_turn(self, host: Host, turn: _Turn, *, alone: bool = False) -> None:
         """Grant what there is at a host, and put it where it belongs afterwards."""
-        if host.name in self.hosts.gone:
+        if host.name in self.hosts.gone and not host.guests:
             return  # what is queued there is about to be ended
         now = turn.now
         at = self.hosts.ready_at(host, now)
@@ -154,6 +154,11 @@ class Scheduler(Settling):
         if share == 0 and host.is_full:
             self.hosts.park(host)
         elif share <= 0:
+            self.hosts.wake(host, now)
+        elif host.guests:
+            guest, *others = host.guests
+            host.guests = tuple(others)
+            self._lease(host, [guest], share, turn)
             self.hosts.wake(host, now)
         elif self.hosts.needs_errand(host, now):
             host.errand = True
@@ -186,7 +191,7 @@ class Scheduler(Settling):
             self.refill(host)
         self.hosts.wake(host, turn.now)
 
-    def _lease(self, host: Host, rows: Sequence[Row | None], share: int, turn: _Turn) -> None:
+    def _lease(self, host: Host, rows: Sequence[Row | Guest | None], share: int, turn: _Turn) -> None:
         worker, now = turn.worker, turn.now
         start_in = host.reserve(now, len(rows))
         host.hold(worker, share, len(rows))
@@ -201,7 +206,11 @@ class Scheduler(Settling):
             jars = self.state.jars.version_of(host.name)
             turn.tickets[host.name] = Ticket(host.name, leases, share, spacing, start_in, host.rules, opened, jars)
 
-    def _leased(self, worker: str, host: Host, row: Row | None, now: float, start_in: float) -> Lease:
+    def _leased(self, worker: str, host: Host, row: Row | Guest | None, now: float, start_in: float) -> Lease:
+        if isinstance(row, Guest):
+            held = self.leases.grant(worker, host, None, now, start_in)
+            held.guest = row
+            return Lease(held.token, row.url, BARE_BODY, row.hops + 1, robots=True)
         held = self.leases.grant(worker, host, row, now, start_in)
         if row is None:
             return Lease(held.token, f"{host.name}/robots.txt", BARE_BODY, robots=True)

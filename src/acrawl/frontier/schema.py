@@ -1,8 +1,8 @@
 """The frontier's tables.
 
 meta      key, value                    secret, epoch, next id, how far the seeds have been taken, duplicates met
-host      id, name, terms               hosts ever seen: what their robots.txt says to us; where a host has limits of
-                                        its own, also how much was fetched
+host      id, name, terms               hosts ever seen: what their robots.txt says to us, or why it could not be had;
+                                        where a host has limits of its own, also how much was fetched
 seen      key -> id                     fingerprint of every request ever admitted; ids are never used again
 queue     id, order, request            what is to be fetched; a lease leaves its row in place until it is reported
 ledger    id, end                       what came of it; ``body`` only where it may be tried again (`acrawl retry`),
@@ -35,7 +35,7 @@ create table meta(key text primary key, value) without rowid;
 create table host(
     id integer primary key, name text not null unique, rules blob, crawl_delay real not null default 0,
     rules_at real not null default 0, address text not null default '', fetched integer not null default 0,
-    failed integer not null default 0, size integer not null default 0);
+    failed integer not null default 0, size integer not null default 0, trouble text not null default '');
 create table seen(key blob primary key, id integer not null) without rowid;
 create table queue(
     id integer primary key, host integer not null, not_before real not null, rank integer not null,
@@ -70,6 +70,7 @@ alter table host add column address text not null default '';
 alter table host add column fetched integer not null default 0;
 alter table host add column failed integer not null default 0;
 alter table host add column size integer not null default 0;
+alter table host add column trouble text not null default '';
 alter table queue add column visit integer not null default 0;
 create table ending(
     id integer primary key, status text not null, reason text not null, requests integer not null default 0,

@@ -7,14 +7,19 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from acrawl.cookie import LONGEST_KEY, LONGEST_SITE
-from acrawl.frontier.host import Host
+from acrawl.frontier.host import Guest, Host
 from acrawl.frontier.hosts import MOST_RETRY_DELAY
 from acrawl.frontier.leases import Held
 from acrawl.frontier.rows import End, Row, Rules, Tried
 from acrawl.frontier.state import State
 from acrawl.outcome import EXCLUDED, FAILED, FETCHED, PART, QUARANTINED, RELEASED, RETRY, HostFacts, Outcome
 from acrawl.settings import Settings
+from acrawl.url import host_of
 
+#: Redirects of a robots.txt that are believed; a worker follows fewer.
+_MOST_HOPS = 10
+#: Characters of a failure to get a robots.txt that are kept.
+_MOST_TOLD = 500
 #: Bytes and seconds that nothing takes.
 _MOST = 1 << 53
 #: What a worker may report; anything else would be in no column of the books.
@@ -50,10 +55,12 @@ class Settling:
         self._hosts = state.hosts
         self._window = settings.frontier.window
         self._max_lost = settings.frontier.max_lost
-        self._retries = settings.fetch.retries
+        self._retry = settings.retry
         self._limits = settings.limits
         self._by_address = settings.politeness.budget_by == "address"
         self._on_gone = on_gone
+        #: Told of a host that begins to rest, for how long, and which workers still hold leases there.
+        self.on_pause: Callable[[str, float, Sequence[str]], None] = _unheard
 
     # -- without an outcome
 
@@ -87,7 +94,9 @@ class Settling:
 
     def _give_back(self, held: Held, now: float) -> None:
         self._void(held)
-        if held.row is None:
+        if held.guest is not None:
+            held.host.guests = (held.guest, *held.host.guests)
+        elif held.row is None:
             held.host.errand = False
         else:
             self._state.leased.discard(held.row.id)
@@ -134,7 +143,10 @@ class Settling:
                 held.host.started(now - outcome.ago)
             if outcome.cookies:  # first of all: what this outcome causes sees them
                 self._state.jars.take(outcome.cookies, self._state.group())
-            if held.row is None:
+            if held.guest is not None:
+                self._settle_errand(held.guest.host, outcome, now, held.guest.hops)
+                self._hosts.wake(held.guest.host, now)
+            elif held.row is None:
                 self._settle_errand(held.host, outcome, now)
             else:
                 self._settle(held, held.row, outcome, now)
@@ -161,8 +173,11 @@ class Settling:
         self._state.leased.discard(row.id)
         host, group = held.host, self._state.group()
         pause = self._learn(host, outcome, now)
-        if pause > 0 and not self._hosts.pause(host, now, pause):
-            self._give_up(host, (FAILED, "rate-limited"))
+        if pause > 0:
+            if not self._hosts.pause(host, now, pause):
+                self._give_up(host, (FAILED, "rate-limited"))
+            if host.held:
+                self.on_pause(host.name, host.paused_until - now, list(host.held))
         if outcome.status == RELEASED:
             self._void(held)
             self._requeue(host, row)
@@ -225,21 +240,38 @@ class Settling:
 
     # -- robots.txt
 
-    def _settle_errand(self, host: Host, outcome: Outcome, now: float) -> None:
-        """Take a host's robots.txt; while it cannot be had, nothing of the host is fetched (RFC 9309, 2.3.1.4)."""
-        host.errand = False
+    def _settle_errand(self, host: Host, outcome: Outcome, now: float, hops: int = 0) -> None:
+        """Take a host's robots.txt; while it cannot be had, nothing of the host is fetched (RFC 9309, 2.3.1.4).
+
+        Where it leads to another host, that one is asked in its turn, for this one, which goes on waiting.
+        """
         facts = outcome.host
+        if facts is not None and facts.leads and hops < _MOST_HOPS:
+            name = host_of(facts.leads)
+            if name not in self._hosts.by_name:
+                self._state.group().strangers.add(name)  # its record may know what memory does not
+            other = self._hosts.get(name)
+            other.guests += (Guest(host, facts.leads, hops + 1),)
+            self._hosts.wake(other, now)
+            return
+        host.errand = False
         if facts is not None and facts.rules is not None:
             self._learn(host, outcome, now)
             self._hosts.set_rules(host, facts.rules, facts.crawl_delay, now + self._hosts.terms.robots_ttl)
             rules = Rules(facts.rules, facts.crawl_delay or 0.0, now + self._hosts.wall)
+            host.trouble = ""
             self._state.group().rules[host.name] = rules
+            self._state.group().troubles.pop(host.name, None)
         elif outcome.status != RELEASED:
             host.errands += 1
+            host.trouble = f"{outcome.reason}: {outcome.detail}"[:_MOST_TOLD]
+            self._state.group().troubles[host.name] = host.trouble
             # A host that cannot be reached at all is asked again soon, one in trouble later and later.
             doubled = 2 ** min(host.errands - 1, 10) if outcome.status == RETRY else 1
             patient = self._hosts.pause(host, now, max(outcome.delay, 0.1) * doubled)
-            if outcome.status == FAILED and host.errands > self._retries:
+            terms = self._retry
+            most = terms.row(outcome.reason)[0] if outcome.reason in terms.table else terms.times
+            if outcome.status == FAILED and host.errands > most:
                 self._give_up(host, (FAILED, outcome.reason))
             elif not patient:
                 self._give_up(host, (EXCLUDED, "robots-unreachable"))
@@ -248,3 +280,7 @@ class Settling:
         if host.name not in self._hosts.gone:  # else what was under way then has only said so again
             self._hosts.gone[host.name] = end
             self._on_gone(host, end)
+
+
+def _unheard(host: str, seconds: float, workers: Sequence[str]) -> None:
+    """Nobody listens."""

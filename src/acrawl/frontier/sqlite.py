@@ -13,7 +13,7 @@ import concurrent.futures
 import functools
 import logging
 import secrets
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -208,6 +208,10 @@ class SqliteFrontier:
         """See `Frontier.stop`."""
         self._plan.state.door.stopped = reason
         return await self._end_queued(list(self._plan.hosts.by_name.values()), (EXCLUDED, reason), None)
+
+    def on_pause(self, tell: Callable[[str, float, Sequence[str]], None]) -> None:
+        """See `Frontier.on_pause`."""
+        self._plan.on_pause = tell
 
     async def snapshot(self) -> Snapshot:
         """See `Frontier.snapshot`."""

@@ -13,6 +13,7 @@ import msgspec
 
 from acrawl.frontier import jars
 from acrawl.frontier.database import Database, as_json, chunks
+from acrawl.frontier.known import OF_ONE_PAGE, known_keys, yielding
 from acrawl.frontier.rows import Admission, Committed, End, Group, Record, Row
 from acrawl.outcome import EXCLUDED, FAILED, FETCHED, Item
 from acrawl.request import Sealed
@@ -129,7 +130,10 @@ class Store:
         for feed, length in group.marks.items():
             db.run("insert or replace into mark values(?, ?)", feed, length)
         for name, rules in group.rules.items():
-            db.run("update host set (rules, crawl_delay, rules_at) = (?, ?, ?) where id = ?", *rules, self._host(name))
+            known = "(rules, crawl_delay, rules_at, trouble) = (?, ?, ?, '')"
+            db.run(f"update host set {known} where id = ?", *rules, self._host(name))
+        for name, trouble in group.troubles.items():
+            db.run("update host set trouble = ? where id = ?", trouble, self._host(name))
         for name, address in group.addresses.items():
             db.run("update host set address = ? where id = ?", address, self._host(name))
         if self._counting:
@@ -145,19 +149,28 @@ class Store:
     # -- coming in
 
     def _admit(self, admissions: Sequence[Admission], group: Group, made: Committed, now: float) -> None:
-        known = self._known([admission.request.key for admission in admissions])
+        known = known_keys(self.database, [admission.request.key for admission in admissions])
         fresh: dict[bytes, int] = {}
+        yields = yielding(self.database, known, self._endings)
         queued, refused = [], []
         number = self._next_id
         for admission in admissions:
             request, parent, excluded, rank, status = admission
             key = request.key
-            if key in known or key in fresh:
+            if key in yields and not excluded:
+                yields.remove(key)
+                if key in fresh:
+                    fresh[key] = number
+                else:
+                    self.database.run("update seen set id = ? where key = ?", number, key)
+            elif key in known or key in fresh:
                 if not self._admits_again(request, parent, fresh, group, made):
                     made.duplicates += 1
                     continue
             else:
                 fresh[key] = number
+                if excluded in OF_ONE_PAGE:
+                    yields.add(key)
             if excluded:
                 end = End(number, status, excluded)
                 made.ends.append(end)
@@ -176,8 +189,7 @@ class Store:
         made.admitted += number - self._next_id
         made.queued += len(queued)
         self._next_id = number
-        made.keys += known
-        made.keys += fresh
+        made.keys += (known | fresh.keys()) - yields
         self.database.bulk("insert into seen(key, id) values ", "(?,?)", sorted(fresh.items()))
         self.database.bulk(
             "insert into queue(id, host, not_before, rank, attempt, lost, visit, depth, parent, url, body) values ",
@@ -185,13 +197,6 @@ class Store:
             queued,
         )
         self._ledger(refused, made, now)
-
-    def _known(self, keys: Sequence[bytes]) -> set[bytes]:
-        found: set[bytes] = set()
-        for part in chunks(list(dict.fromkeys(keys)), _KEYS):  # SQLite sorts each part; to sort all costs more
-            marks = ",".join("?" * len(part))
-            found.update(key for (key,) in self.database.all(f"select key from seen where key in ({marks})", *part))
-        return found
 
     def _admits_again(
         self, request: Sealed, parent: int, fresh: dict[bytes, int], group: Group, made: Committed

@@ -13,8 +13,9 @@ import msgspec
 from acrawl.cookie import JarCopy
 from acrawl.errors import UsageError, VersionMismatch
 from acrawl.frontier.base import Frontier
+from acrawl.master.rests import Rests
 from acrawl.outcome import Outcome, Receipt, Snapshot, Story
-from acrawl.queues.messages import Hello, Welcome
+from acrawl.queues.messages import Hello, News, Welcome
 from acrawl.ticket import Batch
 
 log = logging.getLogger(__name__)
@@ -51,6 +52,8 @@ class CrawlBroker:
         self._grace = grace
         self._uploads = uploads
         self._changed = asyncio.Event()
+        self._rests: dict[str, Rests] = {}
+        frontier.on_pause(self._tell)
         self._missing: dict[str, asyncio.TimerHandle] = {}
         self._returns: set[asyncio.Task[int]] = set()
 
@@ -58,14 +61,13 @@ class CrawlBroker:
         """Tell all workers that the crawl is now in another state."""
         if state != self.state:
             self.state = state
-            self._changed.set()
-            self._changed = asyncio.Event()
+            self._stir()
 
     async def empty(self, seconds: float) -> bool:
         """Wait until every worker has left; returns whether they did in time."""
         end = asyncio.get_running_loop().time() + seconds
         while self.workers and (left := end - asyncio.get_running_loop().time()) > 0:
-            await self._change_or(left)
+            await _set_or(self._changed, left)
         return not self.workers
 
     # -- what workers call
@@ -79,6 +81,7 @@ class CrawlBroker:
         self._heard(hello.worker)
         if hello.worker not in self.workers:
             self.workers.add(hello.worker)
+            self._rests[hello.worker] = Rests()
             log.info("worker %s has joined; there are %d", hello.worker, len(self.workers))
         dropped = await self._frontier.adopt(hello.worker, hello.epoch, hello.held)
         return msgspec.structs.replace(self._welcome, dropped=dropped)
@@ -97,7 +100,7 @@ class CrawlBroker:
                 granted.cancel()
                 changed.cancel()
         elif self.state == "pause":
-            await self._change_or(wait)
+            await _set_or(self._changed, wait)
         return Batch(self._welcome.epoch, 0.0, state=self.state)
 
     async def _taken(self, worker: str, batch: Batch) -> Batch:
@@ -124,11 +127,16 @@ class CrawlBroker:
         """See `Leasing.jar`."""
         return await self._frontier.jar(worker, site, key)
 
-    async def listen(self, worker: str, known: str, wait: float) -> str:
+    async def listen(self, worker: str, known: str, heard: int, wait: float) -> News:
         """See `Broker.listen`."""
-        if self.state == known:
-            await self._change_or(wait)
-        return self.state
+        rests = self._rests.get(worker) or Rests()  # one that has left is told at least of the state
+        now = asyncio.get_running_loop().time
+        untold = rests.untold(heard, now())
+        if self.state == known and not untold:
+            rests.stir.clear()
+            await _set_or(rests.stir, wait)
+            untold = rests.untold(heard, now())
+        return News(self.state, rests.number, untold)
 
     async def chunk(self, worker: str, upload: str, offset: int, data: bytes, sha256: str) -> bool:
         """See `Broker.chunk`."""
@@ -186,9 +194,9 @@ class CrawlBroker:
     async def _forget(self, worker: str) -> None:
         self._heard(worker)
         self.workers.discard(worker)
+        self._rests.pop(worker, None)
         if not self.workers:
-            self._changed.set()
-            self._changed = asyncio.Event()
+            self._stir()
         if self._uploads is not None:
             await self._uploads.abandon(f"{worker}/")
 
@@ -196,8 +204,22 @@ class CrawlBroker:
         await self._forget(worker)
         return await self._frontier.lost(worker)
 
-    async def _change_or(self, seconds: float) -> None:
-        # Not `asyncio.wait_for`: on Python 3.11 it swallows a cancellation that comes together with the news.
-        with contextlib.suppress(TimeoutError):  # nothing changed: the caller looks at the state anyhow
-            async with asyncio.timeout(seconds):
-                await self._changed.wait()
+    def _tell(self, host: str, seconds: float, workers: Sequence[str]) -> None:
+        until = asyncio.get_running_loop().time() + seconds
+        for worker in workers:
+            if worker in self._rests:
+                self._rests[worker].add(host, until)
+
+    def _stir(self) -> None:
+        """Wake everybody who is parked: the state is another, or the last worker has left."""
+        self._changed.set()
+        self._changed = asyncio.Event()
+        for rests in self._rests.values():
+            rests.stir.set()
+
+
+async def _set_or(event: asyncio.Event, seconds: float) -> None:
+    # Not `asyncio.wait_for`: on Python 3.11 it swallows a cancellation that comes together with the news.
+    with contextlib.suppress(TimeoutError):  # nothing changed: the caller looks at the state anyhow
+        async with asyncio.timeout(seconds):
+            await event.wait()

@@ -78,6 +78,9 @@ class Progress:
         ]
         if cached := _from_cache(end):
             rows.insert(2, ("from the cache", cached))
+        if unlisted := end.reasons.get("fetched(noindex)"):
+            text = f"{unlisted:,} pages asked for it, and their items were left out (politeness.obey_robots_tags)"
+            rows.append(("noindex", text))
         if end.quarantined:
             rows.append(("quarantined", f"{end.quarantined:,}"))
         if end.queued or end.leased:

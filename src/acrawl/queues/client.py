@@ -18,7 +18,7 @@ from acrawl.cookie import JarCopy
 from acrawl.errors import KeyProblem, MasterUnreachable, WireError
 from acrawl.outcome import Outcome, Receipt, Snapshot, Story
 from acrawl.queues.facade import HELLO_FIRST
-from acrawl.queues.messages import Hello, Welcome
+from acrawl.queues.messages import Hello, News, Welcome
 from acrawl.queues.wire import ANSWER_SECONDS, AUTH_SECONDS, ClientTls, WireConnection, connect, raised
 from acrawl.settings import Queues
 from acrawl.ticket import Batch
@@ -214,9 +214,9 @@ class QueueClient:
         """See `Leasing.jar`."""
         return _read(await self._call("jar", self._tasks, "jar", worker, site, key), JarCopy)
 
-    async def listen(self, worker: str, known: str, wait: float) -> str:
+    async def listen(self, worker: str, known: str, heard: int, wait: float) -> News:
         """See `Broker.listen`."""
-        return str(await self._call("listen", self._tasks, "listen", worker, known, wait))
+        return _read(await self._call("listen", self._tasks, "listen", worker, known, heard, wait), News)
 
     async def chunk(self, worker: str, upload: str, offset: int, data: bytes, sha256: str) -> bool:
         """See `Broker.chunk`."""

@@ -173,11 +173,11 @@ class TaskQueue:
         worker = self._door.check(worker)
         return _encode(self._door.run(self._door.broker.jar(worker, str(site), str(key))))
 
-    def listen(self, worker: str, known: str, wait: float) -> str:
-        """Parked until the crawl's state is no longer ``known``; answers the state."""
+    def listen(self, worker: str, known: str, heard: int, wait: float) -> bytes:
+        """Parked until there is something new behind ``known`` and ``heard``; answers msgpack of `News`."""
         worker = self._door.check(worker)
         wait = min(max(0.0, float(wait)), 20.0)  # in this order: NaN is 0
-        return self._door.run(self._door.broker.listen(worker, str(known), wait), wait)
+        return _encode(self._door.run(self._door.broker.listen(worker, str(known), int(heard), wait), wait))
 
     def bye(self, worker: str) -> None:
         """The worker leaves."""

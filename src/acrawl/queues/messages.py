@@ -44,6 +44,18 @@ class Welcome(msgspec.Struct, frozen=True):
     nonce: str = ""
 
 
+class News(msgspec.Struct, frozen=True, array_like=True):
+    """What a worker hears when it listens: the crawl's state (run, pause, drain, stop) and the hosts that rest.
+
+    ``rests`` are hosts at which the worker holds leases and which have asked to be left alone, with the seconds until
+    they may be asked again. ``number`` is the last of these news that the worker has now heard.
+    """
+
+    state: str
+    number: int = 0
+    rests: dict[str, float] = {}
+
+
 class Broker(Protocol):
     """What the master offers to the queues; every call runs in the master's loop."""
 
@@ -65,8 +77,12 @@ class Broker(Protocol):
     async def jar(self, worker: str, site: str, key: str) -> JarCopy:
         """See `acrawl.frontier.base.Leasing.jar`."""
 
-    async def listen(self, worker: str, known: str, wait: float) -> str:
-        """Wait until the crawl's state differs from ``known`` (run, pause, drain, stop), then return it."""
+    async def listen(self, worker: str, known: str, heard: int, wait: float) -> News:
+        """Wait until the crawl's state differs from ``known`` or there are rests behind the number ``heard``.
+
+        Answers after ``wait`` seconds in any case. Idempotent: rests are told until a later call says that it has
+        heard of them.
+        """
 
     async def chunk(self, worker: str, upload: str, offset: int, data: bytes, sha256: str) -> bool:
         """Take a piece of a file from a worker that does not share the disk.

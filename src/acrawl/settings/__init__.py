@@ -21,7 +21,7 @@ import msgspec
 
 from acrawl.errors import SettingsError
 from acrawl.settings.base import Section
-from acrawl.settings.fetching import Auth, Cache, Cookies, Dns, Fetch, Files, Proxy, Tls
+from acrawl.settings.fetching import Auth, Cache, Cookies, Dns, Fetch, Files, Proxy, Retry, Tls, retried_statuses
 from acrawl.settings.masks import masked
 from acrawl.settings.sections import Frontier, Limits, Log, Politeness, Queues, Scope, Worker
 
@@ -38,6 +38,7 @@ __all__ = [
     "Politeness",
     "Proxy",
     "Queues",
+    "Retry",
     "Scope",
     "Section",
     "Settings",
@@ -64,6 +65,7 @@ class Settings(Section, frozen=True):
     tls: Tls = Tls()
     dns: Dns = Dns()
     cookies: Cookies = Cookies()
+    retry: Retry = Retry()
 
 
 #: Scrapy's names for settings that have one here.
@@ -77,7 +79,9 @@ SCRAPY_NAMES = {
     "DOWNLOAD_MAXSIZE": "fetch.max_body",
     "URLLENGTH_LIMIT": "fetch.max_url",
     "REDIRECT_MAX_TIMES": "fetch.max_redirects",
-    "RETRY_TIMES": "fetch.retries",
+    "RETRY_ENABLED": "retry.enabled",
+    "RETRY_TIMES": "retry.times",
+    "RETRY_HTTP_CODES": "retry.table",
     "DEPTH_LIMIT": "scope.max_depth",
     "AUTOTHROTTLE_ENABLED": "politeness.adaptive",
     "HTTPPROXY_ENABLED": "proxy.from_environment",
@@ -125,15 +129,14 @@ def documentation() -> dict[str, str]:
 
 
 def resolve(*layers: tuple[str, Mapping[str, Any]]) -> Settings:
-    """Merge layers of ``(where it comes from, {"section.key": value})``; later layers win.
+    """Merge layers of ``(where it comes from, {"section.key": value})``; later layers win, in tables row by row.
 
     Raises `SettingsError` naming the place, the key and, for an unknown key, the nearest known one.
     """
     settings = Settings()
     for origin, layer in layers:
-        for name, given in layer.items():
-            value = SCRAPY_VALUES.get(name, {}).get(str(given).lower(), given)
-            settings = _set(settings, _known(name, origin), value, origin)
+        for name, value in layer.items():
+            settings = _set(settings, _known(name, origin), _said_here(name, value), origin)
     return settings
 
 
@@ -181,6 +184,14 @@ def from_pairs(pairs: Iterable[str]) -> dict[str, Any]:
     return layer
 
 
+def _said_here(name: str, value: Any) -> Any:
+    """A value of a setting of Scrapy's as the setting here has it; most are the same."""
+    codes = _typed(value, ()) if name == "RETRY_HTTP_CODES" else None
+    if isinstance(codes, list | tuple):
+        return retried_statuses(codes)
+    return SCRAPY_VALUES.get(name, {}).get(str(value).lower(), value)
+
+
 def _known(name: str, origin: str) -> str:
     name = SCRAPY_NAMES.get(name, name)
     if name not in keys():
@@ -201,7 +212,10 @@ def _set(settings: Settings, name: str, value: Any, origin: str) -> Settings:
             f"{origin}: {name} = {value!r}: a finite number is needed; 0 means no limit where one is meant"
         )
     old = getattr(settings, section)
-    fields = msgspec.structs.asdict(old) | {key: _typed(value, getattr(old, key))}
+    before, given = getattr(old, key), _typed(value, getattr(old, key))
+    if isinstance(before, dict) and isinstance(given, Mapping):
+        given = before | dict(given)
+    fields = msgspec.structs.asdict(old) | {key: given}
     try:
         new = msgspec.convert(fields, type(old), strict=False)
     except msgspec.ValidationError as error:

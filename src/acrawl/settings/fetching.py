@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
+import math
+import re
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 import msgspec
@@ -52,10 +56,6 @@ class Fetch(Section, frozen=True):
     """Bytes of a saved file; a longer one fails as too-large."""
     max_redirects: Count = 10
     """Redirects followed from one request."""
-    retries: Count = 2
-    """Further tries after a connection error, a timeout or a 5xx answer."""
-    retry_delay: Seconds = 1.0
-    """Seconds before the first retry; doubled each time, with jitter."""
     allow_private: bool = False
     """Let requests reach private, loopback and link-local addresses that no seed names."""
     max_url: Annotated[int, msgspec.Meta(ge=1, le=8192)] = 8192
@@ -159,3 +159,62 @@ class Cookies(Section, frozen=True):
     """Bytes of all cookies of one site under one cookiejar key."""
     max_jars: Positive = 10_000
     """Jars of the whole job; beyond it that of the site asked the longest ago goes."""
+
+
+#: The words for what may come of an exchange, besides ``http-`` and a status: what the retry table may speak of.
+FAILURES = (
+    "dns", "refused", "reset", "timeout", "truncated", "unreachable", "disk", "proxy", "resume", "digest-mismatch",
+    "bomb", "not-cached", "wrong-type", "tls", "tls-expired", "tls-protocol", "tls-self-signed", "tls-untrusted",
+    "tls-wrong-host", "blocked", "malformed", "too-large", "redirect-refused",
+    "too-many-redirects", "stage",
+)  # fmt: skip
+_STATUS = re.compile(r"http-[45](\d\d|xx)")
+#: A row of the table: how many further tries, and the seconds before the first; what it leaves out is as usual.
+Row = Annotated[tuple[Seconds, ...], msgspec.Meta(max_length=2)]
+#: What may be gone next time. An unknown 5xx is a 500 (RFC 9110, 15), so all of them are, but those that say never.
+_ROWS: dict[str, Row] = {
+    "dns": (), "refused": (), "reset": (), "timeout": (), "truncated": (), "unreachable": (), "disk": (), "proxy": (),
+    "resume": (), "http-408": (), "http-425": (), "http-5xx": (), "http-501": (0,), "http-505": (0,),
+}  # fmt: skip
+
+
+class Retry(Section, frozen=True):
+    """What is tried again, how often, and how late."""
+
+    enabled: bool = True
+    """Try again at all; 429 and 503 make their host rest in any case."""
+    times: Count = 2
+    """Further tries of what the table names without a number."""
+    delay: Seconds = 1.0
+    """Seconds before the first of them where the table names none; doubled each time, times 0.5 to 1.5."""
+    max_delay: Seconds = 600.0
+    """The longest a delay grows, before the jitter."""
+    table: dict[str, Row] = msgspec.field(default_factory=_ROWS.copy)
+    """Each outcome that is tried again: [further tries, seconds before the first]; rows you give replace these."""
+
+    def __post_init__(self) -> None:
+        for word, row in self.table.items():
+            if word not in FAILURES and not _STATUS.fullmatch(word):
+                near = difflib.get_close_matches(word, [*FAILURES, *_ROWS], 1, 0.5)
+                hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(FAILURES)}, http-404, http-5xx"
+                raise ValueError(f"no outcome is called {word!r}; {hint}")
+            if not all(map(math.isfinite, row)) or (row and row[0] != int(row[0])):
+                raise ValueError(f"{word} = {list(row)}: write [further tries, seconds], such as [2, 1.5]")
+
+    def row(self, word: str) -> tuple[int, float]:
+        """How many further tries an outcome has, and the seconds before the first; none without a row in the table.
+
+        A status without a row of its own has that of its class (``http-5xx``).
+        """
+        found = self.table.get(word)
+        if found is None and word.startswith("http-"):
+            found = self.table.get(f"{word[:6]}xx")
+        if found is None or not self.enabled:
+            return 0, 0.0
+        return int(found[0]) if found else self.times, found[1] if len(found) > 1 else self.delay
+
+
+def retried_statuses(codes: Iterable[object]) -> dict[str, Row]:
+    """Say Scrapy's RETRY_HTTP_CODES as rows: these statuses and no others. 429 and 503 make their host rest anyhow."""
+    rows: dict[str, Row] = {"http-4xx": (0,), "http-5xx": (0,), "http-408": (0,), "http-425": (0,)}
+    return rows | {f"http-{code}": () for code in codes if str(code) not in {"429", "503"}}

@@ -8,6 +8,8 @@ import msgspec
 
 from acrawl.settings.base import MIB, Count, Positive, Seconds, Section
 
+RobotsTag = Annotated[str, msgspec.Meta(pattern="^(nofollow|noindex|noimageindex)$")]
+
 
 class Politeness(Section, frozen=True):
     """What a host may be asked to bear; enforced by the frontier for the whole cluster."""
@@ -18,6 +20,8 @@ class Politeness(Section, frozen=True):
     """Seconds between two starts at one host; robots.txt may ask for more."""
     obey_robots: bool = True
     """Follow robots.txt (RFC 9309)."""
+    obey_robots_tags: tuple[RobotsTag, ...] = ("nofollow", "noindex", "noimageindex")
+    """What pages may ask by X-Robots-Tag and meta robots: leave their links, items, images; [] for none."""
     robots_ttl: Seconds = 86400.0
     """How long a host's robots.txt is believed."""
     max_crawl_delay: Seconds = 60.0

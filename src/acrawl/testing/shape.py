@@ -36,7 +36,7 @@ class Faults(msgspec.Struct, frozen=True, kw_only=True):
     * ``slow``: the answer takes ``seconds``; ``drip``: its body does;
     * ``busy``: the first ``times`` requests get 429 or 503 with ``Retry-After: retry_after``;
     * ``reset``, ``truncated``: the connection breaks at the first ``times`` requests. Keep ``times`` at or below
-      ``fetch.retries``, or pages fail and what they lead to is never found;
+      ``retry.times``, or pages fail and what they lead to is never found;
     * ``outage``: the host answers everything with 503 for ``outage_seconds`` in every ``outage_every``.
 
     What stays, at URLs of its own, so that the pages are found all the same:

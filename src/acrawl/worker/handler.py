@@ -24,6 +24,7 @@ from acrawl.worker.callbacks import as_item, find, produced
 from acrawl.worker.harvest import Harvest
 from acrawl.worker.lanes import Work
 from acrawl.worker.recent import RecentLinks
+from acrawl.worker.tags import PageTags
 
 log = logging.getLogger(__name__)
 _encode = msgspec.msgpack.Encoder().encode
@@ -50,14 +51,17 @@ class Handler:
         self.recent = recent
         self.on_part: Callable[[Outcome], Awaitable[None]] = _nobody
         self._spider = spider
-        self._settings = spider.settings.fetch
+        self._retry = spider.settings.retry
         self._fetcher = fetcher
         self._files = files
         self._secret = secret
         self._clock = clock
         self._by_address = spider.settings.politeness.budget_by == "address"
+        self._told_noindex = False
         self._addresses: dict[str, str] = {}
         self._largest = spider.settings.queues.max_message // 2
+        self._obeyed = frozenset(spider.settings.politeness.obey_robots_tags)
+        self._product = spider.settings.fetch.user_agent.partition("/")[0].lower()
         self._wanted = frozenset(spider.handle_httpstatus_list)
 
     async def handle(self, work: Work) -> tuple[Outcome, list[str]]:
@@ -96,7 +100,12 @@ class Handler:
         return outcome, harvest.urls
 
     async def _robots(self, work: Work, request: Request) -> dict[str, Any]:
-        answer = await self._fetcher.fetch_robots(request.url, opened=work.lane.open)
+        answer = await self._fetcher.fetch_robots(
+            request.url, opened=work.lane.open, spacing=work.lane.spacing, hops=work.lease.attempt - 1
+        )
+        if answer.leads:
+            lead = HostFacts(leads=answer.leads)
+            return {"status": FETCHED, "http_status": answer.http_status, "host": lead, "ago": answer.since}
         if answer.rules is None:
             status = FAILED if lasts(answer.reason) else RETRY
             return {
@@ -105,10 +114,11 @@ class Handler:
                 "detail": told(answer.detail),
                 "http_status": answer.http_status,
                 "delay": max(answer.pause, ROBOTS_RETRY),
+                "ago": answer.since,
             }
         rules = answer.rules
         facts = HostFacts(rules=encode(rules), crawl_delay=rules.crawl_delay, sitemaps=rules.sitemaps)
-        return {"status": FETCHED, "http_status": answer.http_status, "host": facts}
+        return {"status": FETCHED, "http_status": answer.http_status, "host": facts, "ago": answer.since}
 
     async def _page(self, work: Work, request: Request, harvest: Harvest) -> dict[str, Any]:
         lane, sink = work.lane, self._files.sink(work.advance) if request.save else None
@@ -143,13 +153,12 @@ class Handler:
                     moved = Sighting(following.url, "", "redirect")
                     harvest.add_item(as_item(Sightings(request.referrer, [moved])))
                 return self._facts(FETCHED, "redirect", response, f"to {following.url}")
-            verdict = retry.decide(self._settings, work.lease.attempt, response, self._clock.time())
+            verdict = self._judged(work, request, response)
             detail = ""
         except IgnoreRequest as error:  # a stage does not want it: it ends as excluded
             return {"status": EXCLUDED, "reason": error.reason, "detail": told(str(error))}
         except FetchError as error:  # retried or ended as failed, as the retry table says
-            now, forward = self._clock.time(), exchange.forward
-            verdict = retry.decide(self._settings, work.lease.attempt, error, now, forward=forward)
+            verdict = self._judged(work, request, error, forward=exchange.forward)
             detail = error.detail
         try:
             return await self._settled(request, response, verdict, detail, harvest)
@@ -169,13 +178,33 @@ class Handler:
             return await self._failed(request, failure, harvest)
         return await self._answered(request, response, harvest)
 
+    def _judged(
+        self, work: Work, request: Request, came: Response | FetchError, *, forward: bool = False
+    ) -> retry.Verdict:
+        now, most = self._clock.time(), request.max_retry_times
+        return retry.decide(self._retry, work.lease.attempt, came, now, most=most, forward=forward)
+
     async def _answered(self, request: Request, response: Response, harvest: Harvest) -> dict[str, Any]:
         if response.file is not None:
             harvest.add_item(Item("file", _encode(response.file)))
             if request.callback is None:
                 return self._facts(FETCHED, "", response)
+        page = harvest.page = (
+            PageTags(response, self._obeyed, self._product, self._clock.time) if self._obeyed else None
+        )
         trouble = await self._call(request.callback, request, response, harvest)
-        return self._facts(FAILED if trouble else FETCHED, "callback" if trouble else "", response, trouble)
+        if trouble:
+            return self._facts(FAILED, "callback", response, trouble)
+        if page is None or not page.left_out:
+            return self._facts(FETCHED, "", response)
+        if not self._told_noindex:
+            self._told_noindex = True
+            log.warning(
+                "%s asks not to be indexed (noindex): its items are left out, and so are those of others like "
+                "it; politeness.obey_robots_tags says whether",
+                request.url,
+            )
+        return self._facts(FETCHED, "noindex", response, f"{page.left_out} items were left out")
 
     async def _failed(self, request: Request, failure: Failure, harvest: Harvest) -> dict[str, Any]:
         detail = failure.detail
@@ -211,7 +240,10 @@ class Handler:
             if one is not None:
                 item = as_item(one)
                 self._check_travels(len(item.body), "an item")
-                harvest.add_item(item)
+                if item.kind == "item" and harvest.page is not None and harvest.page.tags.noindex:
+                    harvest.page.left_out += 1
+                else:
+                    harvest.add_item(item)
             return
         plain = one.method == "GET" and not (one.body or one.dont_filter or one.cookiejar)
         if plain and one.url in self.recent:
@@ -219,9 +251,10 @@ class Handler:
             return
         if one.depth == 0:
             one = one.replace(depth=request.depth + 1)
-        sealed = seal(one, self._secret)
+        forbidden = harvest.page.forbids(one) if harvest.page is not None else ""
+        sealed = seal(one, self._secret, excluded=forbidden)
         self._check_travels(len(sealed.body), f"the request to {one.url}")
-        harvest.add_request(sealed, remember=plain)
+        harvest.add_request(sealed, remember=plain and not forbidden)
 
     def _check_travels(self, size: int, what: str) -> None:
         if size > self._largest:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from acrawl.outcome import PART, Item, Outcome
 from acrawl.request import Sealed
 from acrawl.worker.lanes import Work
+from acrawl.worker.tags import PageTags
 
 #: What is larger is reported in parts: bytes, roughly.
 _MOST = 2 << 20
@@ -15,15 +16,19 @@ _MOST_REMEMBERED = 50_000
 
 
 class Harvest:
-    """Collects requests and items of one lease. ``urls`` are links to be remembered once they are acknowledged."""
+    """Collects requests and items of one lease. ``urls`` are links to be remembered once they are acknowledged.
 
-    __slots__ = ("_part", "_size", "duplicates", "items", "requests", "urls", "work")
+    ``page`` is what the page they are made of asks of robots; None where nothing may be asked.
+    """
+
+    __slots__ = ("_part", "_size", "duplicates", "items", "page", "requests", "urls", "work")
 
     def __init__(self, work: Work) -> None:
         self.work = work
         self.items: list[Item] = []
         self.requests: list[Sealed] = []
         self.urls: list[str] = []
+        self.page: PageTags | None = None
         self.duplicates = 0
         self._size = 0
         self._part = 0

@@ -160,9 +160,12 @@ class Lanes:
             return work, None
         return None, soonest
 
-    def rest(self, work: Work, until: float) -> None:
-        """The host asked to be left alone: nothing of it starts before that time."""
-        work.lane.next_start = max(work.lane.next_start, until)
+    def rest(self, host: str, until: float) -> None:
+        """The host asked to be left alone: nothing of it starts before that time, not even what is still to come."""
+        lane = self._lanes.get(host)
+        if lane is None:
+            lane = self._lanes[host] = Lane(host)
+        lane.next_start = max(lane.next_start, until)
 
     def spare(self, work: Work) -> None:
         """Nothing was sent after all: the next request need not keep its distance from this one."""

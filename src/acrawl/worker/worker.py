@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from acrawl.clock import Clock
 from acrawl.frontier.base import Leasing
 from acrawl.outcome import Outcome
+from acrawl.queues.messages import News
 from acrawl.settings import Settings
 from acrawl.worker.handler import Handler
 from acrawl.worker.harvest import weight
@@ -27,8 +28,8 @@ WATCH = 1.0
 class Master(Leasing, Protocol):
     """What a worker needs of its master: `acrawl.queues.client.QueueClient`."""
 
-    async def listen(self, worker: str, known: str, wait: float) -> str:
-        """Wait until the crawl's state differs from ``known``, then return it."""
+    async def listen(self, worker: str, known: str, heard: int, wait: float) -> News:
+        """Wait for news of the crawl's state and of hosts that rest; see `acrawl.queues.messages.Broker.listen`."""
 
     async def bye(self, worker: str) -> None:
         """The worker has given everything back and ends."""
@@ -53,6 +54,7 @@ class Worker:
         #: With more than this in hand no more is asked for: half a batch has to go first.
         self._enough = settings.fetch.concurrency + (settings.queues.batch + 1) // 2
         self._state = "run"
+        self._heard = 0
         self._detached = False
         self._idle: deque[asyncio.Future[Work]] = deque()
         self._timer: asyncio.TimerHandle | None = None
@@ -86,6 +88,7 @@ class Worker:
         self._lanes.prolong(self.held, sent + self._seconds)
         if epoch != self.epoch:
             self.epoch = epoch
+            self._heard = 0
             self._handler.recent.clear()
             dropped = self.held
         self._abandon(dropped)
@@ -210,15 +213,17 @@ class Worker:
             if work.lease.token in self._lanes.held:
                 self._outcomes.append((outcome, urls))
                 self._news.set()
-                if len(self._outcomes) >= self._settings.worker.report_count:
+                if len(self._outcomes) >= self._settings.worker.report_count or _is_urgent(outcome):
                     self._full.set()
 
     def _keep_distance(self, work: Work, outcome: Outcome) -> None:
         if outcome.ago < 0:
             self._lanes.spare(work)
-        elif outcome.host is not None and outcome.host.pause > 0:
+        elif work.lease.robots:  # its host may have been asked again since, by a redirect
+            self._lanes.rest(work.lane.host, self._clock.now() - outcome.ago + work.lane.spacing)
+        elif outcome.host is not None and _is_urgent(outcome):
             pause = min(outcome.host.pause, self._settings.politeness.max_pause)
-            self._lanes.rest(work, self._clock.now() + pause)
+            self._lanes.rest(work.lane.host, self._clock.now() + pause)
 
     # -- reporting
 
@@ -292,7 +297,11 @@ class Worker:
 
     async def _listen(self) -> None:
         while True:
-            self._set_state(await self._master.listen(self.name, self._state, self._settings.queues.poll_seconds))
+            news = await self._master.listen(self.name, self._state, self._heard, self._settings.queues.poll_seconds)
+            self._heard = news.number
+            for host, seconds in news.rests.items():
+                self._lanes.rest(host, self._clock.now() + seconds)
+            self._set_state(news.state)
 
     def _set_state(self, state: str) -> None:
         if state == self._state:
@@ -303,6 +312,11 @@ class Worker:
             self._leaving.set()
         self._room.set()
         self._offer()
+
+
+def _is_urgent(outcome: Outcome) -> bool:
+    """Whether other workers should hear of it at once: a host wants to be left alone."""
+    return outcome.host is not None and outcome.host.pause > 0
 
 
 async def _first(*waits: Coroutine[Any, Any, Any]) -> None:
