@@ -223,6 +223,7 @@ def test_a_job_of_schema_2_gets_jars_and_keeps_the_rest(tmp_path: pathlib.Path):
     with contextlib.closing(sqlite3.connect(path)) as old, old:
         old.execute("insert into mark values('items.jsonl', 42)")
         old.execute("drop table jar")
+        old.execute("alter table host drop column trouble")
         old.execute("pragma user_version = 2")
     with Database(path) as db:
         assert (jars.known(db), db.value("select length from mark")) == ([], 42)

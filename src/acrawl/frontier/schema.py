@@ -70,7 +70,6 @@ alter table host add column address text not null default '';
 alter table host add column fetched integer not null default 0;
 alter table host add column failed integer not null default 0;
 alter table host add column size integer not null default 0;
-alter table host add column trouble text not null default '';
 alter table queue add column visit integer not null default 0;
 create table ending(
     id integer primary key, status text not null, reason text not null, requests integer not null default 0,
@@ -99,6 +98,7 @@ update queue set body = shortened(body);
 """
 
 _V2_TO_V3 = """
+alter table host add column trouble text not null default '';
 create table jar(
     site text not null, key text not null, changed integer not null, cookies blob not null, primary key(site, key));
 """
