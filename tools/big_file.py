@@ -194,7 +194,7 @@ def crawl(folder, options, url, watch):
             stack.callback(process.kill)
             return process
 
-        settings = {"fetch.max_file": 2 * options.size, "retry.times": 0, "queues.grace_seconds": 0.5}
+        settings = {"fetch.max_file": 2 * options.size, "retry.times": 1, "queues.grace_seconds": 0.5}
         pairs = [word for key, value in settings.items() for word in ("-s", f"{key}={value}")]
         workers = ["0", "--listen", "127.0.0.1:0"] if options.send_files else [str(options.workers)]
         files = ["-o", "items.jsonl", "--files", "files", "--job", "job"]

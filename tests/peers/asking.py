@@ -51,4 +51,4 @@ class Asking:
             response = await self(path, **fields)
         except FetchError as error:
             return error.reason
-        return retry.decide(self.settings.fetch, 1, response, time.time()).reason or "ok"
+        return retry.decide(self.settings.retry, 1, response, time.time()).reason or "ok"

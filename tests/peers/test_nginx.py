@@ -137,7 +137,7 @@ async def test_a_rate_limit_is_a_pause_of_the_length_it_says(ask, place, status,
     counts = collections.Counter(response.status for response in answers)
     assert set(counts) == {200, status}
     refused = next(response for response in answers if response.status == status)
-    verdict = retry.decide(ask.settings.fetch, 1, refused, 1_800_000_000.0)
+    verdict = retry.decide(ask.settings.retry, 1, refused, 1_800_000_000.0)
     assert (verdict.kind, verdict.delay) == ("pause", pause)
 
 
