@@ -9,7 +9,8 @@ import pytest
 from acrawl.errors import FetchError
 from acrawl.outcome import FileFact
 from acrawl.request import Request
-from fetch.serving import LONG, OK, Never, Server, failure, fetching
+from acrawl.settings import Fetch
+from fetch.serving import LONG, OK, Exchanging, Never, Server, failure, fetching
 from server import pattern, raw_server
 
 # -- kept, and not kept -------------------------------------------------------------------------------------------
@@ -125,6 +126,27 @@ async def test_a_kept_connection_that_the_server_has_closed_is_not_used():
             await server.until_lost(n)
             await asyncio.sleep(0.02)
     assert server.made == 3
+
+
+@pytest.mark.asyncio
+async def test_a_request_is_sent_twice_at_most_however_many_kept_connections_are_dead():
+    together = asyncio.Barrier(4)
+
+    async def answer_then_hang_up(reader, writer):
+        await together.wait()
+        writer.write(OK)
+        await reader.readuntil(b"\r\n\r\n")
+        server.heads.append(b"again")
+        writer.close()
+
+    server = Server(answer_then_hang_up)
+    async with raw_server(server) as address, Exchanging(Fetch(allow_private=True)) as transport:
+        await asyncio.gather(*[transport(Request(f"http://{address}/")) for _ in range(4)])
+        server.answers = [OK]
+        assert (await transport(Request(f"http://{address}/"))).body == b"ok"
+        assert server.heads.count(b"again") == 1
+        await server.until_lost(4)
+    assert server.made == 5
 
 
 # -- what nobody asked for ----------------------------------------------------------------------------------------

@@ -130,8 +130,8 @@ class Connections:
         """Send a request and return when the head of its answer is there. Raises aiohttp's errors.
 
         The answer to a ``bodiless`` request (HEAD) has no body. One that is ``repeatable`` is sent once more, where a
-        kept connection turns out to be closed by the server just as it was taken up again; the next kept one may be
-        dead for the same reason, a new one says how things are.
+        kept connection turns out to be closed by the server just as it was taken up again, over a new connection: the
+        others that are kept may be dead for the same reason.
         """
         while True:
             connection = await self._connected(origin, head, trace)
@@ -145,8 +145,15 @@ class Connections:
                 connection.close()
                 if not (kept and repeatable and isinstance(error, _DEAD)):
                     raise
+                repeatable = False
+                self._let_go(origin)
             else:
                 return Answer(connection, message, content)
+
+    def _let_go(self, origin: Origin) -> None:
+        """Close the connections to a server that are kept and idle."""
+        for protocol, _ in self._connector._conns.pop(origin.connection_key, ()):
+            protocol.close()
 
     async def _connected(self, origin: Origin, head: bytes, trace: Tracer | None) -> Connection:
         # The way through a proxy has a time for each of its parts.
