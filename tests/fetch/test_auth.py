@@ -220,6 +220,23 @@ async def test_user_and_password_of_a_url_answer_a_digest_too():
 
 
 @pytest.mark.asyncio
+async def test_a_user_and_a_nonce_that_are_no_utf_8_are_sent_as_they_are():
+    asks = b'HTTP/1.1 401 No\r\nWWW-Authenticate: Digest realm="r", nonce="\xe9"\r\nContent-Length: 0\r\n\r\n'
+    server = Server(asks, OK)
+    async with (
+        raw_server(server) as address,
+        Exchanging(
+            Fetch(allow_private=True),
+            stages=("auth",),
+            sections={"auth": Section(hosts={f"http://{address}": "digest jos\xe9:pw"})},
+        ) as fetch,
+    ):
+        assert (await fetch(Request(f"http://{address}/"))).status == 200
+    assert b'username="jos\xe9"' in server.heads[1]
+    assert b'nonce="\xe9"' in server.heads[1]
+
+
+@pytest.mark.asyncio
 async def test_the_repetition_keeps_the_distance_between_starts():
     slept = []
 

@@ -79,6 +79,11 @@ def test_nothing_can_be_smuggled_into_a_head(fields):
         head(**fields)
 
 
+def test_what_is_wrong_with_a_head_is_told_without_its_secrets():
+    with pytest.raises(ValueError, match=r"in its x-odd$"):
+        head(headers={"Authorization": "Bearer secret", "X-Odd": "secret\0"}, cookies={"a": "secret"})
+
+
 def test_what_every_request_says():
     sent = head_of(Request("https://a.example/"), "a.example", defaults("me/1")).decode()
     assert "\r\nUser-Agent: me/1\r\n" in sent
