@@ -505,7 +505,13 @@ def test_a_proxy_is_shown_without_its_secrets():
     assert (proxy.name, repr(proxy)) == ("socks5h://[::1]:9050", "<socks5h://[::1]:9050>")
 
 
-@pytest.mark.parametrize("url", ["ftp://p", "http://me:secret@p:99999", "http://me:secret@p/x", "http://", "direct"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("ftp://p", "http://me:secret@p:99999", "http://me:secret@p/x", "http://", "direct"),
+        *("http://me:secret://x@p", "http://me:secret\u2100@p", "http://me:secret@[::g]"),
+    ],
+)
 def test_a_proxy_that_is_none_is_refused_when_settings_are_read(url):
     with pytest.raises(SettingsError, match=r"proxy\.urls: ") as caught:
         proxies(Section(urls=(url,)), None, {})

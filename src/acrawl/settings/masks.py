@@ -24,9 +24,11 @@ def proxy(url: Any) -> Any:
     """Return the URL of a proxy without its password."""
     if not isinstance(url, str):
         return MASK
-    scheme, slashes, rest = url.rpartition("://")
-    user, at, host = rest.rpartition("@")
-    name, colon, _ = user.partition(":")
+    user, at, host = url.rpartition("@")
+    scheme, slashes, rest = user.partition("://")
+    if ":" in scheme:  # it was in the password
+        scheme, slashes, rest = "", "", user
+    name, colon, _ = rest.partition(":")
     return f"{scheme}{slashes}{name}{colon and ':' + MASK}{at}{host}"
 
 
