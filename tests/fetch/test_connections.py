@@ -10,7 +10,7 @@ from acrawl.errors import FetchError
 from acrawl.outcome import FileFact
 from acrawl.request import Request
 from fetch.serving import LONG, OK, Never, Server, failure, fetching
-from server import pattern, raw_server
+from server import pattern, raw_server, reset_on_close
 
 # -- kept, and not kept -------------------------------------------------------------------------------------------
 
@@ -295,6 +295,19 @@ async def test_no_answer_takes_a_connection_out_of_the_pool(site, path):
             with contextlib.suppress(FetchError):
                 await transport(Request(site.url(f"/{path}")))
         assert (await transport(Request(site.url("/page/1")))).status == 200
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("coding", ["identity", "gzip", "chunked, gzip", ""])
+async def test_a_transfer_coding_that_tells_no_end_makes_no_cut_body_whole(coding):
+    async def answer(reader, writer):
+        writer.write(f"HTTP/1.1 200 OK\r\nTransfer-Encoding: {coding}\r\n\r\nhalf".encode())
+        await writer.drain()
+        reset_on_close(writer)
+        writer.close()
+
+    async with raw_server(Server(answer)) as address, fetching() as transport:
+        assert (await failure(transport(Request(f"http://{address}/")))).reason == "truncated"
 
 
 @pytest.mark.asyncio
