@@ -119,6 +119,15 @@ async def test_memory_is_bounded(monkeypatch):
 
 
 @pytest.mark.asyncio
+async def test_of_a_name_with_thousands_of_addresses_the_first_of_each_family_are_taken():
+    many = [f"10.0.{i // 250}.{i % 250}" for i in range(4000)]
+    async with remembering(Resolver(a_test=[*many, "::1"])) as known:
+        assert [one["host"] for one in await known.resolve("a.test", 80)] == [*many[:8], "::1"]
+    async with Exchanging(Fetch(), resolver=Resolver(a_test=many)) as fetch, asyncio.timeout(5):
+        assert (await failure(fetch(Request("http://a.test/")))).reason == "blocked"
+
+
+@pytest.mark.asyncio
 async def test_a_name_without_addresses_is_none():
     async with remembering(Resolver(a_test=[])) as known:
         assert "no address" in str(await told(known, "a.test"))

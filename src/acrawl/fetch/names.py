@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -19,6 +20,9 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 _LOOKUPS = 32
 #: Names that are known at most; the one that was looked up first is forgotten first.
 _MOST_KNOWN = 10_000
+#: Addresses of one family that are taken of a name. An answer may hold thousands, and for each that fails the connector
+#: tries all the others again.
+_MOST_ADDRESSES = 8
 #: What the system says of names that do not exist, or have no address.
 _NO_SUCH_NAME = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
 _NUMERIC = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
@@ -88,7 +92,7 @@ class Names(AbstractResolver):
             return _Known(0.0, [], (code, f"{failed}: {error.strerror or error}"))
         if not found:
             return self._without(socket.EAI_NONAME, "the name has no address")
-        return _Known(self._now() + self._ttl, found)
+        return _Known(self._now() + self._ttl, _some(found))
 
     def _without(self, code: int, text: str) -> _Known:
         return _Known(self._now() + self._failure_ttl, [], (code, text))
@@ -125,6 +129,17 @@ class System(AbstractResolver):
     async def close(self) -> None:
         """Let the threads go when their lookups end; nobody waits for those."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _some(found: list[ResolveResult]) -> list[ResolveResult]:
+    """The first addresses of each family, in their order."""
+    taken: Counter[int] = Counter()
+    some = []
+    for one in found:
+        taken[one["family"]] += 1
+        if taken[one["family"]] <= _MOST_ADDRESSES:
+            some.append(one)
+    return some
 
 
 def _addresses(host: str, port: int, family: int) -> list[tuple[Any, str]]:
