@@ -220,6 +220,15 @@ async def test_user_and_password_of_a_url_answer_a_digest_too():
 
 
 @pytest.mark.asyncio
+async def test_a_challenge_as_long_as_a_page_is_not_answered():
+    asks = b'HTTP/1.1 401 No\r\nWWW-Authenticate: Digest realm="%b", nonce="n"\r\nContent-Length: 0\r\n\r\n'
+    server = Server(asks % (b"r" * 60_000))
+    async with raw_server(server) as address, knowing() as fetch:
+        assert (await fetch(Request(f"http://user:password@{address}/"))).status == 401
+    assert len(server.heads) == 1
+
+
+@pytest.mark.asyncio
 async def test_a_user_and_a_nonce_that_are_no_utf_8_are_sent_as_they_are():
     asks = b'HTTP/1.1 401 No\r\nWWW-Authenticate: Digest realm="r", nonce="\xe9"\r\nContent-Length: 0\r\n\r\n'
     server = Server(asks, OK)
