@@ -15,6 +15,8 @@ from acrawl.url import host_of
 _MAX_REFERRER = 4096
 #: Methods and header names (RFC 9110, 5.6.2).
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
+#: Characters of a Content-Disposition that are looked at: the parser's time grows with the square of them.
+_MOST_DISPOSITION = 2048
 #: A Content-Length, its line's end included, in the head of an answer. One part takes the white space, not two: what
 #: two may share is tried in all ways.
 _LENGTHS = re.compile(rb"^Content-Length:([0-9, \t]*)\r?\n", re.IGNORECASE | re.MULTILINE)
@@ -115,7 +117,8 @@ def file_name(disposition: str) -> str:
     if not disposition:
         return ""
     message = Message()
-    message["Content-Disposition"] = disposition.encode("utf-8", "replace").decode().replace("\r", "").replace("\n", "")
+    text = disposition[:_MOST_DISPOSITION].encode("utf-8", "replace").decode()
+    message["Content-Disposition"] = text.replace("\r", "").replace("\n", "")
     parameters = message.get_params([], "Content-Disposition")
     names: list[Any] = [value for name, value in parameters if name.lower() == "filename"]
     encoded = [value for value in names if isinstance(value, tuple)]  # filename*, which wins (RFC 6266, 4.3)
