@@ -121,6 +121,8 @@ async def test_what_is_resolved_here_is_judged_here():
         "metadata.google.internal",
         "nas.local",
         "a.localhost.",
+        "kubernetes.default.svc",
+        "localhost.localdomain",
     ],
 )
 async def test_a_proxy_is_not_asked_for_what_lies_inside(host):
