@@ -68,6 +68,18 @@ async def test_https_goes_through_a_tunnel(scheme, authority):
     assert site.seen[0][2]["Host"] == f"a.test:{port}"
 
 
+@pytest.mark.asyncio
+async def test_a_name_with_its_last_dot_has_the_certificate_of_the_one_without(authority):
+    proxy, tls = HttpProxy(hosts={"a.test.": "127.0.0.1"}), Tls(ca_file=str(authority.ca_file))
+    async with (
+        Site(ssl_context=authority.server("a.test")) as site,
+        proxy.serving(),
+        going(f"http://{proxy.address}", tls=tls) as fetch,
+    ):
+        url = f"https://a.test.:{site.origin.rpartition(':')[2]}/page/1"
+        assert (await fetch(Request(url))).status == 200
+
+
 def test_tls_goes_through_tls_in_either_event_loop(authority):
     async def tunnelled():
         proxy = HttpProxy(hosts=HOSTS)
