@@ -62,6 +62,9 @@ class Transport:
         """See `acrawl.fetch.base.Stage`. Redirects are answers like others. There is nothing further to send to."""
         began, exchange, via = self._now(), send.exchange, None
         exchange.untouched = False  # whatever a stage above has taken from elsewhere before: now something is sent
+        if exchange.stream is not None:  # a stage below the body asks again, and would wait for this connection
+            exchange.stream.close()
+            exchange.stream = None
         try:
             via = named(request.proxy) if request.proxy else exchange.proxy
             origin = self._origin_of(request.url[: request.url.find("/", 8)], via)
