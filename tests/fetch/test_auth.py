@@ -370,6 +370,8 @@ def test_settings_show_no_secrets():
         "b.example": "bearer s3cret",
         "c.example": "digest env:NAME",
         "d": "s3cret",
+        "e": " Bearer s3cret:s3cret",
+        "f": "s3cret:s3cret x",
     }
     proxies = ["http://me:s3cret@p.example:3128", "http://q.example"]
     shown = as_toml(resolve(("here", {"auth.hosts": hosts, "proxy.urls": proxies})))

@@ -21,9 +21,9 @@ from acrawl.fetch.digest import Challenge, Digest, best, challenges
 from acrawl.fetch.reveal import revealed
 from acrawl.request import Request
 from acrawl.response import Response
+from acrawl.settings.masks import LOGINS
 from acrawl.url import canonical, host_of
 
-_SCHEMES = ("basic", "digest", "login", "bearer")
 #: Origins of which is remembered how they want to be answered, besides those of the settings.
 _MOST_REMEMBERED = 1000
 #: Realms of one origin that are remembered as closed.
@@ -215,7 +215,7 @@ class Credentials:
 def _read(host: str, text: str) -> tuple[str, str]:
     scheme, _, secret = text.strip().partition(" ")
     secret = secret.strip()
-    if scheme.lower() not in _SCHEMES or not secret:
+    if scheme.lower() not in LOGINS or not secret:
         raise SettingsError(
             f"auth.hosts: {host}: write basic, digest or login and user:password, or bearer and a token"
         )

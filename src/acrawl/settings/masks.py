@@ -9,6 +9,8 @@ from typing import Any
 MASK = "***"
 #: Where a secret is kept instead of standing in a setting; that may be shown.
 ELSEWHERE = ("env:", "file:")
+#: How credentials for a host begin.
+LOGINS = ("basic", "digest", "login", "bearer")
 
 
 def masked(name: str, value: Any) -> Any:
@@ -33,12 +35,13 @@ def proxy(url: Any) -> Any:
 
 
 def _login(text: Any) -> str:
-    scheme, space, secret = text.partition(" ") if isinstance(text, str) else ("", "", "")
-    if not space:
+    scheme, _, secret = text.strip().partition(" ") if isinstance(text, str) else ("", "", "")
+    secret = secret.strip()
+    if scheme.lower() not in LOGINS or not secret:
         return MASK
     if secret.startswith(ELSEWHERE):
         return f"{scheme} {secret}"
     name, colon, password = secret.partition(":")
-    if scheme == "bearer" or not colon:
+    if scheme.lower() == "bearer" or not colon:
         return f"{scheme} {MASK}"
     return f"{scheme} {name}:{password if password.startswith(ELSEWHERE) else MASK}"
