@@ -39,6 +39,17 @@ class _Known:
         self.error = error
 
 
+class _Lookup:
+    """One lookup: how many wait for it, and whether it has ``begun`` or still waits for its place."""
+
+    __slots__ = ("begun", "task", "waiting")
+
+    def __init__(self) -> None:
+        self.task: asyncio.Task[_Known]
+        self.waiting = 0
+        self.begun = False
+
+
 class Names(AbstractResolver):
     """A memory in front of ``resolver``, for one event loop. ``ttl`` and ``failure_ttl`` as in the settings.
 
@@ -51,7 +62,8 @@ class Names(AbstractResolver):
         self._failure_ttl = failure_ttl
         self._now = now
         self._known: dict[tuple[str, int], _Known] = {}
-        self._asked: dict[tuple[str, int], asyncio.Task[_Known]] = {}
+        self._asked: dict[tuple[str, int], _Lookup] = {}
+        self._places = asyncio.Semaphore(_LOOKUPS)
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
@@ -59,31 +71,42 @@ class Names(AbstractResolver):
         """Return the addresses of a name.
 
         The port is ``port``, unless the resolver names one. Raises `socket.gaierror`, saying whether the name or the
-        lookup is at fault, or UnicodeError for no name at all. Cancelling it leaves the lookup to those who still wait.
+        lookup is at fault, or UnicodeError for no name at all. Cancelling it leaves the lookup to those who still wait;
+        one that nobody waits for, and that has not begun, never does.
         """
         key = (host, family)
         known = self._known.get(key)
         if known is None or known.until <= self._now():
-            task = self._asked.get(key)
-            if task is None:
-                task = self._asked[key] = asyncio.create_task(self._look_up(host, family))
-                task.add_done_callback(lambda done: self._told(key, done))
-            known = await asyncio.shield(task)
+            lookup = self._asked.get(key)
+            if lookup is None:
+                lookup = self._asked[key] = _Lookup()
+                lookup.task = asyncio.create_task(self._look_up(host, family, lookup))
+                lookup.task.add_done_callback(lambda done: self._told(key, done))
+            lookup.waiting += 1
+            try:
+                known = await asyncio.shield(lookup.task)
+            finally:
+                lookup.waiting -= 1
+                if not lookup.waiting and not lookup.begun and self._asked.get(key) is lookup:
+                    del self._asked[key]
+                    lookup.task.cancel()
         if known.error is not None:
             raise socket.gaierror(*known.error)
         return [{**address, "port": address["port"] or port} for address in known.addresses]
 
     async def close(self) -> None:
         """Give up the lookups under way."""
-        tasks = list(self._asked.values())
+        tasks = [lookup.task for lookup in self._asked.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._resolver.close()
 
-    async def _look_up(self, host: str, family: socket.AddressFamily) -> _Known:
+    async def _look_up(self, host: str, family: socket.AddressFamily, lookup: _Lookup) -> _Known:
         try:
-            found = await self._resolver.resolve(host, 0, family)
+            async with self._places:
+                lookup.begun = True
+                found = await self._resolver.resolve(host, 0, family)
         except OSError as error:  # those who want the name are told, and try again as the retry table says
             code = error.errno or socket.EAI_FAIL
             if code in _NO_SUCH_NAME:
@@ -98,7 +121,10 @@ class Names(AbstractResolver):
         return _Known(self._now() + self._failure_ttl, [], (code, text))
 
     def _told(self, key: tuple[str, int], done: asyncio.Task[_Known]) -> None:
-        self._asked.pop(key, None)
+        lookup = self._asked.get(key)
+        if lookup is None or lookup.task is not done:
+            return  # nobody waits for it
+        del self._asked[key]
         self._known.pop(key, None)
         if done.cancelled() or done.exception() is not None:
             return  # whoever waits for the name has got the error; the next one asks anew
