@@ -307,10 +307,13 @@ def test_a_user_without_a_domain_is_refused():
         Auth({}, ("user", "pass", ""), None)
 
 
-@pytest.mark.parametrize("host", ["*.a.example", "https://a.example/path", "ftp://a.example", "u@a.example", "a b", ""])
+@pytest.mark.parametrize(
+    "host", ["*.a.example", "https://a.example/path", "ftp://a.example", "u:secret@a.example", "a b", ""]
+)
 def test_a_host_that_is_none_is_refused(host):
-    with pytest.raises(SettingsError, match=r"auth\.hosts: "):
+    with pytest.raises(SettingsError, match=r"auth\.hosts: ") as caught:
         Auth({host: "basic u:p"}, ("", "", ""), None)
+    assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["", "basic", "ntlm u:p", "u:secret", "bearer "])
@@ -370,6 +373,7 @@ def test_settings_show_no_secrets():
         "b.example": "bearer s3cret",
         "c.example": "digest env:NAME",
         "d": "s3cret",
+        "https://me:s3cret@e.example": "basic me:s3cret",
         "e": " Bearer s3cret:s3cret",
         "f": "s3cret:s3cret x",
     }

@@ -22,6 +22,7 @@ from acrawl.fetch.reveal import revealed
 from acrawl.request import Request
 from acrawl.response import Response
 from acrawl.settings.masks import LOGINS
+from acrawl.settings.masks import proxy as without_password
 from acrawl.url import canonical, host_of
 
 #: Origins of which is remembered how they want to be answered, besides those of the settings.
@@ -216,9 +217,8 @@ def _read(host: str, text: str) -> tuple[str, str]:
     scheme, _, secret = text.strip().partition(" ")
     secret = secret.strip()
     if scheme.lower() not in LOGINS or not secret:
-        raise SettingsError(
-            f"auth.hosts: {host}: write basic, digest or login and user:password, or bearer and a token"
-        )
+        where = f"auth.hosts: {without_password(host)}"
+        raise SettingsError(f"{where}: write basic, digest or login and user:password, or bearer and a token")
     return scheme.lower(), secret
 
 
@@ -230,7 +230,9 @@ def _origin(host: str) -> str:
         url = ""
     origin = host_of(url) if url else ""
     if url != f"{origin}/" or not origin or "*" in origin:
-        raise SettingsError(f"auth.hosts: {host!r}: write an origin, as in https://a.example, or a name for https")
+        raise SettingsError(
+            f"auth.hosts: {without_password(host)!r}: write an origin, as in https://a.example, or a name for https"
+        )
     return origin
 
 

@@ -16,14 +16,14 @@ LOGINS = ("basic", "digest", "login", "bearer")
 def masked(name: str, value: Any) -> Any:
     """Return the value of the setting ``section.key`` as people may see it: the same, unless it holds secrets."""
     if name == "auth.hosts":
-        return {host: _login(text) for host, text in value.items()} if isinstance(value, Mapping) else MASK
+        return {proxy(host): _login(text) for host, text in value.items()} if isinstance(value, Mapping) else MASK
     if name == "proxy.urls":
         return [proxy(url) for url in value] if isinstance(value, list | tuple) else MASK
     return value
 
 
 def proxy(url: Any) -> Any:
-    """Return the URL of a proxy without its password."""
+    """Return the URL of a proxy, or of whatever else has a user in it, without its password."""
     if not isinstance(url, str):
         return MASK
     user, at, host = url.rpartition("@")
