@@ -58,6 +58,25 @@ def test_a_url_longer_than_the_limit_is_refused():
     assert join("http://example.org/", longest + "a") is None
 
 
+def test_a_name_that_the_dns_cannot_hold_is_refused():
+    name = ".".join(["a" * 63] * 3 + ["a" * 57, "com"]) + "."
+    assert canonical(f"http://{name}/") == f"http://{name}/"
+    with pytest.raises(RequestError):
+        canonical(f"http://a{name}/")
+    assert join("http://example.org/", f"//user:{'p' * 300}@{name}/") is not None
+    assert join("http://example.org/", f"//a{name}/") is None
+
+
+@pytest.mark.parametrize("base", ["http://example.org/", f"http://example.org/{'a' * 5000}/"])
+def test_long_urls_fill_no_memory(base):
+    known, joiner = len(urls._known), Joiner(base)
+    for n in range(100):
+        assert len(joiner(f"/{n}/{'a' * 5000}")) > 5000
+        assert joiner(f"{n}") == f"{base}{n}"
+    assert len(urls._known) - known <= 100
+    assert base == "http://example.org/" or not urls._memo.get(base)
+
+
 @given(URLISH)
 @example("http://x.org/\ud800")
 def test_canonical_is_idempotent_and_raises_only_its_own_error(text):

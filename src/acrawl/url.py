@@ -17,7 +17,11 @@ from acrawl.errors import RequestError
 
 #: Longer URLs are refused: no server is asked with them and no store has to keep them.
 MAX_LENGTH = 8192
+#: No name in the DNS is longer (RFC 1035, 2.3.4), its last dot included.
+_LONGEST_NAME = 254
 _MEMO_LIMIT = 200_000
+#: Longer texts are not remembered: a hostile site would fill the memory with them.
+_MEMO_LENGTH = 500
 _memo: dict[str, dict[str, str | None]] = {}
 _memo_size = 0
 #: URLs known to be canonical already: what was joined on a page need not be parsed again to make a request.
@@ -75,7 +79,10 @@ class Joiner:
         self._origin = base[: base.find("/", 8)]
         known = _memo.get(folder)
         if known is None:
-            known = _memo[folder] = {}
+            known = {}
+            if len(folder) < _MEMO_LENGTH:
+                _count()
+                _memo[folder] = known
         self._folder = known
 
     def __call__(self, href: str) -> str | None:
@@ -91,7 +98,7 @@ class Joiner:
             url = join(self._base, href)
         first = href[:1]
         by_folder = first in "/." or (first.isalnum() and ":" not in href) or href.startswith(("http://", "https://"))
-        if first and by_folder and len(href) < 500:
+        if first and by_folder and len(href) < _MEMO_LENGTH:
             self._remember(href, url)
         return url
 
@@ -104,12 +111,18 @@ class Joiner:
         return folder + href[len(start) :]
 
     def _remember(self, href: str, url: str | None) -> None:
-        global _memo_size  # noqa: PLW0603 - one bound over the memos of all folders
-        if _memo_size >= _MEMO_LIMIT:
-            _memo.clear()
-            _memo_size = 0
-        self._folder[href] = url
-        _memo_size += 1
+        if url is None or len(url) < _MEMO_LENGTH:
+            _count()
+            self._folder[href] = url
+
+
+def _count() -> None:
+    """Make room for one more in the memos of all folders together."""
+    global _memo_size  # noqa: PLW0603 - one bound over all of them
+    if _memo_size >= _MEMO_LIMIT:
+        _memo.clear()
+        _memo_size = 0
+    _memo_size += 1
 
 
 def host_of(url: str) -> str:
@@ -186,12 +199,16 @@ def host_prefix(key: bytes, host: str) -> bytes:
 def _http(href: str) -> str | None:
     if not href.startswith(("http://", "https://")):
         return None
+    if len(href) > _LONGEST_NAME and len(name_of(host_of(href))) > _LONGEST_NAME:
+        return None
     return _remembered(href.partition("#")[0])
 
 
 def _remembered(url: str) -> str | None:
     if len(url) > MAX_LENGTH:
         return None
+    if len(url) > _MEMO_LENGTH:
+        return url
     if len(_known) >= _MEMO_LIMIT:
         _known.clear()
     _known.add(url)

@@ -220,6 +220,32 @@ async def test_user_and_password_of_a_url_answer_a_digest_too():
 
 
 @pytest.mark.asyncio
+async def test_a_challenge_as_long_as_a_page_is_not_answered():
+    asks = b'HTTP/1.1 401 No\r\nWWW-Authenticate: Digest realm="%b", nonce="n"\r\nContent-Length: 0\r\n\r\n'
+    server = Server(asks % (b"r" * 60_000))
+    async with raw_server(server) as address, knowing() as fetch:
+        assert (await fetch(Request(f"http://user:password@{address}/"))).status == 401
+    assert len(server.heads) == 1
+
+
+@pytest.mark.asyncio
+async def test_a_user_and_a_nonce_that_are_no_utf_8_are_sent_as_they_are():
+    asks = b'HTTP/1.1 401 No\r\nWWW-Authenticate: Digest realm="r", nonce="\xe9"\r\nContent-Length: 0\r\n\r\n'
+    server = Server(asks, OK)
+    async with (
+        raw_server(server) as address,
+        Exchanging(
+            Fetch(allow_private=True),
+            stages=("auth",),
+            sections={"auth": Section(hosts={f"http://{address}": "digest jos\xe9:pw"})},
+        ) as fetch,
+    ):
+        assert (await fetch(Request(f"http://{address}/"))).status == 200
+    assert b'username="jos\xe9"' in server.heads[1]
+    assert b'nonce="\xe9"' in server.heads[1]
+
+
+@pytest.mark.asyncio
 async def test_the_repetition_keeps_the_distance_between_starts():
     slept = []
 
@@ -281,10 +307,13 @@ def test_a_user_without_a_domain_is_refused():
         Auth({}, ("user", "pass", ""), None)
 
 
-@pytest.mark.parametrize("host", ["*.a.example", "https://a.example/path", "ftp://a.example", "u@a.example", "a b", ""])
+@pytest.mark.parametrize(
+    "host", ["*.a.example", "https://a.example/path", "ftp://a.example", "u:secret@a.example", "a b", ""]
+)
 def test_a_host_that_is_none_is_refused(host):
-    with pytest.raises(SettingsError, match=r"auth\.hosts: "):
+    with pytest.raises(SettingsError, match=r"auth\.hosts: ") as caught:
         Auth({host: "basic u:p"}, ("", "", ""), None)
+    assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["", "basic", "ntlm u:p", "u:secret", "bearer "])
@@ -344,6 +373,9 @@ def test_settings_show_no_secrets():
         "b.example": "bearer s3cret",
         "c.example": "digest env:NAME",
         "d": "s3cret",
+        "https://me:s3cret@e.example": "basic me:s3cret",
+        "e": " Bearer s3cret:s3cret",
+        "f": "s3cret:s3cret x",
     }
     proxies = ["http://me:s3cret@p.example:3128", "http://q.example"]
     shown = as_toml(resolve(("here", {"auth.hosts": hosts, "proxy.urls": proxies})))

@@ -7,11 +7,12 @@ import gzip
 import pytest
 
 from acrawl.errors import FetchError
+from acrawl.fetch import Fetcher
 from acrawl.outcome import FileFact
 from acrawl.request import Request
-from acrawl.settings import Fetch
+from acrawl.settings import Fetch, Settings
 from fetch.serving import LONG, OK, Exchanging, Never, Server, failure, fetching
-from server import pattern, raw_server
+from server import pattern, raw_server, reset_on_close
 
 # -- kept, and not kept -------------------------------------------------------------------------------------------
 
@@ -317,6 +318,31 @@ async def test_no_answer_takes_a_connection_out_of_the_pool(site, path):
             with contextlib.suppress(FetchError):
                 await transport(Request(site.url(f"/{path}")))
         assert (await transport(Request(site.url("/page/1")))).status == 200
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("coding", ["identity", "gzip", "chunked, gzip", ""])
+async def test_a_transfer_coding_that_tells_no_end_makes_no_cut_body_whole(coding):
+    async def answer(reader, writer):
+        writer.write(f"HTTP/1.1 200 OK\r\nTransfer-Encoding: {coding}\r\n\r\nhalf".encode())
+        await writer.drain()
+        reset_on_close(writer)
+        writer.close()
+
+    async with raw_server(Server(answer)) as address, fetching() as transport:
+        assert (await failure(transport(Request(f"http://{address}/")))).reason == "truncated"
+
+
+@pytest.mark.asyncio
+async def test_a_stage_below_the_body_that_asks_again_gives_the_first_answer_up():
+    async def twice(request, send):
+        await send(request)
+        return await send(request)
+
+    stages = ("guard", "body", "spider", "decode", "transport")
+    settings = Settings(fetch=Fetch(allow_private=True, concurrency=1, total_timeout=2, stages=stages))
+    async with raw_server(Server(OK)) as address, Fetcher(settings, [twice]) as fetcher:
+        assert (await fetcher.fetch(Request(f"http://{address}/"))).body == b"ok"
 
 
 @pytest.mark.asyncio

@@ -44,10 +44,12 @@ class Loopback(AbstractResolver):
 
 
 @contextlib.asynccontextmanager
-async def fetching(*answers, scope="host", cookies=None, **more):
+async def fetching(*answers, scope="host", cookies=None, fetch=None, **more):
     """A fetcher for which every name is a server that gives these answers, and that server."""
     server = Server(*answers)
-    settings = Settings(fetch=Fetch(allow_private=True), scope=Scope(within=scope), cookies=Cookies(**(cookies or {})))
+    settings = Settings(
+        fetch=Fetch(allow_private=True, **fetch or {}), scope=Scope(within=scope), cookies=Cookies(**(cookies or {}))
+    )
     async with raw_server(server) as address, Fetcher(settings, resolver=Loopback(address), **more) as fetcher:
         yield fetcher, server
 
@@ -164,6 +166,19 @@ async def test_a_redirect_to_another_site_takes_no_cookies_along():
         response = await fetcher.fetch(Request(f"{HOST}/", cookies={"mine": "1"}))
         await fetcher.fetch(response.following)
         assert sent(server) == [["mine=1"], []]
+
+
+@pytest.mark.asyncio
+async def test_a_stage_that_asks_somebody_else_gives_no_cookies_away():
+    async def elsewhere(request, send):
+        await send(request)
+        await send(request.replace(url="http://other.example/"))
+        return await send(request.replace(url="http://other.example/", headers={"Cookie": "its=own"}))
+
+    fetch = {"stages": ("guard", "cookies", "spider", "body", "decode", "transport")}
+    async with fetching(answer(), fetch=fetch, own=[elsewhere]) as (fetcher, server):
+        await fetcher.fetch(Request(f"{HOST}/", cookies={"a": "secret"}))
+    assert sent(server) == [["a=secret"], [], ["its=own"]]
 
 
 @pytest.mark.asyncio

@@ -1,6 +1,7 @@
 """The limits of heads and of URLs: each holds to the byte or nearly so, and has its setting."""
 
 import asyncio
+import time
 
 import pytest
 
@@ -83,3 +84,13 @@ async def test_a_url_beyond_the_limit_is_never_sent(site):
             await transport(longest.replace(url=longest.url + "x"))
     assert (caught.value.reason, str(caught.value)) == ("too-long", "101 characters, more than 100")
     assert len(site.seen) == 1
+
+
+@pytest.mark.asyncio
+async def test_a_length_of_nothing_but_spaces_holds_nobody_up():
+    server = Server(b"HTTP/1.1 200 OK\r\nContent-Length:" + b" " * 60_000 + b"x\r\n\r\nok")
+    async with raw_server(server) as address, fetching() as transport:
+        began = time.monotonic()
+        error = await failure(transport(Request(f"http://{address}/")))
+        assert time.monotonic() - began < 1
+    assert error.reason == "malformed"

@@ -1,5 +1,7 @@
 """Heads as they are sent, Referer, Cookie, and the file name in Content-Disposition."""
 
+import time
+
 import pytest
 
 from acrawl.fetch.headers import defaults, file_name, head_of, headers_of, referrer_for, with_one_length
@@ -79,6 +81,11 @@ def test_nothing_can_be_smuggled_into_a_head(fields):
         head(**fields)
 
 
+def test_what_is_wrong_with_a_head_is_told_without_its_secrets():
+    with pytest.raises(ValueError, match=r"in its x-odd$"):
+        head(headers={"Authorization": "Bearer secret", "X-Odd": "secret\0"}, cookies={"a": "secret"})
+
+
 def test_what_every_request_says():
     sent = head_of(Request("https://a.example/"), "a.example", defaults("me/1")).decode()
     assert "\r\nUser-Agent: me/1\r\n" in sent
@@ -147,6 +154,12 @@ def test_what_the_request_says_itself_wins():
 )
 def test_file_names(header, name):
     assert file_name(header) == name
+
+
+def test_a_file_name_that_never_ends_holds_nobody_up():
+    began = time.monotonic()
+    assert file_name('attachment; filename=a; b="' + ";" * 60_000) == "a"
+    assert time.monotonic() - began < 0.5
 
 
 def test_bytes_that_are_no_text_do_not_break_it():

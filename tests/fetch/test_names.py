@@ -97,6 +97,26 @@ async def test_all_who_wait_for_a_name_share_one_lookup_and_none_can_cancel_it()
 
 
 @pytest.mark.asyncio
+async def test_names_that_nobody_waits_for_any_more_hold_up_no_other(monkeypatch):
+    monkeypatch.setattr(names, "_LOOKUPS", 2)
+    resolver = Resolver(**{f"n{i}_test": ["192.0.2.1"] for i in range(5)}, good_test=["192.0.2.2"])
+    resolver.held = True
+    async with remembering(resolver) as known:
+        waiting = [asyncio.create_task(known.resolve(f"n{i}.test", 80)) for i in range(5)]
+        while len(resolver.asked) < 2:
+            await asyncio.sleep(0)
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        good = asyncio.create_task(known.resolve("good.test", 80))
+        again = asyncio.create_task(known.resolve("n4.test", 80))
+        resolver.go.set()
+        assert (await good)[0]["host"] == "192.0.2.2"
+        assert (await again)[0]["host"] == "192.0.2.1"
+    assert resolver.asked == ["n0.test", "n1.test", "good.test", "n4.test"]
+
+
+@pytest.mark.asyncio
 async def test_waiting_for_a_name_ends_with_the_fetcher():
     resolver = Resolver(a_test=["192.0.2.1"])
     resolver.held = True
@@ -116,6 +136,15 @@ async def test_memory_is_bounded(monkeypatch):
         for i in (0, 1, 2, 3, 4, 4, 3, 2, 0):
             await known.resolve(f"n{i}.test", 80)
     assert resolver.asked == [f"n{i}.test" for i in (0, 1, 2, 3, 4, 0)]
+
+
+@pytest.mark.asyncio
+async def test_of_a_name_with_thousands_of_addresses_the_first_of_each_family_are_taken():
+    many = [f"10.0.{i // 250}.{i % 250}" for i in range(4000)]
+    async with remembering(Resolver(a_test=[*many, "::1"])) as known:
+        assert [one["host"] for one in await known.resolve("a.test", 80)] == [*many[:8], "::1"]
+    async with Exchanging(Fetch(), resolver=Resolver(a_test=many)) as fetch, asyncio.timeout(5):
+        assert (await failure(fetch(Request("http://a.test/")))).reason == "blocked"
 
 
 @pytest.mark.asyncio

@@ -68,6 +68,18 @@ async def test_https_goes_through_a_tunnel(scheme, authority):
     assert site.seen[0][2]["Host"] == f"a.test:{port}"
 
 
+@pytest.mark.asyncio
+async def test_a_name_with_its_last_dot_has_the_certificate_of_the_one_without(authority):
+    proxy, tls = HttpProxy(hosts={"a.test.": "127.0.0.1"}), Tls(ca_file=str(authority.ca_file))
+    async with (
+        Site(ssl_context=authority.server("a.test")) as site,
+        proxy.serving(),
+        going(f"http://{proxy.address}", tls=tls) as fetch,
+    ):
+        url = f"https://a.test.:{site.origin.rpartition(':')[2]}/page/1"
+        assert (await fetch(Request(url))).status == 200
+
+
 def test_tls_goes_through_tls_in_either_event_loop(authority):
     async def tunnelled():
         proxy = HttpProxy(hosts=HOSTS)
@@ -121,6 +133,8 @@ async def test_what_is_resolved_here_is_judged_here():
         "metadata.google.internal",
         "nas.local",
         "a.localhost.",
+        "kubernetes.default.svc",
+        "localhost.localdomain",
     ],
 )
 async def test_a_proxy_is_not_asked_for_what_lies_inside(host):
@@ -505,7 +519,13 @@ def test_a_proxy_is_shown_without_its_secrets():
     assert (proxy.name, repr(proxy)) == ("socks5h://[::1]:9050", "<socks5h://[::1]:9050>")
 
 
-@pytest.mark.parametrize("url", ["ftp://p", "http://me:secret@p:99999", "http://me:secret@p/x", "http://", "direct"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("ftp://p", "http://me:secret@p:99999", "http://me:secret@p/x", "http://", "direct"),
+        *("http://me:secret://x@p", "http://me:secret\u2100@p", "http://me:secret@[::g]"),
+    ],
+)
 def test_a_proxy_that_is_none_is_refused_when_settings_are_read(url):
     with pytest.raises(SettingsError, match=r"proxy\.urls: ") as caught:
         proxies(Section(urls=(url,)), None, {})

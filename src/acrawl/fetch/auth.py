@@ -17,13 +17,14 @@ from urllib.parse import unquote
 from acrawl.clock import Clock
 from acrawl.errors import RequestError, SettingsError
 from acrawl.fetch.base import Send
-from acrawl.fetch.digest import Digest, best, challenges
+from acrawl.fetch.digest import Challenge, Digest, best, challenges
 from acrawl.fetch.reveal import revealed
 from acrawl.request import Request
 from acrawl.response import Response
+from acrawl.settings.masks import LOGINS
+from acrawl.settings.masks import proxy as without_password
 from acrawl.url import canonical, host_of
 
-_SCHEMES = ("basic", "digest", "login", "bearer")
 #: Origins of which is remembered how they want to be answered, besides those of the settings.
 _MOST_REMEMBERED = 1000
 #: Realms of one origin that are remembered as closed.
@@ -165,7 +166,7 @@ class Credentials:
         self._answers_digest = digest
         self._always = always or (self._as_basic() if at_once else "")
         self._digest: Digest | None = None
-        self._closed: set[str] = set()
+        self._closed: set[int] = set()  # hashes: a server may give its realms long names
 
     def show(self, request: Request) -> str:
         """The value of Authorization for a request, as far as it is known what the server wants; empty for none."""
@@ -183,7 +184,7 @@ class Credentials:
         asked = best(offered) if self._answers_digest else None
         if asked is not None:
             realm, stale = asked["realm"], asked.get("stale", "").lower() == "true"
-            if realm in self._closed and not stale:
+            if hash(realm) in self._closed and not stale:
                 return None
             self._digest = Digest(self._user, self._password, asked, self._random())
             return realm
@@ -196,15 +197,16 @@ class Credentials:
     def refused(self, realm: str) -> None:
         """Remember that a realm does not let these credentials in."""
         if len(self._closed) < _MOST_CLOSED:
-            self._closed.add(realm)
+            self._closed.add(hash(realm))
         self._digest = None
 
     def follow(self, info: str) -> None:
         """Go on with the nonce that Authentication-Info names (RFC 7616, 3.5)."""
         if info and self._digest is not None:
             named = challenges([f"Digest {info}"])
-            if nonce := named[0].parameters.get("nextnonce", "") if named else "":
-                asked = {**self._digest.asked, "nonce": nonce}
+            nonce = named[0].parameters.get("nextnonce", "") if named else ""
+            asked = best([Challenge("digest", {**self._digest.asked, "nonce": nonce})]) if nonce else None
+            if asked is not None:
                 self._digest = Digest(self._user, self._password, asked, self._random())
 
     def _as_basic(self) -> str:
@@ -214,10 +216,9 @@ class Credentials:
 def _read(host: str, text: str) -> tuple[str, str]:
     scheme, _, secret = text.strip().partition(" ")
     secret = secret.strip()
-    if scheme.lower() not in _SCHEMES or not secret:
-        raise SettingsError(
-            f"auth.hosts: {host}: write basic, digest or login and user:password, or bearer and a token"
-        )
+    if scheme.lower() not in LOGINS or not secret:
+        where = f"auth.hosts: {without_password(host)}"
+        raise SettingsError(f"{where}: write basic, digest or login and user:password, or bearer and a token")
     return scheme.lower(), secret
 
 
@@ -229,7 +230,9 @@ def _origin(host: str) -> str:
         url = ""
     origin = host_of(url) if url else ""
     if url != f"{origin}/" or not origin or "*" in origin:
-        raise SettingsError(f"auth.hosts: {host!r}: write an origin, as in https://a.example, or a name for https")
+        raise SettingsError(
+            f"auth.hosts: {without_password(host)!r}: write an origin, as in https://a.example, or a name for https"
+        )
     return origin
 
 

@@ -68,6 +68,8 @@ class Exchange:
     that header for requests to the origin ``authorized``; it is kept out of the request so that it goes nowhere else.
     ``proxy`` is the way to take. ``trace`` watches all of it, for people; no crawl has one.
 
+    ``dressed`` is a Cookie header that came from the jars, behind the origin it is for: another one does not get it.
+
     ``jars`` is the version of the site's cookies (`acrawl.ticket.Ticket`), ``cookies`` collects what changed in them;
     ``anonymous`` asks without any.
     """
@@ -79,6 +81,7 @@ class Exchange:
         "authorized",
         "cookies",
         "cut",
+        "dressed",
         "forward",
         "jars",
         "private_host",
@@ -118,6 +121,7 @@ class Exchange:
         self.untouched = False
         self.authorization = ""
         self.authorized = ""
+        self.dressed = "", ""
         self.proxy: Proxy | None = None
         self.forward = False
 

@@ -52,7 +52,7 @@ _DEAD = (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError)
 class Answer:
     """The head of an answer, and its body as it comes: `acrawl.fetch.base.Stream`. ``address`` is the server's."""
 
-    __slots__ = ("_connection", "_content", "_protocol", "address", "headers", "status")
+    __slots__ = ("_connection", "_content", "_has_end", "_protocol", "address", "headers", "status")
 
     def __init__(self, connection: Connection, message: RawResponseMessage, content: StreamReader) -> None:
         protocol = connection.protocol
@@ -62,6 +62,7 @@ class Answer:
         self.status: int = message.code
         self.headers: CIMultiDictProxy[str] = message.headers
         self._content = content
+        self._has_end = message.chunked or "Content-Length" in message.headers
         self.address = protocol.address
 
     async def read(self) -> bytes:
@@ -78,11 +79,11 @@ class Answer:
         return b""
 
     def _check_whole(self) -> None:
-        """Refuse a body without a declared length whose connection did not end in order: nobody knows what is missing.
+        """Refuse a body that tells no end, if its connection did not end in order: nobody knows what is missing.
 
         aiohttp takes every end of such a connection for the end of the body; only its protocol knows how it ended.
         """
-        if self._protocol.transport is not None or self.headers.keys() & {"Content-Length", "Transfer-Encoding"}:
+        if self._protocol.transport is not None or self._has_end:
             return
         if broken := self._protocol.broken:
             raise FetchError("truncated", f"the connection broke before the end of the body: {broken}")

@@ -110,6 +110,7 @@ class CookieStage:
         frontier for a jar raises.
         """
         exchange = send.exchange
+        exchange.dressed = "", ""
         if exchange.anonymous or request.dont_merge_cookies:
             return await send(request)
         url, site, key, now = request.url, site_of(request.host), request.cookiejar, self._time()
@@ -120,6 +121,8 @@ class CookieStage:
             _check(request.cookies)
             _note(exchange, JarChange(site, key, jar.given(url, request.cookies, now)))
         dressed = _dressed(request, jar.pairs(url, now, request.cookies))
+        if dressed is not request:
+            exchange.dressed = request.host, dressed.headers["Cookie"]
         response = await send(dressed)
         if lines := response.headers.getall("Set-Cookie", ()):
             _note(exchange, JarChange(site, key, jar.answered(url, lines, self._time())))

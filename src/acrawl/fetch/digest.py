@@ -14,6 +14,8 @@ _parameter = re.compile(rf'({_WORD})[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|({_WORD}
 _scheme = re.compile(rf"({_WORD})(?:[ \t]+|(?=,|\Z))").match
 _token68 = re.compile(r"[A-Za-z0-9._~+/-]+=*[ \t]*(?=,|\Z)").match
 
+#: Characters of a challenge that is answered. All of it goes back to the server, and is kept for the next request.
+_LONGEST = 4096
 #: How to hash, by the names of RFC 7616 in lower case, best first.
 _HASHES = {"sha-512-256": "sha512_256", "sha-256": "sha256", "md5": "md5"}
 
@@ -61,7 +63,9 @@ def _is_usable(asked: Mapping[str, str]) -> bool:
     offered = _qops(asked)
     has_qop = not offered or bool(offered & {"auth", "auth-int"})
     name, _ = _algorithm(asked)
-    return has_qop and "realm" in asked and "nonce" in asked and _HASHES.get(name, "") in hashlib.algorithms_available
+    if not has_qop or not {"realm", "nonce"} <= asked.keys() or sum(map(len, (*asked, *asked.values()))) > _LONGEST:
+        return False
+    return _HASHES.get(name, "") in hashlib.algorithms_available
 
 
 def _algorithm(asked: Mapping[str, str]) -> tuple[str, bool]:

@@ -48,7 +48,10 @@ _IPV6 = {
     IPv6Network("3fff::/20"): "for documentation",
 }
 #: Names that mean something inside of one network only (RFC 6761, RFC 6762, RFC 8375; ICANN's resolution on .internal).
-_INSIDE = (".localhost", ".local", ".internal", ".home.arpa", ".intranet", ".lan", ".corp", ".home")
+_INSIDE = (
+    *(".localhost", ".localdomain", ".local", ".internal", ".home.arpa", ".intranet", ".lan", ".corp", ".home"),
+    ".svc",  # of Kubernetes
+)
 #: The only block of IPv6 from which public addresses are given out; all else is refused without being named above.
 _IPV6_PUBLIC = IPv6Network("2000::/3")
 #: Carry an IPv4 address in their last 32 bits, and lead to it.

@@ -15,8 +15,11 @@ from acrawl.url import host_of
 _MAX_REFERRER = 4096
 #: Methods and header names (RFC 9110, 5.6.2).
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
-#: A Content-Length, its line's end included, in the head of an answer.
-_LENGTHS = re.compile(rb"^Content-Length:[ \t]*([0-9, \t]*)\r?\n", re.IGNORECASE | re.MULTILINE)
+#: Characters of a Content-Disposition that are looked at: the parser's time grows with the square of them.
+_MOST_DISPOSITION = 2048
+#: A Content-Length, its line's end included, in the head of an answer. One part takes the white space, not two: what
+#: two may share is tried in all ways.
+_LENGTHS = re.compile(rb"^Content-Length:([0-9, \t]*)\r?\n", re.IGNORECASE | re.MULTILINE)
 #: Methods whose requests have no body unless they say so; the others announce an empty one (RFC 9110, 8.6).
 _WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
@@ -59,8 +62,10 @@ def head_of(request: Request, authority: str, usual: Mapping[str, str], authoriz
     head = "\r\n".join((f"{method} {url[url.find('/', 8) :]} HTTP/1.1", *fields.values(), "\r\n"))
     ours = len(fields) + 2
     if head.count("\r") != ours or head.count("\n") != ours or "\0" in head:
-        raise ValueError(f"a line break or NUL in the head of a request: {head!r}")
-    return head.encode()
+        # Not its text, which may be a secret.
+        name = next((name for name, line in fields.items() if not {*"\r\n\0"}.isdisjoint(line)), "first line")
+        raise ValueError(f"a line break or NUL in the head of a request, in its {name}")
+    return head.encode("utf-8", "surrogateescape")  # Digest has bytes in it that are no UTF-8
 
 
 def headers_of(request: Request) -> dict[str, str] | None:
@@ -112,7 +117,8 @@ def file_name(disposition: str) -> str:
     if not disposition:
         return ""
     message = Message()
-    message["Content-Disposition"] = disposition.encode("utf-8", "replace").decode().replace("\r", "").replace("\n", "")
+    text = disposition[:_MOST_DISPOSITION].encode("utf-8", "replace").decode()
+    message["Content-Disposition"] = text.replace("\r", "").replace("\n", "")
     parameters = message.get_params([], "Content-Disposition")
     names: list[Any] = [value for name, value in parameters if name.lower() == "filename"]
     encoded = [value for value in names if isinstance(value, tuple)]  # filename*, which wins (RFC 6266, 4.3)

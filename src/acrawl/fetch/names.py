@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -19,6 +20,9 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 _LOOKUPS = 32
 #: Names that are known at most; the one that was looked up first is forgotten first.
 _MOST_KNOWN = 10_000
+#: Addresses of one family that are taken of a name. An answer may hold thousands, and for each that fails the connector
+#: tries all the others again.
+_MOST_ADDRESSES = 8
 #: What the system says of names that do not exist, or have no address.
 _NO_SUCH_NAME = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
 _NUMERIC = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
@@ -35,6 +39,17 @@ class _Known:
         self.error = error
 
 
+class _Lookup:
+    """One lookup: how many wait for it, and whether it has ``begun`` or still waits for its place."""
+
+    __slots__ = ("begun", "task", "waiting")
+
+    def __init__(self) -> None:
+        self.task: asyncio.Task[_Known]
+        self.waiting = 0
+        self.begun = False
+
+
 class Names(AbstractResolver):
     """A memory in front of ``resolver``, for one event loop. ``ttl`` and ``failure_ttl`` as in the settings.
 
@@ -47,7 +62,8 @@ class Names(AbstractResolver):
         self._failure_ttl = failure_ttl
         self._now = now
         self._known: dict[tuple[str, int], _Known] = {}
-        self._asked: dict[tuple[str, int], asyncio.Task[_Known]] = {}
+        self._asked: dict[tuple[str, int], _Lookup] = {}
+        self._places = asyncio.Semaphore(_LOOKUPS)
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
@@ -55,31 +71,42 @@ class Names(AbstractResolver):
         """Return the addresses of a name.
 
         The port is ``port``, unless the resolver names one. Raises `socket.gaierror`, saying whether the name or the
-        lookup is at fault, or UnicodeError for no name at all. Cancelling it leaves the lookup to those who still wait.
+        lookup is at fault, or UnicodeError for no name at all. Cancelling it leaves the lookup to those who still wait;
+        one that nobody waits for, and that has not begun, never does.
         """
         key = (host, family)
         known = self._known.get(key)
         if known is None or known.until <= self._now():
-            task = self._asked.get(key)
-            if task is None:
-                task = self._asked[key] = asyncio.create_task(self._look_up(host, family))
-                task.add_done_callback(lambda done: self._told(key, done))
-            known = await asyncio.shield(task)
+            lookup = self._asked.get(key)
+            if lookup is None:
+                lookup = self._asked[key] = _Lookup()
+                lookup.task = asyncio.create_task(self._look_up(host, family, lookup))
+                lookup.task.add_done_callback(lambda done: self._told(key, done))
+            lookup.waiting += 1
+            try:
+                known = await asyncio.shield(lookup.task)
+            finally:
+                lookup.waiting -= 1
+                if not lookup.waiting and not lookup.begun and self._asked.get(key) is lookup:
+                    del self._asked[key]
+                    lookup.task.cancel()
         if known.error is not None:
             raise socket.gaierror(*known.error)
         return [{**address, "port": address["port"] or port} for address in known.addresses]
 
     async def close(self) -> None:
         """Give up the lookups under way."""
-        tasks = list(self._asked.values())
+        tasks = [lookup.task for lookup in self._asked.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._resolver.close()
 
-    async def _look_up(self, host: str, family: socket.AddressFamily) -> _Known:
+    async def _look_up(self, host: str, family: socket.AddressFamily, lookup: _Lookup) -> _Known:
         try:
-            found = await self._resolver.resolve(host, 0, family)
+            async with self._places:
+                lookup.begun = True
+                found = await self._resolver.resolve(host, 0, family)
         except OSError as error:  # those who want the name are told, and try again as the retry table says
             code = error.errno or socket.EAI_FAIL
             if code in _NO_SUCH_NAME:
@@ -88,13 +115,16 @@ class Names(AbstractResolver):
             return _Known(0.0, [], (code, f"{failed}: {error.strerror or error}"))
         if not found:
             return self._without(socket.EAI_NONAME, "the name has no address")
-        return _Known(self._now() + self._ttl, found)
+        return _Known(self._now() + self._ttl, _some(found))
 
     def _without(self, code: int, text: str) -> _Known:
         return _Known(self._now() + self._failure_ttl, [], (code, text))
 
     def _told(self, key: tuple[str, int], done: asyncio.Task[_Known]) -> None:
-        self._asked.pop(key, None)
+        lookup = self._asked.get(key)
+        if lookup is None or lookup.task is not done:
+            return  # nobody waits for it
+        del self._asked[key]
         self._known.pop(key, None)
         if done.cancelled() or done.exception() is not None:
             return  # whoever waits for the name has got the error; the next one asks anew
@@ -125,6 +155,17 @@ class System(AbstractResolver):
     async def close(self) -> None:
         """Let the threads go when their lookups end; nobody waits for those."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _some(found: list[ResolveResult]) -> list[ResolveResult]:
+    """The first addresses of each family, in their order."""
+    taken: Counter[int] = Counter()
+    some = []
+    for one in found:
+        taken[one["family"]] += 1
+        if taken[one["family"]] <= _MOST_ADDRESSES:
+            some.append(one)
+    return some
 
 
 def _addresses(host: str, port: int, family: int) -> list[tuple[Any, str]]:

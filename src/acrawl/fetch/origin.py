@@ -30,6 +30,8 @@ class Origin(aiohttp.ClientRequest):
         self.key = host_of(origin)
         url = URL(self.key, encoded=True)
         super().__init__("GET", url, ssl=trust.verifies(url.raw_host or ""))
+        if self.host.endswith("."):  # certificates have names without it
+            self.server_hostname = self.host.rstrip(".")
         scheme, _, self.authority = self.key.partition("://")
         user, at, _ = origin[len(scheme) + 3 :].rpartition("@")
         name, _, password = user.partition(":")

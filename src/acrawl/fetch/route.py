@@ -55,7 +55,10 @@ def named(url: str) -> Proxy | None:
     """Read the URL of a proxy; without a scheme it is an http one. None for `DIRECT`. Raises ValueError, saying why."""
     if url == DIRECT:
         return None
-    parts = urlsplit(url if "://" in url else f"http://{url}")
+    try:
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+    except ValueError:  # whose words may hold the password
+        raise ValueError(f"{masked(url)}: that is no URL") from None
     scheme = _ALIASES.get(parts.scheme, parts.scheme)
     if scheme not in _PORTS:
         raise ValueError(f"{masked(url)}: a proxy is {', '.join(_PORTS)}")

@@ -62,6 +62,9 @@ class Transport:
         """See `acrawl.fetch.base.Stage`. Redirects are answers like others. There is nothing further to send to."""
         began, exchange, via = self._now(), send.exchange, None
         exchange.untouched = False  # whatever a stage above has taken from elsewhere before: now something is sent
+        if exchange.stream is not None:  # a stage below the body asks again, and would wait for this connection
+            exchange.stream.close()
+            exchange.stream = None
         try:
             via = named(request.proxy) if request.proxy else exchange.proxy
             origin = self._origin_of(request.url[: request.url.find("/", 8)], via)
@@ -70,6 +73,9 @@ class Transport:
                 raise FetchError("blocked", refused)
             method = request.method.upper()
             given = exchange.authorization if exchange.authorized == origin.key else ""
+            owner, cookies = exchange.dressed
+            if owner and owner != origin.key:  # a stage above asks somebody else
+                request = _without(request, cookies)
             head = head_of(request, origin.authority, self._usual, given or origin.authorization)
             answer = await (self._private if private else self._public).ask(
                 origin,
@@ -106,6 +112,12 @@ def _told(request: Request, via: Proxy | None, failure: FetchError) -> FetchErro
     if failure.reason == "reset" and request.url.startswith("http:") and not via.is_socks:
         return ProxyFailed(via.name, failure.detail, own=True)
     return FetchError(failure.reason, f"through {via.name}: {failure.detail}")
+
+
+def _without(request: Request, cookies: str) -> Request:
+    """The request without the Cookie header that is meant for another server; one of the stage's own stays."""
+    own = {name: value for name, value in request.headers.items() if name.lower() != "cookie" or value != cookies}
+    return request.replace(headers=own)
 
 
 def _unjudged(_: str) -> str:
