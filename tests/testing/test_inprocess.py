@@ -7,6 +7,7 @@ import doctest
 import gzip
 import time
 from collections import Counter
+from itertools import pairwise
 from typing import ClassVar
 
 import pytest
@@ -56,6 +57,23 @@ def test_hours_of_delay_take_no_time_and_are_kept():
     assert done.seconds > 600
     assert time.monotonic() - began < 10
     assert gaps(done.hits)[0] >= 30.0
+
+
+def test_hosts_that_the_spider_counts_as_one_share_their_delay():
+    class Shards(Spider):
+        start_urls = ("http://a.test/", "http://b.test/", "http://c.test/")
+        custom_settings: ClassVar = {"politeness.budget_by": "spider", "politeness.budget_delay": 10.0}
+
+        def politeness_key(self, host):
+            return "all of them"
+
+        def parse(self, response):
+            yield {"url": response.url}
+
+    done = crawl(Shards, dict.fromkeys(Shards.start_urls, ""))
+    starts = sorted(hit.at for hit in done.hits if not hit.path.startswith("/robots"))
+    assert len(starts) == 3
+    assert all(after - before >= 10.0 for before, after in pairwise(starts))
 
 
 def test_the_same_crawl_makes_the_same_requests_at_the_same_times():

@@ -64,9 +64,10 @@ class Exchange:
     ``forward`` says of a failed fetch that it has brought the next one nearer to its end: more of the file is there.
 
     ``stream`` is the body below the stage ``body``: whoever replaces or ends it says so here, and what is left of it
-    when the fetch ends is closed. ``untouched`` says that nothing was sent after all. ``authorization`` is the value of
-    that header for requests to the origin ``authorized``; it is kept out of the request so that it goes nowhere else.
-    ``proxy`` is the way to take. ``trace`` watches all of it, for people; no crawl has one.
+    when the fetch ends is closed. ``spared`` is said by a stage that refuses or answers instead of sending, ``sent`` by
+    the transport. ``authorization`` is the value of that header for requests to the origin ``authorized``; it is kept
+    out of the request so that it goes nowhere else. ``proxy`` is the way to take.
+    ``trace`` watches all of it, for people; no crawl has one.
 
     ``jars`` is the version of the site's cookies (`acrawl.ticket.Ticket`), ``cookies`` collects what changed in them;
     ``anonymous`` asks without any.
@@ -84,11 +85,12 @@ class Exchange:
         "private_host",
         "proxy",
         "rules",
+        "sent",
         "sink",
         "spacing",
+        "spared",
         "stream",
         "trace",
-        "untouched",
     )
 
     def __init__(  # noqa: PLR0913 - a noun: its fields, by name
@@ -115,11 +117,17 @@ class Exchange:
         self.cookies: list[JarChange] = []
         self.trace = trace
         self.stream: Stream | None = None
-        self.untouched = False
+        self.spared = False
+        self.sent = False
         self.authorization = ""
         self.authorized = ""
         self.proxy: Proxy | None = None
         self.forward = False
+
+    @property
+    def untouched(self) -> bool:
+        """Whether nothing was sent: not by another request of this fetch either, as a challenge needs."""
+        return self.spared and not self.sent
 
 
 class Tracer(Protocol):

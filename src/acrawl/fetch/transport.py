@@ -61,7 +61,7 @@ class Transport:
     async def __call__(self, request: Request, send: Send) -> Response:
         """See `acrawl.fetch.base.Stage`. Redirects are answers like others. There is nothing further to send to."""
         began, exchange, via = self._now(), send.exchange, None
-        exchange.untouched = False  # whatever a stage above has taken from elsewhere before: now something is sent
+        exchange.sent = True
         try:
             via = named(request.proxy) if request.proxy else exchange.proxy
             origin = self._origin_of(request.url[: request.url.find("/", 8)], via)
