@@ -89,8 +89,8 @@ class FolderStore:
         self._left.add(key)
 
     def sweep(self) -> int:
-        """See `Objects.sweep`. Blocks; called when a master starts."""
-        return self.objects.sweep()
+        """See `Objects.sweep` and `Partials.sweep`. Blocks; called by whoever owns the folder when it starts."""
+        return self.objects.sweep() + self.partials.sweep()
 
     def close(self) -> None:
         """Wait for what is being written and remove the own temporary folder. Blocks; idempotent."""
