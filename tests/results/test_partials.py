@@ -94,6 +94,21 @@ async def test_what_another_holds_is_not_found_and_not_touched(store, tmp_path):
 
 
 @pytest.mark.asyncio
+async def test_what_another_leaves_while_one_has_begun_anew_is_not_thrown_away(store, tmp_path):
+    first = kept(store)
+    await first.write(DATA)
+    beginning, second = await found(store)
+    assert beginning is None
+    assert await first.leave() == len(DATA)
+    second.keep(KEY, URL, VERSION)
+    await second.write(DATA[:BLOCK])
+    assert await second.leave() == 0
+    beginning, sink = await found(store)
+    assert beginning.size == len(DATA)
+    await sink.discard()
+
+
+@pytest.mark.asyncio
 async def test_what_was_left_and_is_not_wanted_any_more_is_forgotten(store, tmp_path):
     sink = kept(store)
     await sink.write(DATA)
