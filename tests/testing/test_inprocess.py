@@ -76,6 +76,32 @@ def test_hosts_that_the_spider_counts_as_one_share_their_delay():
     assert all(after - before >= 10.0 for before, after in pairwise(starts))
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_request_that_is_sent_twice_for_a_challenge_keeps_the_delay_before_and_behind_it(workers):
+    class Members(Spider):
+        start_urls = tuple(f"http://a.test/{n}" for n in range(4))
+        custom_settings: ClassVar = {
+            "politeness.delay": 10.0,
+            "politeness.obey_robots": False,
+            "politeness.concurrency": 2,
+            "auth.hosts": {"http://a.test": "digest user:password"},
+        }
+
+        def parse(self, response):
+            yield {"url": response.url}
+
+    def page(nonce):  # each has a nonce of its own, so each costs two requests
+        return [
+            Answer(b"no", 401, headers={"WWW-Authenticate": f'Digest realm="r", nonce="{nonce}", stale=true'}),
+            "ok",
+        ]
+
+    done = crawl(Members, Pages({url: page(n) for n, url in enumerate(Members.start_urls)}), workers=workers)
+    starts = sorted(hit.at for hit in done.hits)
+    assert (len(done.items), len(starts)) == (4, 8)
+    assert [after - before for before, after in pairwise(starts) if after - before < 10.0] == []
+
+
 def test_the_same_crawl_makes_the_same_requests_at_the_same_times():
     web = FakeWeb(60, hosts=3, faults=Faults(slow=0.3), shape=Shape(crawl_delay=1.0))
     first, second = (crawled(web) for _ in range(2))

@@ -59,7 +59,8 @@ class Exchange:
     With ``request.save``, a 200 answer of a type that it wants goes to ``sink``; without a sink every body stays in
     memory. A body longer than ``cut``, if that is given, ends there and is taken for whole. ``advance`` hears of the
     bytes. ``spacing`` is the distance in seconds between two starts at this host: where it is above 0 nothing is sent
-    twice in haste, not even a request that its server most likely never saw.
+    twice in haste, not even a request that its server most likely never saw. ``again`` is for who has to send once
+    more: it takes the next start of the host, and says in how many seconds that is.
 
     ``forward`` says of a failed fetch that it has brought the next one nearer to its end: more of the file is there.
 
@@ -75,6 +76,7 @@ class Exchange:
 
     __slots__ = (
         "advance",
+        "again",
         "anonymous",
         "authorization",
         "authorized",
@@ -102,6 +104,7 @@ class Exchange:
         cut: int = 0,
         advance: Advance | None = None,
         spacing: float = 0.0,
+        again: Callable[[], float] | None = None,
         jars: int = 0,
         anonymous: bool = False,
         trace: Tracer | None = None,
@@ -112,6 +115,7 @@ class Exchange:
         self.cut = cut
         self.advance = advance or unheard
         self.spacing = spacing
+        self.again = again or (lambda: spacing)
         self.jars = jars
         self.anonymous = anonymous
         self.cookies: list[JarChange] = []
