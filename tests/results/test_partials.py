@@ -109,6 +109,17 @@ async def test_what_another_leaves_while_one_has_begun_anew_is_not_thrown_away(s
 
 
 @pytest.mark.asyncio
+async def test_what_another_has_left_of_a_file_that_is_whole_now_is_not_wanted_any_more(store, tmp_path):
+    first, second = kept(store), kept(store)
+    await first.write(DATA[: 2 * BLOCK])
+    await second.write(DATA)
+    await first.leave()
+    fact = await second.finish(URL, "", "")
+    assert objects(tmp_path) == [fact.sha256]
+    assert files(tmp_path) == []
+
+
+@pytest.mark.asyncio
 async def test_what_was_left_and_is_not_wanted_any_more_is_forgotten(store, tmp_path):
     sink = kept(store)
     await sink.write(DATA)
