@@ -97,9 +97,10 @@ class Outcome(msgspec.Struct, frozen=True, array_like=True):
     """What a worker reports for one lease.
 
     ``reason`` is one word for the ledger, ``detail`` a text for people (a traceback). ``http_status`` is 0 without an
-    answer; ``size`` counts body bytes; ``seconds`` is the time it took and ``ago`` how long ago it started, both by
-    the worker's clock; ``latency`` is how long the head of the answer took (0: none came). ``delay`` is when to retry;
-    a ``free`` retry is no further attempt, because this one has brought the next one nearer to its end.
+    answer; ``size`` counts body bytes; ``seconds`` is the time it took and ``ago`` how long ago it was sent, for the
+    last time, both by the worker's clock (-1: nothing was sent); ``latency`` is how long the head of the answer took
+    (0: none came). ``delay`` is when to retry; a ``free`` retry is no further attempt, because this one has brought the
+    next one nearer to its end.
     All of it takes effect in one step, or none: of an outcome too large for one message the first parts have the
     status ``part``, are counted by ``part`` from 0, and bring ``requests`` and ``items`` only; they take effect with
     the last one. ``cookies`` are what changed in cookie jars: whatever this outcome causes sees it.

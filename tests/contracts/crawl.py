@@ -161,7 +161,8 @@ class Crawl:
     async def allow(self, got: Got, rules: bytes = b"rules", crawl_delay: float | None = None, **facts: Any) -> None:
         """Report a host's robots.txt."""
         assert got.robots
-        await self.report(got, host=HostFacts(rules=rules, crawl_delay=crawl_delay), **facts)
+        host = HostFacts(rules=rules, crawl_delay=crawl_delay)
+        await self.report(got, **{"host": host, "ago": 0.0, **facts})
 
     async def fetch_all(self, worker: str = "w", n: int = 100) -> list[str]:
         """Lease and report until nothing is queued or leased; returns the URLs in the order they were handed out."""

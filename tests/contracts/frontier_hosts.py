@@ -300,7 +300,7 @@ class HostPromises:
         await crawl.until_state("/1", "failed(rate-limited)")
 
     async def test_pauses_are_forgiven_by_a_success_and_answers_under_way_count_once(self, crawl: Crawl):
-        await crawl.open({"politeness.max_pauses": 2})
+        await crawl.open({"politeness.max_pauses": 2, "politeness.adaptive": False})
         await crawl.add(*(f"/{n}" for n in range(40)))
         for _ in range(5):
             got = await crawl.lease(n=5)
@@ -308,7 +308,7 @@ class HostPromises:
                 await crawl.report(one, RETRY, host=HostFacts(pause=5))
             await crawl.clock.advance(5)
             for one in got[3:]:
-                await crawl.report(one)
+                await crawl.report(one, ago=0.0)
         assert (await crawl.snapshot()).failed == 0
         assert len(await crawl.lease_until(1)) == 1
 

@@ -24,7 +24,7 @@ class PacePromises:
         while not (got := await crawl.lease(n=1)):
             await crawl.clock.advance(1.0)
         await crawl.clock.advance(max(0.0, got[0].start_at - crawl.clock.now()))
-        await crawl.report(got[0], status, ago=0.0, **facts)
+        await crawl.report(got[0], status, **{"ago": 0.0, **facts})
         return got[0]
 
     @pytest.mark.parametrize(("status", "facts"), TROUBLES)
@@ -52,6 +52,14 @@ class PacePromises:
         assert shares == sorted(shares)
         assert set(shares) == set(range(1, 9))  # additive: no step is left out
         assert gaps == sorted(gaps, reverse=True)
+
+    async def test_what_came_from_a_cache_says_nothing_of_the_host(self, crawl: Crawl):
+        await crawl.open({"politeness.concurrency": 8})
+        await crawl.add(*(f"/{n}" for n in range(40)))
+        for _ in range(6):
+            await self.ask(crawl, FAILED, reason="timeout")
+        terms = [await self.ask(crawl, reason="cached", ago=-1.0) for _ in range(20)]
+        assert {got.spacing for got in terms} == {1.0}
 
     async def test_starts_keep_the_gap_that_trouble_has_made(self, crawl: Crawl):
         await crawl.open({"politeness.concurrency": 2})

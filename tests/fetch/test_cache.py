@@ -11,8 +11,9 @@ from acrawl.fetch import Fetcher
 from acrawl.fetch.base import Exchange
 from acrawl.request import Request
 from acrawl.results.files import FolderStore, object_path
-from acrawl.settings import Cache, Cookies, Fetch, Settings
+from acrawl.settings import Auth, Cache, Cookies, Fetch, Settings
 from fetch.serving import Server, failure
+from fetch.test_auth import Guarded
 from server import png, raw_server
 
 PAST = "Sun, 06 Nov 1994 08:49:37 GMT"
@@ -73,6 +74,23 @@ async def test_while_it_is_fresh_nothing_is_sent(site, caching, watch):
     assert (second.status, second.body, second.headers["X-Tag"], second.headers["Age"]) == (200, b"body", "1", "59")
     assert exchange.untouched
     assert site.hits["/a"] == 2
+
+
+@pytest.mark.asyncio
+async def test_a_challenge_that_was_sent_is_not_forgotten_for_the_stored_answer_behind_it(tmp_path):
+    server = Guarded(info="Cache-Control: max-age=60\r\n")
+    async with raw_server(server) as address:
+        settings = Settings(
+            cache=Cache(mode="http", folder=str(tmp_path)),
+            fetch=Fetch(allow_private=True),
+            auth=Auth(hosts={f"http://{address}": "digest user:password"}),
+        )
+        exchanges = [Exchange(), Exchange()]
+        for exchange in exchanges:  # the second worker does not know yet what its server wants
+            async with Fetcher(settings) as fetcher:
+                response = await get(fetcher, f"http://{address}/", exchange)
+    assert (response.status, response.cached, len(server.told)) == (200, "hit", 3)
+    assert [exchange.untouched for exchange in exchanges] == [False, False]
 
 
 @pytest.mark.asyncio

@@ -100,13 +100,23 @@ async def test_what_was_used_longest_ago_goes_first(tmp_path):
         used = now - 10_000 + n
         os.utime(store._path(key), (used, used))
     assert await store.get(keys[0], URL) is not None  # used again
+    store = opened(tmp_path, 100_000)
     (tmp_path / "new" / "left").write_bytes(b"x")
     os.utime(tmp_path / "new" / "left", (1, 1))
-    store = opened(tmp_path, 100_000)
     await store.put(keys[-1], entry(bytes(10_000)))
     await store.close()
     assert [n for n, key in enumerate(keys) if await store.get(key, URL)] == [0, *range(4, 12)]
     assert not list((tmp_path / "new").iterdir())
+
+
+@pytest.mark.asyncio
+async def test_what_the_killed_left_half_written_goes_without_a_limit_too(tmp_path):
+    opened(tmp_path)
+    for name, age in (("left", 7200), ("being-written", 60)):
+        (tmp_path / "new" / name).write_bytes(b"x")
+        os.utime(tmp_path / "new" / name, (time.time() - age,) * 2)
+    opened(tmp_path)
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["being-written"]
 
 
 @pytest.mark.asyncio

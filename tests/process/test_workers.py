@@ -40,7 +40,7 @@ def join(start, tmp_path):
 
     def begin(name, *more):
         folder = tmp_path / name
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         until((tmp_path / "job" / "join.json").exists)
         return start("work", "--join", tmp_path / "job" / "join.json", write(folder), *more, cwd=folder)
 
@@ -112,6 +112,23 @@ def test_a_worker_keeps_files_on_its_own_machine_and_says_so(crowd, join, live, 
     assert all(item["where"] for item in files)
     kept = [path for path in (tmp_path / "one" / "mine").rglob("*") if path.is_file()]
     assert len([path for path in kept if path.read_bytes().startswith(b"\x89PNG")]) == len({f["sha256"] for f in files})
+
+
+def test_a_worker_clears_its_own_folder_of_what_a_killed_one_left(crowd, join, live, tmp_path):
+    live.delay = 0.0
+    objects = tmp_path / "one" / "mine" / ".objects"
+    left = [objects / "tmp" / "0123456789abcdef" / "1", objects / "partial" / ("k" * 32)]
+    master = crowd(0, "--listen", "127.0.0.1:0")
+    until((tmp_path / "job" / "join.json").exists)
+    for path in left:
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"half a file")
+        os.utime(path, (1, 1))
+    (left[0].parent / "lock").touch()
+    worker = join("one", "--keep-here", "mine")
+    assert master.end().code == EXIT_OK
+    assert worker.end(10).code == EXIT_OK
+    assert [path for path in left if path.exists()] == []
 
 
 def _kill(pid: int) -> None:

@@ -94,6 +94,32 @@ async def test_what_another_holds_is_not_found_and_not_touched(store, tmp_path):
 
 
 @pytest.mark.asyncio
+async def test_what_another_leaves_while_one_has_begun_anew_is_not_thrown_away(store, tmp_path):
+    first = kept(store)
+    await first.write(DATA)
+    beginning, second = await found(store)
+    assert beginning is None
+    assert await first.leave() == len(DATA)
+    second.keep(KEY, URL, VERSION)
+    await second.write(DATA[:BLOCK])
+    assert await second.leave() == 0
+    beginning, sink = await found(store)
+    assert beginning.size == len(DATA)
+    await sink.discard()
+
+
+@pytest.mark.asyncio
+async def test_what_another_has_left_of_a_file_that_is_whole_now_is_not_wanted_any_more(store, tmp_path):
+    first, second = kept(store), kept(store)
+    await first.write(DATA[: 2 * BLOCK])
+    await second.write(DATA)
+    await first.leave()
+    fact = await second.finish(URL, "", "")
+    assert objects(tmp_path) == [fact.sha256]
+    assert files(tmp_path) == []
+
+
+@pytest.mark.asyncio
 async def test_what_was_left_and_is_not_wanted_any_more_is_forgotten(store, tmp_path):
     sink = kept(store)
     await sink.write(DATA)

@@ -7,6 +7,7 @@ import doctest
 import gzip
 import time
 from collections import Counter
+from itertools import pairwise
 from typing import ClassVar
 
 import pytest
@@ -56,6 +57,49 @@ def test_hours_of_delay_take_no_time_and_are_kept():
     assert done.seconds > 600
     assert time.monotonic() - began < 10
     assert gaps(done.hits)[0] >= 30.0
+
+
+def test_hosts_that_the_spider_counts_as_one_share_their_delay():
+    class Shards(Spider):
+        start_urls = ("http://a.test/", "http://b.test/", "http://c.test/")
+        custom_settings: ClassVar = {"politeness.budget_by": "spider", "politeness.budget_delay": 10.0}
+
+        def politeness_key(self, host):
+            return "all of them"
+
+        def parse(self, response):
+            yield {"url": response.url}
+
+    done = crawl(Shards, dict.fromkeys(Shards.start_urls, ""))
+    starts = sorted(hit.at for hit in done.hits if not hit.path.startswith("/robots"))
+    assert len(starts) == 3
+    assert all(after - before >= 10.0 for before, after in pairwise(starts))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_request_that_is_sent_twice_for_a_challenge_keeps_the_delay_before_and_behind_it(workers):
+    class Members(Spider):
+        start_urls = tuple(f"http://a.test/{n}" for n in range(4))
+        custom_settings: ClassVar = {
+            "politeness.delay": 10.0,
+            "politeness.obey_robots": False,
+            "politeness.concurrency": 2,
+            "auth.hosts": {"http://a.test": "digest user:password"},
+        }
+
+        def parse(self, response):
+            yield {"url": response.url}
+
+    def page(nonce):  # each has a nonce of its own, so each costs two requests
+        return [
+            Answer(b"no", 401, headers={"WWW-Authenticate": f'Digest realm="r", nonce="{nonce}", stale=true'}),
+            "ok",
+        ]
+
+    done = crawl(Members, Pages({url: page(n) for n, url in enumerate(Members.start_urls)}), workers=workers)
+    starts = sorted(hit.at for hit in done.hits)
+    assert (len(done.items), len(starts)) == (4, 8)
+    assert [after - before for before, after in pairwise(starts) if after - before < 10.0] == []
 
 
 def test_the_same_crawl_makes_the_same_requests_at_the_same_times():

@@ -37,6 +37,16 @@ def test_the_distance_is_kept_from_a_start_that_is_not_reported_yet():
     assert begin(lanes, 6.0).started_at == 6.0
 
 
+def test_what_is_sent_again_takes_a_start_of_its_own():
+    lanes = Lanes(5.0)
+    lanes.add(ticket(3, spacing=2.0, share=2), 0.0, 30.0)
+    first = begin(lanes, 0.0)
+    assert first.again(0.5) == 1.5
+    assert waits_until(lanes, 2.0) == 4.0
+    assert first.ago(2.5) == 0.5
+    assert begin(lanes, 4.0).ago(4.0) == 0.0
+
+
 def test_a_pause_is_kept_that_is_not_reported_yet():
     lanes = Lanes(5.0)
     lanes.add(ticket(), 0.0, 30.0)

@@ -1,26 +1,37 @@
-"""A worker that does not see the files' folder can still ask whether a file of an earlier crawl is in it."""
+"""A worker that does not see the files' folder: what it sends, what it asks for, and what it leaves on its own disk."""
+
+import pathlib
+import subprocess
+import sys
+import tempfile
 
 import pytest
 import pytest_asyncio
 
-from acrawl.errors import RemoteFault
+from acrawl.errors import FetchError, RemoteFault
 from acrawl.results.files import object_path
 from acrawl.results.uploads import Uploads
-from acrawl.worker.upload import UploadStore
+from acrawl.worker.upload import PIECE, UploadStore
 
 
 class Straight:
-    """Carries pieces to the master's side without a wire; ``broken`` as if the master could not look."""
+    """Carries pieces to the master's side without a wire.
+
+    ``broken`` as if the master could not write or look; ``forgets`` as if it were another one after the first piece.
+    """
 
     def __init__(self, uploads):
         self.uploads = uploads
         self.pieces = 0
         self.broken = False
+        self.forgets = False
 
     async def chunk(self, worker, upload, offset, data, sha256):
         self.pieces += 1
         if self.broken:
             raise RemoteFault("FetchError: disk")
+        if self.forgets and offset:
+            await self.uploads.abandon(worker)
         return await self.uploads.put(f"{worker}:{upload}", offset, data, sha256)
 
 
@@ -33,7 +44,16 @@ async def courier(tmp_path):
 
 
 @pytest.fixture
-def store(courier):
+def room(tmp_path, monkeypatch):
+    """The folder for temporary files."""
+    room = tmp_path / "temporary"
+    room.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(room))
+    return room
+
+
+@pytest.fixture
+def store(courier, room):
     store = UploadStore(courier, "worker")
     yield store
     store.close()
@@ -61,3 +81,57 @@ async def test_what_the_master_cannot_tell_is_not_there(store, courier):
     assert await store.sink().kept(empty) is None
     courier.broken = True
     assert await store.sink().kept(fact) is None
+
+
+def sizes(room):
+    """Those of the files in it that have any bytes."""
+    return [path.stat().st_size for path in sorted(room.rglob("*")) if path.is_file() and path.stat().st_size]
+
+
+@pytest.mark.asyncio
+async def test_a_file_that_the_master_cannot_write_does_not_stay_here(store, courier, room):
+    courier.broken = True
+    for n in range(3):
+        with pytest.raises(FetchError, match="disk"):
+            await saved(store, b"%d" % n * 10)
+    assert sizes(room) == []
+
+
+@pytest.mark.asyncio
+async def test_what_the_master_does_not_know_any_more_is_not_sent_to_its_end(store, courier, room):
+    courier.forgets = True
+    with pytest.raises(FetchError, match="did not reach the master"):
+        await saved(store, bytes(5 * PIECE))
+    assert courier.pieces == 2
+    assert sizes(room) == []
+
+
+KILLED = """
+import asyncio, sys, tempfile
+from acrawl.outcome import Beginning
+from acrawl.worker.upload import UploadStore
+
+async def main():
+    tempfile.tempdir = sys.argv[1]
+    sink = UploadStore(None, "worker").sink()
+    sink.keep("k" * 32, "http://a.test/", Beginning('"1"', 0, 0, {}))
+    await sink.write(b"x" * (2 << 20))
+    sys.stdout.write("there")
+    sys.stdout.flush()
+    sys.stdin.read()
+
+asyncio.run(main())
+"""
+
+
+def test_what_a_killed_worker_left_is_removed_by_the_next_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    arguments = [sys.executable, "-c", KILLED, str(tmp_path)]
+    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout.read(5) == b"there"
+        UploadStore(None, "another").close()
+        assert sizes(tmp_path), "a living one keeps what it has"
+        process.kill()
+        process.wait()
+    UploadStore(None, "another").close()
+    assert list(pathlib.Path(tmp_path).iterdir()) == []

@@ -82,7 +82,7 @@ class Auth:
         if realm is None:
             return response
         if exchange.spacing:
-            await self._clock.sleep(exchange.spacing)
+            await self._clock.sleep(exchange.again())
         exchange.authorization = own.show(request)
         response = await send(request)
         if response.status == 401:

@@ -59,14 +59,16 @@ class Exchange:
     With ``request.save``, a 200 answer of a type that it wants goes to ``sink``; without a sink every body stays in
     memory. A body longer than ``cut``, if that is given, ends there and is taken for whole. ``advance`` hears of the
     bytes. ``spacing`` is the distance in seconds between two starts at this host: where it is above 0 nothing is sent
-    twice in haste, not even a request that its server most likely never saw.
+    twice in haste, not even a request that its server most likely never saw. ``again`` is for who has to send once
+    more: it takes the next start of the host, and says in how many seconds that is.
 
     ``forward`` says of a failed fetch that it has brought the next one nearer to its end: more of the file is there.
 
     ``stream`` is the body below the stage ``body``: whoever replaces or ends it says so here, and what is left of it
-    when the fetch ends is closed. ``untouched`` says that nothing was sent after all. ``authorization`` is the value of
-    that header for requests to the origin ``authorized``; it is kept out of the request so that it goes nowhere else.
-    ``proxy`` is the way to take. ``trace`` watches all of it, for people; no crawl has one.
+    when the fetch ends is closed. ``spared`` is said by a stage that refuses or answers instead of sending, ``sent`` by
+    the transport. ``authorization`` is the value of that header for requests to the origin ``authorized``; it is kept
+    out of the request so that it goes nowhere else. ``proxy`` is the way to take.
+    ``trace`` watches all of it, for people; no crawl has one.
 
     ``dressed`` is a Cookie header that came from the jars, behind the origin it is for: another one does not get it.
 
@@ -76,6 +78,7 @@ class Exchange:
 
     __slots__ = (
         "advance",
+        "again",
         "anonymous",
         "authorization",
         "authorized",
@@ -87,11 +90,12 @@ class Exchange:
         "private_host",
         "proxy",
         "rules",
+        "sent",
         "sink",
         "spacing",
+        "spared",
         "stream",
         "trace",
-        "untouched",
     )
 
     def __init__(  # noqa: PLR0913 - a noun: its fields, by name
@@ -103,6 +107,7 @@ class Exchange:
         cut: int = 0,
         advance: Advance | None = None,
         spacing: float = 0.0,
+        again: Callable[[], float] | None = None,
         jars: int = 0,
         anonymous: bool = False,
         trace: Tracer | None = None,
@@ -113,17 +118,24 @@ class Exchange:
         self.cut = cut
         self.advance = advance or unheard
         self.spacing = spacing
+        self.again = again or (lambda: spacing)
         self.jars = jars
         self.anonymous = anonymous
         self.cookies: list[JarChange] = []
         self.trace = trace
         self.stream: Stream | None = None
-        self.untouched = False
+        self.spared = False
+        self.sent = False
         self.authorization = ""
         self.authorized = ""
         self.dressed = "", ""
         self.proxy: Proxy | None = None
         self.forward = False
+
+    @property
+    def untouched(self) -> bool:
+        """Whether nothing was sent: not by another request of this fetch either, as a challenge needs."""
+        return self.spared and not self.sent
 
 
 class Tracer(Protocol):

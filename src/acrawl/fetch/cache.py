@@ -141,7 +141,7 @@ class Cache:
         exchange, now = send.exchange, self._time()
         entry, why = await self._found(question, exchange)
         if entry is not None and (not self._sends or not 0 < self._cache.max_age < now - entry.came_at):
-            exchange.untouched = True
+            exchange.spared = True
             return _answer(entry, question, exchange, "hit", entry.kept.headers)
         if not self._sends:
             raise _not_cached(exchange, why)
@@ -163,7 +163,7 @@ class Cache:
                 is_robots = question.request.url == f"{question.request.host}/robots.txt"
                 verdict = judge(asked, kept, now) if not is_robots else VALIDATE
                 if verdict != VALIDATE:
-                    exchange.untouched = True
+                    exchange.spared = True
                     return _stored(entry, kept, question, send, "hit" if verdict == FRESH else "stale", now)
         if "only-if-cached" in directives(asked):
             raise _not_cached(exchange, "the request says only-if-cached, and nothing that is stored may be used")
@@ -289,7 +289,7 @@ def _answer(entry: Entry, question: Question, exchange: Exchange, cached: str, h
 
 
 def _not_cached(exchange: Exchange, why: str) -> FetchError:
-    exchange.untouched = True
+    exchange.spared = True
     return FetchError("not-cached", why)
 
 

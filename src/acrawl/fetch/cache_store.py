@@ -113,6 +113,7 @@ class CacheStore:
             if make:
                 self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
                 (self.folder / "new").mkdir(mode=0o700, exist_ok=True)
+                _tidy(self.folder / "new")
             elif not self.folder.is_dir():
                 raise FolderProblem(f"cache.folder: {self.folder} is no folder: nothing was recorded there")
         except OSError as error:
@@ -194,6 +195,7 @@ class CacheStore:
         try:
             with _lock(self.folder / "lock") as is_ours:
                 if is_ours:
+                    _tidy(self.folder / "new")
                     self._remove_oldest()
         except OSError as error:  # it stays larger than it should; the next sweep tries again
             self._warn(f"{self.folder} cannot be tidied: {error.strerror or error}")
@@ -238,18 +240,23 @@ def _note_use(descriptor: int) -> None:
 
 
 def _entries(folder: pathlib.Path) -> Iterator[tuple[float, int, str]]:
-    """Give (last use, size, path) of all entries; half-written ones that nobody is at any more are removed."""
-    oldest = time.time() - _ABANDONED
+    """Give (last use, size, path) of all entries."""
     for place in os.scandir(folder):
-        if not place.is_dir(follow_symlinks=False) or (len(place.name) != 2 and place.name != "new"):
+        if not place.is_dir(follow_symlinks=False) or len(place.name) != 2:
             continue
         for file in os.scandir(place):
-            with contextlib.suppress(FileNotFoundError):  # dropped or renamed by somebody else meanwhile
+            with contextlib.suppress(FileNotFoundError):  # dropped by somebody else meanwhile
                 facts = file.stat(follow_symlinks=False)
-                if place.name != "new":
-                    yield facts.st_mtime, facts.st_size, file.path
-                elif facts.st_mtime < oldest:
-                    os.unlink(file.path)
+                yield facts.st_mtime, facts.st_size, file.path
+
+
+def _tidy(folder: pathlib.Path) -> None:
+    """Remove the half-written entries that nobody is at any more."""
+    oldest = time.time() - _ABANDONED
+    for file in os.scandir(folder):
+        with contextlib.suppress(OSError):  # renamed or removed meanwhile, or another user's to remove
+            if file.stat(follow_symlinks=False).st_mtime < oldest:
+                os.unlink(file.path)
 
 
 @contextlib.contextmanager

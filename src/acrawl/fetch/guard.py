@@ -75,10 +75,10 @@ class Guard:
     async def __call__(self, request: Request, send: Send) -> Response:
         """See `acrawl.fetch.base.Stage`. Raises `FetchError` (``blocked``) and `Excluded` (``too-long``)."""
         if len(request.url) > self._max_url:
-            send.exchange.untouched = True
+            send.exchange.spared = True
             raise Excluded("too-long", f"{len(request.url)} characters, more than {self._max_url}")
         if refused := refused_port(request.host):
-            send.exchange.untouched = True
+            send.exchange.spared = True
             raise FetchError("blocked", refused)
         return await send(request)
 

@@ -32,7 +32,7 @@ class Robots:
         """See `acrawl.fetch.base.Stage`. Raises `Excluded` (``robots``) with the rule that decided."""
         rules = send.exchange.rules
         if not rules.allowed(request.url):
-            send.exchange.untouched = True
+            send.exchange.spared = True
             raise Excluded("robots", rules.decisive(request.url))
         return await send(request)
 

@@ -37,7 +37,8 @@ from acrawl.settings import Fetch, Files
 log = logging.getLogger(__name__)
 
 #: Bytes of a file from which on it may be left and continued, and by which a try must have brought it forward to cost
-#: no attempt. Each such try leaves that much more, so there are at most fetch.max_file / STEP between two others.
+#: no attempt. Each such try goes on with what there is, so there are at most fetch.max_file / STEP between two others,
+#: and together they bring no more than fetch.max_file.
 STEP: Final = 1 << 20
 #: Seconds between two log lines of one download.
 _TELL = 10.0
@@ -62,6 +63,7 @@ class Saving:
         self._key = key_of(request) if files.resume else ""
         self._beginning: Beginning | None = None
         self._found = 0
+        self._began_anew = False
 
     async def asked(self) -> Request:
         """The request to send: for the rest of what an earlier try left, else for the file as it is.
@@ -108,7 +110,7 @@ class Saving:
     async def cut(self) -> None:
         """The try has failed: leave what there is to the next one, and note whether it is better off."""
         left = await self._sink.leave()
-        self._exchange.forward = left - self._found >= STEP
+        self._exchange.forward = left - self._found >= STEP and not self._began_anew
 
     @property
     def _ranged(self) -> bool:
@@ -119,6 +121,7 @@ class Saving:
         if self._beginning is not None:
             await self._sink.discard()  # the file has changed, or its server knows no ranges
             self._beginning = None
+            self._began_anew = True
         if self._request.save is not True:
             self.head = await _head(stream)
             if not self._request.saves(_media_type(self.head, response.headers)):

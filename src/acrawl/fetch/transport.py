@@ -61,7 +61,7 @@ class Transport:
     async def __call__(self, request: Request, send: Send) -> Response:
         """See `acrawl.fetch.base.Stage`. Redirects are answers like others. There is nothing further to send to."""
         began, exchange, via = self._now(), send.exchange, None
-        exchange.untouched = False  # whatever a stage above has taken from elsewhere before: now something is sent
+        exchange.sent = True
         if exchange.stream is not None:  # a stage below the body asks again, and would wait for this connection
             exchange.stream.close()
             exchange.stream = None

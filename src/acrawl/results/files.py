@@ -89,8 +89,8 @@ class FolderStore:
         self._left.add(key)
 
     def sweep(self) -> int:
-        """See `Objects.sweep`. Blocks; called when a master starts."""
-        return self.objects.sweep()
+        """See `Objects.sweep` and `Partials.sweep`. Blocks; called by whoever owns the folder when it starts."""
+        return self.objects.sweep() + self.partials.sweep()
 
     def close(self) -> None:
         """Wait for what is being written and remove the own temporary folder. Blocks; idempotent."""
@@ -314,6 +314,8 @@ class FolderSink:
         await self._store.run(self._store.objects.keep, self._temporary, sha256, self._size)
         with contextlib.suppress(OSError):  # all of it is synced already
             await file.close()
+        if self._partial is None and self._kept is not None:  # another was at it, who may have lost its lease since
+            await self._store.run(self._store.partials.remove, self._kept[0])
         return sha256
 
 

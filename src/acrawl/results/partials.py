@@ -99,16 +99,21 @@ class Partials:
         self._limit = limit
 
     def create(self, key: str, url: str, beginning: Beginning) -> Partial | None:
-        """Begin a file anew under this key; None where it is another's, or there are no locks. Raises OSError."""
+        """Begin a file anew under this key; None where there is one, or there are no locks. Raises OSError.
+
+        One that nobody holds was left by another in this moment, and is likely to have more in it than we begin with.
+        """
         self._folder.mkdir(parents=True, exist_ok=True)
         note = _Note(url, beginning.validator, beginning.total, beginning.headers, 0, _boot())
         try:
             partial = _opened(str(self._folder / key), note, os.O_CREAT)
         except PermissionError:  # another user's, who may come back for it
             return None
+        if partial is not None and os.fstat(partial.file.fileno()).st_size:
+            partial.file.close()
+            return None
         if partial is not None:
             try:
-                partial.file.truncate(0)
                 partial._write_note()
             except OSError:  # told to the caller, who is left with nothing
                 partial.remove()

@@ -36,7 +36,7 @@ from acrawl.testing.hits import Hit
 from acrawl.testing.server import PIECES
 from acrawl.testing.virtual import LoopClock, VirtualLoop
 from acrawl.ticket import Batch
-from acrawl.url import canonical, host_of
+from acrawl.url import canonical, host_of, site_of
 from acrawl.worker.handler import Handler
 from acrawl.worker.recent import RecentLinks
 from acrawl.worker.worker import Worker
@@ -114,6 +114,7 @@ class WebStage:
     async def __call__(self, request: Request, send: Send) -> Response:
         """See `Stage.__call__`."""
         at, host = self._now(), host_of(request.url)
+        send.exchange.sent = True
         answer = self._visitor.ask(request.url)
         status = 0 if answer.ending == "reset" else answer.status
         self.hits.append(Hit(at - self._began, host, request.url[len(host) :], status))
@@ -171,7 +172,9 @@ class _Crawl:
         self._clock = clock = LoopClock()
         began = clock.now()
         self._stage = WebStage(self._web, self._settings, clock.now)
-        gate = ScopeGate(self._settings.scope, self._spider.allowed_domains)
+        spider, by_key = self._spider, self._settings.politeness.budget_by == "spider"
+        group_of = spider.politeness_key if by_key else site_of
+        gate = ScopeGate(self._settings.scope, spider.allowed_domains, group_of)
         for url in self._spider.start_urls:
             gate.add_seed(canonical(url))
         frontier = await SqliteFrontier.open(str(self._folder / "job.db"), self._settings, gate, clock)

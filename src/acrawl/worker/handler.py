@@ -74,8 +74,9 @@ class Handler:
         except Exception:  # noqa: BLE001 - a defect of ours: the request ends as failed, the worker goes on
             text = told(traceback.format_exc())
             log.error("a request could not be handled\n%s", text)
-            ago = self._clock.now() - work.started_at  # it may have been sent
-            return Outcome(work.lease.token, FAILED, "defect", text, seconds=ago, ago=ago), []
+            now = self._clock.now()  # it may have been sent
+            seconds = now - work.started_at
+            return Outcome(work.lease.token, FAILED, "defect", text, seconds=seconds, ago=work.ago(now)), []
 
     async def _handle(self, work: Work) -> tuple[Outcome, list[str]]:
         try:
@@ -87,14 +88,14 @@ class Handler:
             facts = await self._robots(work, request)
         else:
             facts = await self._page(work, request, harvest)
-        seconds = self._clock.now() - work.started_at
-        facts.setdefault("ago", seconds)
+        now = self._clock.now()
+        facts.setdefault("ago", work.ago(now))
         outcome = Outcome(
             work.lease.token,
             requests=harvest.requests,
             items=harvest.items,
             duplicates=harvest.duplicates,
-            seconds=seconds,
+            seconds=now - work.started_at,
             **facts,
         )
         return outcome, harvest.urls
@@ -128,6 +129,7 @@ class Handler:
             sink=sink,
             advance=work.advance,
             spacing=lane.spacing,
+            again=lambda: work.again(self._clock.now()),
             jars=lane.jars,
         )
         try:

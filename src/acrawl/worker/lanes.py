@@ -20,16 +20,17 @@ MANY_LANES = 1000
 class Work:
     """One lease in this worker's hands.
 
-    ``deadline`` is when it must not be worked on any more, ``slot`` the task that works on it.
+    ``deadline`` is when it must not be worked on any more, ``slot`` the task that works on it. It is sent at
+    ``started_at``, and for the last time at ``sent_at``.
     """
 
-    __slots__ = ("_moved", "deadline", "lane", "lease", "slot", "started_at")
+    __slots__ = ("_moved", "deadline", "lane", "lease", "sent_at", "slot", "started_at")
 
     def __init__(self, lease: Lease, lane: Lane, deadline: float) -> None:
         self.lease = lease
         self.lane = lane
         self.deadline = deadline
-        self.started_at = -1.0
+        self.started_at = self.sent_at = -1.0
         self.slot: asyncio.Task[None] | None = None
         self._moved = 0
 
@@ -41,6 +42,17 @@ class Work:
     def progress(self) -> int:
         """What renewals say of it (see `acrawl.frontier.base.Leasing.renew`)."""
         return 1 + self._moved if self.started else 0
+
+    def again(self, now: float) -> float:
+        """Take the next start of its host to be sent once more; returns the seconds until then."""
+        lane = self.lane
+        self.sent_at = max(now, lane.next_start)
+        lane.next_start = self.sent_at + lane.spacing
+        return self.sent_at - now
+
+    def ago(self, now: float) -> float:
+        """Seconds since it was sent for the last time."""
+        return max(0.0, now - self.sent_at)
 
     @property
     def started(self) -> bool:
@@ -155,7 +167,7 @@ class Lanes:
             lane.active += 1
             self._active += 1
             lane.next_start = now + lane.spacing
-            work.started_at = now
+            work.started_at = work.sent_at = now
             self._offer(lane)
             return work, None
         return None, soonest

@@ -56,7 +56,7 @@ async def work(join: Join, source: Source, files: str, *, send_files: bool = Fal
         settings = msgspec.convert(welcome.settings, Settings)
         spider = source.make(welcome.arguments, settings)
         partial_bytes = settings.files.partial_bytes
-        store = _store(welcome, files, client, name, partial_bytes, send=send_files)
+        store = await asyncio.to_thread(_store, welcome, files, client, name, partial_bytes, send=send_files)
         ask_jar = functools.partial(client.jar, name)
         fetcher = Fetcher(settings, spider.stages, login=login_of(spider), ask_jar=ask_jar)
         async with _closing(store), fetcher:
@@ -95,9 +95,14 @@ async def _closing(store: FolderStore | UploadStore) -> AsyncIterator[None]:
 def _store(
     welcome: Welcome, files: str, client: QueueClient, name: str, partial_bytes: int, *, send: bool
 ) -> FolderStore | UploadStore:
-    """Where this worker puts saved files: its own folder, the master's if it sees that disk, or over the connection."""
+    """Where this worker puts saved files: its own folder, the master's if it sees that disk, or over the connection.
+
+    Blocks: what killed workers left behind is swept where no master does it.
+    """
     if files:
-        return FolderStore(files, name, partial_bytes)
+        own = FolderStore(files, name, partial_bytes)
+        own.sweep()
+        return own
     with contextlib.suppress(OSError):  # not a disk we share: the bytes go over the connection
         if not send and pathlib.Path(welcome.nonce_file).read_text() == welcome.nonce != "":
             return FolderStore(welcome.files, "", partial_bytes)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import pathlib
 import secrets
-import shutil
 import tempfile
 from collections.abc import Iterator
 from typing import Protocol
@@ -16,8 +15,12 @@ from acrawl.errors import FetchError, WireError
 from acrawl.fetch.base import Advance, Sink, unheard
 from acrawl.outcome import Beginning, FileFact
 from acrawl.results.files import FolderStore, object_path
+from acrawl.temporary import OwnFolder
 
 PIECE = 1 << 20
+#: How the folders of workers are called, below the system's folder for temporary files (``TMPDIR`` says where).
+PREFIX = "acrawl-upload-"
+_LOST = "the file did not reach the master as it was sent"
 
 
 class Courier(Protocol):
@@ -30,13 +33,16 @@ class Courier(Protocol):
 class UploadStore:
     """Satisfies `acrawl.fetch.base.FileStore`; `close` removes its temporary folder.
 
-    What a cut download leaves is there for this worker only.
+    What a cut download leaves is there for this worker only. Making one removes what workers that were killed left
+    behind. Blocks.
     """
 
     def __init__(self, courier: Courier, worker: str, partial_bytes: int = 0) -> None:
         self._courier = courier
         self._worker = worker
-        self._folder = tempfile.mkdtemp(prefix="acrawl-")
+        self._own = OwnFolder(tempfile.gettempdir(), PREFIX)
+        self._own.sweep()
+        self._folder = self._own.path()
         self._local = FolderStore(self._folder, partial_bytes=partial_bytes)
 
     def sink(self, advance: Advance = unheard, /) -> Sink:
@@ -46,7 +52,7 @@ class UploadStore:
     def close(self) -> None:
         """Forget what is here. Blocks; idempotent."""
         self._local.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._own.close()
 
     async def kept(self, fact: FileFact) -> FileFact | None:
         """Ask the master whether it has the bytes of a file that was sent before: as the last piece sent once more."""
@@ -61,23 +67,26 @@ class UploadStore:
     async def send(self, fact: FileFact, advance: Advance) -> None:
         """Send a whole file and forget it here; ``advance`` hears of it, for it may take longer than the download.
 
-        Raises `FetchError` ("disk") when it did not arrive as it was sent.
+        It is forgotten in any case, because the next try fetches it anew. Raises `FetchError` ("disk") when it did not
+        arrive as it was sent.
         """
         path = object_path(self._folder, fact.sha256)
         upload, offset = secrets.token_hex(8), 0
         pieces = _pieces(path)
         try:
             while piece := await asyncio.to_thread(next, pieces, b""):
-                await self._courier.chunk(self._worker, upload, offset, piece, "")
+                if not await self._courier.chunk(self._worker, upload, offset, piece, ""):
+                    raise FetchError("disk", _LOST)
                 offset += len(piece)
                 advance(1)  # a sign of life; the bytes were counted as they came
             if not await self._courier.chunk(self._worker, upload, offset, b"", fact.sha256):
-                raise FetchError("disk", "the file did not reach the master as it was sent")
+                raise FetchError("disk", _LOST)
         except WireError as error:  # the master could not write it
             raise FetchError("disk", str(error)) from error
         except OSError as error:  # another download of the same bytes has sent and removed them: try again later
             raise FetchError("disk", str(error)) from error
-        await asyncio.to_thread(path.unlink, missing_ok=True)
+        finally:
+            await asyncio.to_thread(path.unlink, missing_ok=True)
 
 
 class _UploadSink:
