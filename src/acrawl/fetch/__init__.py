@@ -2,7 +2,15 @@
 
 ``Fetcher.fetch`` makes one exchange through the stages of ``fetch/stages.py``. What follows from it is decided outside,
 by pure functions: ``response.following`` says where an answer leads, `retry.decide` whether to try again; both give the
-frontier something to queue and never fetch.
+frontier something to queue and never fetch. The room::
+
+    base  stages                                    the contracts, and the list in its order
+    guard  robots  cookies, jar  auth, digest, reveal  redirect
+    cache, freshness, cache_store  proxy, route     a stage each, its pure rules, its storage
+    receive, limits, spill, saving, resume          the stage "body": memory, temporary file or saved file
+    decode  transport, headers                      below it: a body on its way
+    connections, origin, tunnel, names, tls         below the transport: aiohttp's connector and parser
+    deadlines  failures  retry  trace               time; where foreign errors end; what follows; who watches
 """
 
 from __future__ import annotations
