@@ -334,6 +334,17 @@ async def test_a_transfer_coding_that_tells_no_end_makes_no_cut_body_whole(codin
 
 
 @pytest.mark.asyncio
+async def test_of_a_head_that_breaks_off_nothing_is_told():
+    async def answer(reader, writer):
+        writer.write(b"HTTP/1.1 200 OK\r\nSet-Cookie: a=secret\r\nA:")
+        writer.close()
+
+    async with raw_server(Server(answer)) as address, fetching() as transport:
+        error = await failure(transport(Request(f"http://{address}/")))
+    assert (error.reason, error.detail) == ("reset", "Server disconnected in the middle of a head")
+
+
+@pytest.mark.asyncio
 async def test_a_stage_below_the_body_that_asks_again_gives_the_first_answer_up():
     async def twice(request, send):
         await send(request)

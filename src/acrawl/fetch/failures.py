@@ -112,6 +112,8 @@ FOREIGN = (aiohttp.ClientError, http_exceptions.HttpProcessingError, OSError, Va
 def translated(error: BaseException) -> FetchError:
     """Say a foreign error in the ledger's words: the reason, and the original text for people."""
     text = str(error) or type(error).__name__
+    if isinstance(error, aiohttp.ServerDisconnectedError) and not isinstance(error.message, str):
+        text = "Server disconnected in the middle of a head"  # instead of all that has come of it, cookies included
     judged = error
     if isinstance(error, aiohttp.ClientConnectorError) and error.errno is None:
         judged = error.os_error  # a handshake that broke off, or several addresses that failed in several ways
