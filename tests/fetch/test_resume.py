@@ -147,7 +147,7 @@ def test_both_answers_together_have_the_headers_of_the_whole():
         {"method": "HEAD"},
         {"body": b"x"},
         {"headers": {"range": "bytes=0-9"}},
-        {"headers": {"If-None-Match": "*"}},
+        {"headers": {"If-Match": "*"}},
     ],
 )
 def test_what_is_no_plain_get_of_all_of_it_is_not_resumed(other):

@@ -189,6 +189,17 @@ async def test_a_file_that_has_changed_comes_anew(downloads, tmp_path):
 
 
 @pytest.mark.asyncio
+async def test_a_file_that_is_wanted_only_if_it_is_not_the_stored_one_goes_on_as_well(downloads, tmp_path):
+    tries = await downloads(cut_off(), rest(), b"HTTP/1.1 304 Not Modified\r\n\r\n")
+    wanted = {"If-None-Match": '"v0"', "If-Modified-Since": "Sun, 06 Nov 1994 08:49:37 GMT"}
+    await tries.once(fails="truncated", headers=wanted)
+    assert tries.forward
+    assert is_saved(await tries.once(headers=wanted), tmp_path)
+    assert sent(tries.server, 1).items() >= {**wanted, "If-Range": '"v1"'}.items()
+    assert (await tries.once(headers=wanted)).status == 304
+
+
+@pytest.mark.asyncio
 async def test_a_file_that_changes_and_is_cut_again_and_again_costs_attempts(downloads, tmp_path):
     longer = whole(OTHER, size=7 * MIB, tag='ETag: "v2"', cut="fin")
     tries = await downloads(cut_off(), longer, whole(OTHER))

@@ -20,8 +20,9 @@ REASON = "resume"
 #: Seconds by which Date must be later than Last-Modified for the latter to name one version only (RFC 9110, 8.8.2.2):
 #: so many that it does not matter whether both come from one clock.
 _STRONG_AFTER = 60.0
-#: Headers with which a request speaks of ranges or versions itself.
-_CONDITIONAL = frozenset({"range", "if-range", "if-match", "if-none-match", "if-modified-since", "if-unmodified-since"})
+#: Headers with which a request speaks of ranges or of the version that it wants. Which one it has already, as the stage
+#: ``cache`` says, is another matter: if that one still holds nothing comes, else If-Range decides (RFC 9110, 13.2.2).
+_OWN = frozenset({"range", "if-range", "if-match", "if-unmodified-since"})
 #: Headers that choose between several files at one URL. Cookies and credentials change from try to try; that the file
 #: is still the same is for the validator to tell.
 _CHOOSING = ("accept", "accept-language")
@@ -50,7 +51,7 @@ def key_of(request: Request) -> str:
     Ranges are defined for GET only (RFC 9110, 14.2).
     """
     headers = {name.lower(): value for name, value in request.headers.items()}
-    if request.method.upper() != "GET" or request.body or not _CONDITIONAL.isdisjoint(headers):
+    if request.method.upper() != "GET" or request.body or not _OWN.isdisjoint(headers):
         return ""
     chosen = [headers.get(name, "") for name in _CHOOSING]
     return blake2b("\n".join([request.url, *chosen]).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
