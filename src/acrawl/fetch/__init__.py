@@ -8,7 +8,7 @@ frontier something to queue and never fetch. The room::
     guard  robots  cookies, jar  auth, digest, reveal  redirect
     cache, freshness, cache_store  proxy, route     a stage each, its pure rules, its storage
     receive, limits, spill, saving, resume          the stage "body": memory, temporary file or saved file
-    decode  transport, headers                      below it: a body on its way
+    decode, windows  transport, headers             below it: a body on its way
     connections, origin, tunnel, names, tls         below the transport: aiohttp's connector and parser
     deadlines  failures  retry  trace               time; where foreign errors end; what follows; who watches
 """

@@ -18,6 +18,7 @@ from multidict import CIMultiDict
 
 from acrawl.errors import FetchError
 from acrawl.fetch.base import Send, Stream
+from acrawl.fetch.windows import Windows
 from acrawl.request import Request
 from acrawl.response import Response
 
@@ -45,6 +46,10 @@ _MOST_WASTE = 50
 _ZSTD_WINDOW: dict[int, int] = {zstd.DecompressionParameter.window_log_max: 23}
 #: How zstd's frames begin, those to be skipped included (RFC 8878, 3.1).
 _ZSTD_MAGIC = (b"\x28\xb5\x2f\xfd", *(bytes([0x50 + n]) + b"\x2a\x4d\x18" for n in range(16)))
+#: Codings with windows of megabytes: those of one worker's bodies come to no more than so many MiB together.
+_WINDOWED = frozenset({"br", "zstd"})
+_ALL_WINDOWS = 128
+_WIDEST = 16
 _BROKEN = (zlib.error, brotli.error, zstd.ZstdError)
 
 
@@ -56,6 +61,7 @@ class Decode:
 
     def __init__(self, max_ratio: int) -> None:
         self._max_ratio = max_ratio
+        self._windows = Windows(_ALL_WINDOWS)
 
     async def __call__(self, request: Request, send: Send) -> Response:
         """See `acrawl.fetch.base.Stage`. Raises `FetchError`: ``malformed`` for a pile of codings."""
@@ -64,7 +70,8 @@ class Decode:
         if "Content-Encoding" in response.headers and exchange.stream is not None:
             layers = _layers(response.headers)
             if layers:
-                stream: Stream = (wire := _Wire(exchange.stream))
+                wire = _Wire(exchange.stream, self._windows, sum(coding in _WINDOWED for coding in layers))
+                stream: Stream = wire
                 for coding in layers:
                     stream = _Decoded(stream, coding, wire, self._max_ratio)
                 exchange.stream = stream
@@ -85,11 +92,14 @@ def _layers(headers: CIMultiDict[str]) -> list[str]:
 
 
 class _Wire:
-    """A body as it comes from the server. ``size`` counts what has come."""
+    """A body as it comes from the server, below so many codings with ``windows``. ``size`` counts what has come."""
 
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: Stream, windows: Windows, windowed: int) -> None:
         self.size = 0
         self._stream = stream
+        self._windows = windows
+        self._windowed = windowed
+        self._held = 0
 
     async def read(self) -> bytes:
         """See `Stream.read`."""
@@ -97,13 +107,27 @@ class _Wire:
         self.size += len(piece)
         return piece
 
+    async def widen(self, width: int) -> None:
+        """Wait for a window of so many MiB, or for those of all codings. The server is kept waiting meanwhile."""
+        if not self._held:
+            width = width if self._windowed == 1 else self._windowed * _WIDEST
+            await self._windows.take(width)
+            self._held = width
+
     def release(self) -> None:
         """See `Stream.release`."""
+        self._end()
         self._stream.release()
 
     def close(self) -> None:
         """See `Stream.close`."""
+        self._end()
         self._stream.close()
+
+    def _end(self) -> None:
+        held, self._held = self._held, 0
+        if held:
+            self._windows.give(held)
 
 
 class _Decoded:
@@ -129,6 +153,8 @@ class _Decoded:
                 if not self._given:
                     self._check_whole()
                     return b""
+                if self._empty and self._coding in _WINDOWED:
+                    await self._wire.widen(_width(self._coding, self._given[0]))
                 self._empty = False
             piece = self._step()
             if self._spent > _TURN:
@@ -172,6 +198,18 @@ class _Decoded:
         """A body of no bytes at all, as that of a HEAD or a 304, has nothing to be decoded."""
         if not self._empty and not self._decoder.whole:
             raise FetchError("truncated", f"{self._coding} broke off after {self._size} decoded bytes")
+
+
+def _width(coding: str, first: int) -> int:
+    """The MiB that a body which begins with this byte may look back: what its decoder will come to hold.
+
+    brotli says it there (RFC 7932, 9.1), and fills its window before it gives any of it. zstd may say something else in
+    each frame.
+    """
+    if coding == "zstd":
+        return 8
+    bits = 17 + (first >> 1 & 7) if first & 1 else 16
+    return max(1, 1 << bits >> 20)
 
 
 class _Decoder(Protocol):

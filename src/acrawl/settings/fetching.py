@@ -39,7 +39,7 @@ class Fetch(Section, frozen=True):
     idle_timeout: Seconds = 30.0
     """Seconds without a byte."""
     total_timeout: Seconds = 180.0
-    """Seconds for a whole page."""
+    """Seconds for a whole page; what is sent again for a login has as long once more."""
     file_timeout: Seconds = 3600.0
     """Seconds for one try at a saved file; the next try goes on where it ended (see files.resume)."""
     max_body: Positive = 32 * MIB
