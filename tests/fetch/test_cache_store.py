@@ -100,13 +100,28 @@ async def test_what_was_used_longest_ago_goes_first(tmp_path):
         used = now - 10_000 + n
         os.utime(store._path(key), (used, used))
     assert await store.get(keys[0], URL) is not None  # used again
-    (tmp_path / "new" / "left").write_bytes(b"x")
-    os.utime(tmp_path / "new" / "left", (1, 1))
+    left = tmp_path / "new" / "12-0123abcd-3"
+    left.write_bytes(b"x")
+    os.utime(left, (1, 1))
     store = opened(tmp_path, 100_000)
     await store.put(keys[-1], entry(bytes(10_000)))
     await store.close()
     assert [n for n, key in enumerate(keys) if await store.get(key, URL)] == [0, *range(4, 12)]
     assert not list((tmp_path / "new").iterdir())
+
+
+@pytest.mark.asyncio
+async def test_nothing_goes_that_was_there_before_the_cache(tmp_path):
+    others = [tmp_path / name for name in ("de/translations", "new/draft", "ab/notes", "notes")]
+    for file in others:
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(bytes(50_000))
+        os.utime(file, (1, 1))
+    store = opened(tmp_path, 1000)
+    await store.put(KEY, entry(bytes(10_000)))
+    await store.close()
+    assert [file for file in others if not file.exists()] == []
+    assert await store.get(KEY, URL) is None
 
 
 @pytest.mark.asyncio

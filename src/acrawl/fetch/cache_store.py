@@ -19,6 +19,7 @@ import itertools
 import logging
 import os
 import pathlib
+import re
 import secrets
 import sys
 import time
@@ -47,6 +48,10 @@ ROOM = 1 / 16
 _NOTED = 3600.0
 #: Seconds after which a half-written entry has no writer any more.
 _ABANDONED = 3600.0
+# The folder is the user's to choose and may hold other things, so what is removed is known by its name.
+_PLACE = re.compile(r"[0-9a-f]{2}").fullmatch
+_ENTRY = re.compile(r"[0-9a-f]{32}-[0-9a-f]*").fullmatch
+_UNDER_WAY = re.compile(r"\d+-[0-9a-f]{8}-\d+").fullmatch
 
 
 class Key(NamedTuple):
@@ -241,9 +246,12 @@ def _entries(folder: pathlib.Path) -> Iterator[tuple[float, int, str]]:
     """Give (last use, size, path) of all entries; half-written ones that nobody is at any more are removed."""
     oldest = time.time() - _ABANDONED
     for place in os.scandir(folder):
-        if not place.is_dir(follow_symlinks=False) or (len(place.name) != 2 and place.name != "new"):
+        if not place.is_dir(follow_symlinks=False) or not (_PLACE(place.name) or place.name == "new"):
             continue
+        is_ours = _UNDER_WAY if place.name == "new" else _ENTRY
         for file in os.scandir(place):
+            if not is_ours(file.name):
+                continue
             with contextlib.suppress(FileNotFoundError):  # dropped or renamed by somebody else meanwhile
                 facts = file.stat(follow_symlinks=False)
                 if place.name != "new":
