@@ -75,8 +75,13 @@ def test_where_a_request_ends_is_told_by_its_body(method, body, told):
     ],
 )
 def test_nothing_can_be_smuggled_into_a_head(fields):
-    with pytest.raises(ValueError, match=r"head of a request|neither a method"):
+    with pytest.raises(ValueError, match=r"line break or NUL in the|neither a method"):
         head(**fields)
+
+
+def test_what_is_wrong_with_a_secret_does_not_tell_it():
+    with pytest.raises(ValueError, match=r"^a line break or NUL in the authorization of a request$"):
+        head(authorization="Bearer t0ken\n")
 
 
 def test_what_every_request_says():

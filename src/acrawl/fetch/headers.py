@@ -59,7 +59,8 @@ def head_of(request: Request, authority: str, usual: Mapping[str, str], authoriz
     head = "\r\n".join((f"{method} {url[url.find('/', 8) :]} HTTP/1.1", *fields.values(), "\r\n"))
     ours = len(fields) + 2
     if head.count("\r") != ours or head.count("\n") != ours or "\0" in head:
-        raise ValueError(f"a line break or NUL in the head of a request: {head!r}")
+        wrong = next((name for name, line in fields.items() if any(map(line.count, "\r\n\0"))), "URL")
+        raise ValueError(f"a line break or NUL in the {wrong} of a request")  # not in which: it may be a secret
     return head.encode()
 
 
