@@ -26,14 +26,16 @@ class Host:
     """One host: its window of queued requests, its terms, and who holds how much of it.
 
     ``window`` is the sorted head of its queue; with ``more``, all behind ``high`` is on disk only. ``errand`` is True
-    while its robots.txt is being fetched; ``rules_until`` is when its rules grow stale (0: never fetched).
+    while its robots.txt is being fetched; ``rules_until`` is when its rules grow stale (0: never fetched),
+    ``trouble`` why they could not be had.
     ``parked``: nothing can be granted until a lease ends. Kept small, for there may be hundreds of thousands.
     """
 
     __slots__ = (
         "best", "budget", "delay", "errand", "errands", "failed", "failing_since", "fetched", "held",
         "high", "is_ready", "last_start", "late", "limit", "more", "name", "next_at", "pace", "parked",
-        "paused_until", "pauses", "refilling", "rules", "rules_until", "shares", "size", "stale", "wake_at", "window",
+        "paused_until", "pauses", "refilling", "rules", "rules_until", "shares", "size", "stale", "trouble", "wake_at",
+        "window",
     )  # fmt: skip
 
     def __init__(self, name: str, limit: int, delay: float) -> None:
@@ -60,6 +62,7 @@ class Host:
         self.rules_until = 0.0
         self.errand = False
         self.errands = 0
+        self.trouble = ""
         self.fetched = self.failed = self.size = 0
         self.is_ready = False
         self.parked = False

@@ -148,6 +148,7 @@ class Hosts:
         host.rules = rules
         host.rules_until = until
         host.errands = 0
+        host.trouble = ""
         host.delay = max(self.terms.delay, min(crawl_delay or 0.0, self.terms.max_crawl_delay))
         host.next_at = max(host.next_at, host.last_start + host.gap)  # robots.txt was a start, too
 
@@ -190,6 +191,9 @@ class Hosts:
             return ""
         if host.errand:
             return "its host's robots.txt is being fetched"
+        if host.paused_until > now and host.trouble:
+            again = f"it is asked for again in {host.paused_until - now:.0f} s"
+            return f"its host's robots.txt cannot be had ({host.trouble}); {again}"
         if host.paused_until > now:
             return f"its host asked to be left alone for {host.paused_until - now:.0f} s more"
         if host.opens_at > now:

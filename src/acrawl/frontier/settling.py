@@ -236,6 +236,7 @@ class Settling:
             self._state.group().rules[host.name] = rules
         elif outcome.status != RELEASED:
             host.errands += 1
+            host.trouble = outcome.reason
             # A host that cannot be reached at all is asked again soon, one in trouble later and later.
             doubled = 2 ** min(host.errands - 1, 10) if outcome.status == RETRY else 1
             patient = self._hosts.pause(host, now, max(outcome.delay, 0.1) * doubled)
