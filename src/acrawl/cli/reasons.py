@@ -13,6 +13,7 @@ class Reason(NamedTuple):
 
 
 _RETRIES = "fetch.retries says how often it is tried again"
+_LOGIN = "auth.hosts holds logins; one that stands there already was refused, or is for another origin"
 _TRUST = "tls.insecure_hosts lets hosts by name pass without a valid certificate"
 _HOST_GIVEN_UP = "politeness.max_pauses and politeness.give_up_after say how long a host is waited for"
 
@@ -120,5 +121,5 @@ def explained(reason: str) -> Reason:
     status = reason.removeprefix("http-")
     if status != reason:
         again = _RETRIES if status.startswith("5") or status in {"408", "425"} else ""
-        return Reason(f"the server answered {status}", again)
+        return Reason(f"the server answered {status}", _LOGIN if status == "401" else again)
     return Reason(f"its reason is {reason!r}")
