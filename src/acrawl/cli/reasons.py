@@ -64,10 +64,12 @@ REASONS = {
     ),
     "proxy": Reason("the proxy on the way to its host failed", f"proxy.urls, proxy.bypass; {_RETRIES}"),
     "blocked": Reason(
-        "its host has a private address, and no seed names that host", "fetch.allow_private=true lets it be fetched"
+        "its host has a private address and no seed names that host, or its port belongs to another protocol",
+        "fetch.allow_private=true lets private addresses be fetched; nothing opens those ports",
     ),
     "malformed": Reason(
-        "what its host answered is not HTTP, has a head beyond all measure, or is not encoded as it says",
+        "what its host answered is not HTTP, has a head beyond all measure, or is not encoded as it says; or the "
+        "request cannot be sent as it stands",
         "fetch.max_header, fetch.max_headers and fetch.max_head say how large a head may be",
     ),
     "too-large": Reason(
@@ -95,7 +97,7 @@ REASONS = {
     "unchanged": Reason("its server says that it is still what the cache has"),
     "not-cached": Reason(
         "the cache has nothing that could stand for an answer, and nothing else may be asked",
-        "cache.mode=keep fetches what is missing; or record it first, with the same cache.folder",
+        "cache.mode=keep fetches what is missing; or record it first, with the same cache.folder and -o or --files",
     ),
     # redirects
     "redirect": Reason("it leads elsewhere; the target is a request of its own"),
