@@ -65,6 +65,7 @@ def test_a_name_like_no_other_points_to_the_list():
         ("fetch.retries", "1.5"),
         ("fetch.retries", [1]),
         ("fetch.user_agent", None),
+        ("cache.folder", ""),
     ],
 )
 def test_a_wrong_value_is_refused_with_name_value_and_place(name, value):

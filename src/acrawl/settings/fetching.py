@@ -86,7 +86,7 @@ class Cache(Section, frozen=True):
 
     mode: Literal["off", "http", "keep", "replay"] = "off"
     """How it works: off; http (RFC 9111); keep (whatever is stored is used); replay (the same, and nothing is sent)."""
-    folder: str = ".acrawl/http-cache"
+    folder: Annotated[str, msgspec.Meta(min_length=1)] = ".acrawl/http-cache"
     """Where it lies, seen from where the worker was started; the workers of one machine share it."""
     max_age: Seconds = 0.0
     """Seconds after which keep asks again; 0 means never."""
