@@ -98,6 +98,8 @@ class Handler:
     async def _robots(self, work: Work, request: Request) -> dict[str, Any]:
         answer = await self._fetcher.fetch_robots(request.url, opened=work.lane.open)
         if answer.rules is None:
+            if answer.reason == "stage":  # the ledger has no place for it, and without it nobody finds the mistake
+                log.error("a stage failed on %s\n%s", request.url, told(answer.detail))
             status = FAILED if lasts(answer.reason) else RETRY
             return {
                 "status": status,
