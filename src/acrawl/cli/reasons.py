@@ -53,7 +53,9 @@ REASONS = {
     ),
     "tls": Reason("no trusted connection to its host could be made", _TRUST),
     "tls-expired": Reason("the certificate of its host has expired, or is not valid yet", _TRUST),
-    "tls-self-signed": Reason("the certificate of its host is signed by nobody but itself", _TRUST),
+    "tls-self-signed": Reason(
+        "the certificate of its host is signed by nobody but itself", f"tls.ca_file adds that certificate; {_TRUST}"
+    ),
     "tls-wrong-host": Reason("the certificate of its host is another host's", _TRUST),
     "tls-untrusted": Reason(
         "the certificate of its host comes from an authority that is not known here",
