@@ -71,12 +71,40 @@ def test_a_name_like_no_other_points_to_the_list():
         ("retry.table", {"timeout": "often"}),
         ("retry.table", "timeout"),
         ("fetch.user_agent", None),
+        ("cache.folder", ""),
     ],
 )
 def test_a_wrong_value_is_refused_with_name_value_and_place(name, value):
     with pytest.raises(SettingsError) as caught:
         resolve(("here", {name: value}))
     assert str(caught.value).startswith(f"here: {name} = {value!r}: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("tls.minimum", "1.1", "write 1.2 or 1.3"),
+        ("cache.mode", "on", "write http, keep, off or replay"),
+        ("cookies.enabled", "perhaps", "write on, off or auto"),
+        ("scope.within", "planet", "write any, domain, host or path"),
+        ("auth.hosts", "basic", 'a table, as in {"name" = value}'),
+    ],
+)
+def test_what_may_be_written_instead_is_said_in_words(name, value, words):
+    with pytest.raises(SettingsError) as caught:
+        resolve(("here", {name: value}))
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["bot\nX-Evil: 1", "bot\r", "", " ", "\0"])
+def test_a_user_agent_that_could_not_be_sent_is_refused(text):
+    with pytest.raises(SettingsError):
+        resolve(("-s", {"fetch.user_agent": text}))
+
+
+@pytest.mark.parametrize("text", ["404", "[404]", "404,", " 404 "])
+def test_a_list_of_one_needs_no_brackets(text):
+    assert resolve(("-s", {"cache.ignore_statuses": text})).cache.ignore_statuses == (404,)
 
 
 @pytest.mark.parametrize("text", ["nan", "inf", "-inf"])

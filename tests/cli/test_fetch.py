@@ -58,6 +58,25 @@ def test_credentials_are_sent_and_not_told(acrawl, live):
     assert "  > Authorization: Basic ***" in shown
 
 
+@pytest.mark.parametrize("options", [[], ["-o", "page"], ["--body"]])
+def test_a_body_too_large_for_memory_is_told_of_and_written_like_any_other(acrawl, live, tmp_path, options):
+    page = "<p>hello</p>" * 200_000
+    done = acrawl("fetch", live.add("/long", page), *options)
+    assert done.code == EXIT_OK, done.err
+    assert "2,400,000 bytes" in done.out + done.err
+    assert (done.out == page) == ("--body" in options)
+    if "-o" in options:
+        assert (tmp_path / "page").read_text() == page
+
+
+def test_a_request_that_is_sent_twice_has_its_own_connection_each_time(acrawl, live):
+    live.add("/members", "", status=401, www_authenticate='Basic realm="r"')
+    login = f'auth.hosts={{"{live.origin}" = "login me:s3cret"}}'
+    out = told(acrawl, live.url("/members"), "-s", login, code=EXIT_FAILED)
+    assert [out.count("transport"), out.count("kept from before")] == [2, 2]
+    assert "what changes it: auth.hosts holds logins" in out
+
+
 def test_redirects_are_followed_hop_by_hop_or_not(acrawl, live):
     url = live.add("/a", "", status=302, location="/b")
     live.add("/b", "there")

@@ -215,6 +215,8 @@ class HostPromises:
             assert got.robots
             await crawl.report(got, RETRY, reason="http-503", delay=10.0)
             assert await crawl.lease() == []
+            if waits := (await crawl.frontier.explain(f"{HOST}/1")).host_waits:
+                assert waits.startswith("its host's robots.txt cannot be had (http-503); it is asked for again in ")
             await crawl.clock.advance(400)
         await crawl.until_state("/1", "excluded(robots-unreachable)")
         assert await crawl.state("/2") == "excluded(robots-unreachable)"

@@ -100,9 +100,10 @@ async def test_what_was_used_longest_ago_goes_first(tmp_path):
         used = now - 10_000 + n
         os.utime(store._path(key), (used, used))
     assert await store.get(keys[0], URL) is not None  # used again
+    left = tmp_path / "new" / "12-0123abcd-3"
+    left.write_bytes(b"x")
+    os.utime(left, (1, 1))
     store = opened(tmp_path, 100_000)
-    (tmp_path / "new" / "left").write_bytes(b"x")
-    os.utime(tmp_path / "new" / "left", (1, 1))
     await store.put(keys[-1], entry(bytes(10_000)))
     await store.close()
     assert [n for n, key in enumerate(keys) if await store.get(key, URL)] == [0, *range(4, 12)]
@@ -112,11 +113,25 @@ async def test_what_was_used_longest_ago_goes_first(tmp_path):
 @pytest.mark.asyncio
 async def test_what_the_killed_left_half_written_goes_without_a_limit_too(tmp_path):
     opened(tmp_path)
-    for name, age in (("left", 7200), ("being-written", 60)):
+    for name, age in (("12-0123abcd-3", 7200), ("12-0123abcd-4", 60), ("not-ours", 7200)):
         (tmp_path / "new" / name).write_bytes(b"x")
         os.utime(tmp_path / "new" / name, (time.time() - age,) * 2)
     opened(tmp_path)
-    assert [path.name for path in (tmp_path / "new").iterdir()] == ["being-written"]
+    assert {path.name for path in (tmp_path / "new").iterdir()} == {"12-0123abcd-4", "not-ours"}
+
+
+@pytest.mark.asyncio
+async def test_nothing_goes_that_was_there_before_the_cache(tmp_path):
+    others = [tmp_path / name for name in ("de/translations", "new/draft", "ab/notes", "notes")]
+    for file in others:
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(bytes(50_000))
+        os.utime(file, (1, 1))
+    store = opened(tmp_path, 1000)
+    await store.put(KEY, entry(bytes(10_000)))
+    await store.close()
+    assert [file for file in others if not file.exists()] == []
+    assert await store.get(KEY, URL) is None
 
 
 @pytest.mark.asyncio

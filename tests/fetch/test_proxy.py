@@ -310,6 +310,16 @@ async def test_the_servers_certificate_is_the_servers_and_the_proxys_is_the_prox
 
 
 @pytest.mark.asyncio
+async def test_a_proxy_that_is_sent_to_rest_is_named_with_what_is_wrong_with_it(caplog):
+    async with going("http://me:secret@127.0.0.1:9") as fetch:
+        for _ in range(2):
+            await failure(fetch(Request("http://a.test/")))
+    rests = [record.getMessage() for record in caplog.records]
+    assert rests[0].startswith("a proxy rests for 10 s: http://127.0.0.1:9: refused")
+    assert "secret" not in caplog.text
+
+
+@pytest.mark.asyncio
 @pytest.mark.parametrize(("status", "own"), [(401, True), (407, True), (403, False), (500, False), (504, False)])
 async def test_only_what_is_surely_the_proxys_lets_it_rest(status, own):
     refusal = f"HTTP/1.1 {status} No\r\nContent-Length: 0\r\n\r\n".encode()

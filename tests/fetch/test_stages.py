@@ -2,7 +2,7 @@
 
 import pytest
 
-from acrawl.errors import SettingsError
+from acrawl.errors import FetchError, SettingsError
 from acrawl.fetch import Fetcher
 from acrawl.fetch.base import Exchange
 from acrawl.parse.robots import parse
@@ -51,6 +51,17 @@ async def test_a_spider_names_its_own_or_brings_them(site):
         async with Fetcher(settings(*USUAL), [own]) as fetcher:
             await fetcher.fetch(Request(site.url("/echo")))
     assert [headers["X-Stamp"] for _, _, headers in site.seen] == ["1", "1"]
+
+
+@pytest.mark.asyncio
+async def test_a_stage_that_forgets_to_return_the_response_is_named_as_the_one_at_fault(site):
+    async def forgetful(request, send):
+        await send(request)
+
+    async with Fetcher(settings(*USUAL), [forgetful]) as fetcher:
+        with pytest.raises(FetchError, match=r"^stage: a stage returned None instead of a response"):
+            await fetcher.fetch(Request(site.url("/echo")))
+        assert (await fetcher.fetch_robots(site.url("/"), opened=True)).rules is None
 
 
 @pytest.mark.asyncio

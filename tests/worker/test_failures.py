@@ -55,6 +55,14 @@ async def test_a_robots_txt_that_will_not_be_had_soon_is_given_up(reason):
 
 
 @pytest.mark.asyncio
+async def test_a_stage_that_fails_on_a_robots_txt_is_told_of_and_not_waited_for(caplog):
+    told = await outcome(RuntimeError("no token"), robots=True)
+    assert (told.status, told.reason) == (FAILED, "stage")
+    assert "a stage failed on https://a.test/" in caplog.text
+    assert "RuntimeError: no token" in caplog.text
+
+
+@pytest.mark.asyncio
 @pytest.mark.parametrize("error", [ProxyFailed("http://p.test", "x", own=True), FetchError("timeout", "x")])
 async def test_a_robots_txt_behind_trouble_that_passes_is_asked_for_again(error):
     assert (await outcome(error, robots=True)).status == RETRY

@@ -97,10 +97,10 @@ async def _told(request: Request, settings: Settings, spider: Spider | None, wan
             for line in told(hop, settings.retry, time.time(), caching=caching, verbose=wanted.verbose):
                 click.echo(line, err=wanted.body)
             following = hop.came.following if wanted.follow and isinstance(hop.came, Response) else None
-    if not isinstance(hop.came, Response):
-        return EXIT_FAILED
-    _write(hop.came.body, wanted)
-    return EXIT_OK if hop.came.status < 400 else EXIT_FAILED
+        if not isinstance(hop.came, Response):
+            return EXIT_FAILED
+        _write(hop.came, wanted)  # here, for the fetcher removes its temporary files in the end
+        return EXIT_OK if hop.came.status < 400 else EXIT_FAILED
 
 
 class _Chain:
@@ -143,12 +143,12 @@ class _Chain:
         return hop
 
 
-def _write(body: bytes, wanted: Wanted) -> None:
+def _write(response: Response, wanted: Wanted) -> None:
     if wanted.body:
-        sys.stdout.buffer.write(body)
+        sys.stdout.buffer.write(response.body)
         sys.stdout.buffer.flush()
     if wanted.output is not None:
         try:
-            wanted.output.write_bytes(body)
+            wanted.output.write_bytes(response.body)
         except OSError as error:
             raise FolderProblem(f"{wanted.output}: cannot be written: {error.strerror}") from None

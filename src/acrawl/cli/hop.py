@@ -88,7 +88,8 @@ def _stages(trace: Trace) -> Iterator[str]:
         yield _stage(step)
         if step.name == "transport":
             for connection in trace.connections:
-                yield from _connection(connection, step.depth + 2)
+                if step.began <= connection.at <= step.ended:  # a stage may have sent more than once
+                    yield from _connection(connection, step.depth + 2)
 
 
 def _stage(step: Step) -> str:
@@ -129,6 +130,8 @@ def _answer(response: Response, trace: Trace, *, verbose: bool) -> Iterator[str]
     decoded = f" decoded from {printable(coding[:_MOST])}" if coding else ""
     received = f"; {trace.received:,} bytes came, head included" if trace.connections else ""
     yield f"  body: {size:,} bytes{decoded}{received}"
+    if response.proxy:
+        yield f"  came through {response.proxy}"
     if cookies := response.headers.getall("Set-Cookie", []):
         yield f"  cookies set: {', '.join(printable(cookie.partition('=')[0][:_MOST]) for cookie in cookies)}"
     if response.following is not None:

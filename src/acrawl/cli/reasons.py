@@ -13,6 +13,7 @@ class Reason(NamedTuple):
 
 
 _RETRIES = "retry.table, retry.times and retry.delay say how often and how late it is tried again"
+_LOGIN = "auth.hosts holds logins; one that stands there already was refused, or is for another origin"
 _TRUST = "tls.insecure_hosts lets hosts by name pass without a valid certificate"
 _HOST_GIVEN_UP = "politeness.max_pauses and politeness.give_up_after say how long a host is waited for"
 
@@ -64,7 +65,9 @@ REASONS = {
     ),
     "tls": Reason("no trusted connection to its host could be made", _TRUST),
     "tls-expired": Reason("the certificate of its host has expired, or is not valid yet", _TRUST),
-    "tls-self-signed": Reason("the certificate of its host is signed by nobody but itself", _TRUST),
+    "tls-self-signed": Reason(
+        "the certificate of its host is signed by nobody but itself", f"tls.ca_file adds that certificate; {_TRUST}"
+    ),
     "tls-wrong-host": Reason("the certificate of its host is another host's", _TRUST),
     "tls-untrusted": Reason(
         "the certificate of its host comes from an authority that is not known here",
@@ -75,10 +78,12 @@ REASONS = {
     ),
     "proxy": Reason("the proxy on the way to its host failed", f"proxy.urls, proxy.bypass; {_RETRIES}"),
     "blocked": Reason(
-        "its host has a private address, and no seed names that host", "fetch.allow_private=true lets it be fetched"
+        "its host has a private address and no seed names that host, or its port belongs to another protocol",
+        "fetch.allow_private=true lets private addresses be fetched; nothing opens those ports",
     ),
     "malformed": Reason(
-        "what its host answered is not HTTP, has a head beyond all measure, or is not encoded as it says",
+        "what its host answered is not HTTP, has a head beyond all measure, or is not encoded as it says; or the "
+        "request cannot be sent as it stands",
         "fetch.max_header, fetch.max_headers and fetch.max_head say how large a head may be",
     ),
     "too-large": Reason(
@@ -106,7 +111,7 @@ REASONS = {
     "unchanged": Reason("its server says that it is still what the cache has"),
     "not-cached": Reason(
         "the cache has nothing that could stand for an answer, and nothing else may be asked",
-        "cache.mode=keep fetches what is missing; or record it first, with the same cache.folder",
+        "cache.mode=keep fetches what is missing; or record it first, with the same cache.folder and -o or --files",
     ),
     # redirects
     "redirect": Reason("it leads elsewhere; the target is a request of its own"),
@@ -132,5 +137,5 @@ def explained(reason: str) -> Reason:
     status = reason.removeprefix("http-")
     if status != reason:
         again = _RETRIES if status.startswith("5") or status in {"408", "425"} else ""
-        return Reason(f"the server answered {status}", again)
+        return Reason(f"the server answered {status}", _LOGIN if status == "401" else again)
     return Reason(f"its reason is {reason!r}")

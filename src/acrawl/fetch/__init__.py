@@ -23,9 +23,11 @@ from typing import Self
 
 from acrawl.clock import Clock, SystemClock
 from acrawl.errors import FetchError, IgnoreRequest
+from acrawl.fetch.auth import Auth
 from acrawl.fetch.base import Exchange, Send, Stage, Tracer
 from acrawl.fetch.connections import Resolver
 from acrawl.fetch.cookies import AskJar
+from acrawl.fetch.proxy import Proxies
 from acrawl.fetch.robots import MAX_SIZE, RobotsAnswer, fetch_robots
 from acrawl.fetch.stages import Ground, stages
 from acrawl.request import Request
@@ -73,6 +75,15 @@ class Fetcher:
     ) -> None:
         await self._open.aclose()
 
+    def check_secrets(self) -> None:
+        """Look for what the settings name in the environment and in files, as each worker will when it starts.
+
+        Blocks. Raises `SettingsError`, and `MissingExtra`.
+        """
+        for stage in self._stages:
+            if isinstance(stage, Auth | Proxies):
+                stage.reveal()
+
     async def fetch(self, request: Request, exchange: Exchange | None = None) -> Response:
         """Make one exchange through all stages. Raises `FetchError`, or `IgnoreRequest` where a stage does.
 
@@ -81,7 +92,7 @@ class Fetcher:
         """
         exchange = exchange or Exchange()
         try:
-            return await Send(self._stages, 0, exchange)(request)
+            response = await Send(self._stages, 0, exchange)(request)
         except (FetchError, IgnoreRequest):
             raise
         except Exception as error:  # the user's code: this request ends as failed(stage), the crawl goes on
@@ -91,6 +102,9 @@ class Fetcher:
         finally:
             if exchange.stream is not None:
                 exchange.stream.close()
+        if not isinstance(response, Response):
+            raise FetchError("stage", f"a stage returned {response!r:.100} instead of a response")
+        return response
 
     async def fetch_robots(
         self, url: str, *, opened: bool = False, spacing: float = 0.0, hops: int = 0, trace: Tracer | None = None

@@ -57,7 +57,7 @@ class Auth:
         self._random = random
 
     async def __aenter__(self) -> Self:
-        self._given = await asyncio.to_thread(self._reveal)
+        self._given = await asyncio.to_thread(self.reveal)
         return self
 
     async def __aexit__(
@@ -91,12 +91,15 @@ class Auth:
             own.follow(response.headers.get("Authentication-Info", ""))
         return response
 
-    def _reveal(self) -> dict[str, Credentials]:
+    def reveal(self) -> dict[str, Credentials]:
+        """Read the secrets that the settings name. Blocks. Raises `SettingsError` for one that is not there."""
         found = {}
         for origin, (host, scheme, written) in self._written.items():
             where = f"auth.hosts: {host}"
             secret = revealed(written, where)
             if scheme == "bearer":
+                if not secret.isprintable():
+                    raise SettingsError(f"{where}: the token is not one line of printable characters")
                 found[origin] = Credentials("", "", self._random, always=f"Bearer {secret}")
                 continue
             user, colon, password = secret.partition(":")
@@ -216,7 +219,7 @@ class Credentials:
 def _read(host: str, text: str) -> tuple[str, str]:
     scheme, _, secret = text.strip().partition(" ")
     secret = secret.strip()
-    if scheme.lower() not in LOGINS or not secret:
+    if scheme.lower() not in LOGINS or not secret or (scheme.lower() != "bearer" and ":" not in secret):
         where = f"auth.hosts: {without_password(host)}"
         raise SettingsError(f"{where}: write basic, digest or login and user:password, or bearer and a token")
     return scheme.lower(), secret

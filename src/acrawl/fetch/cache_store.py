@@ -19,6 +19,7 @@ import itertools
 import logging
 import os
 import pathlib
+import re
 import secrets
 import sys
 import time
@@ -47,6 +48,10 @@ ROOM = 1 / 16
 _NOTED = 3600.0
 #: Seconds after which a half-written entry has no writer any more.
 _ABANDONED = 3600.0
+# The folder is the user's to choose and may hold other things, so what is removed is known by its name.
+_PLACE = re.compile(r"[0-9a-f]{2}").fullmatch
+_ENTRY = re.compile(r"[0-9a-f]{32}-[0-9a-f]*").fullmatch
+_UNDER_WAY = re.compile(r"\d+-[0-9a-f]{8}-\d+").fullmatch
 
 
 class Key(NamedTuple):
@@ -242,9 +247,11 @@ def _note_use(descriptor: int) -> None:
 def _entries(folder: pathlib.Path) -> Iterator[tuple[float, int, str]]:
     """Give (last use, size, path) of all entries."""
     for place in os.scandir(folder):
-        if not place.is_dir(follow_symlinks=False) or len(place.name) != 2:
+        if not place.is_dir(follow_symlinks=False) or not _PLACE(place.name):
             continue
         for file in os.scandir(place):
+            if not _ENTRY(file.name):
+                continue
             with contextlib.suppress(FileNotFoundError):  # dropped by somebody else meanwhile
                 facts = file.stat(follow_symlinks=False)
                 yield facts.st_mtime, facts.st_size, file.path
@@ -254,6 +261,8 @@ def _tidy(folder: pathlib.Path) -> None:
     """Remove the half-written entries that nobody is at any more."""
     oldest = time.time() - _ABANDONED
     for file in os.scandir(folder):
+        if not _UNDER_WAY(file.name):
+            continue
         with contextlib.suppress(OSError):  # renamed or removed meanwhile, or another user's to remove
             if file.stat(follow_symlinks=False).st_mtime < oldest:
                 os.unlink(file.path)

@@ -7,6 +7,7 @@ literal addresses, and names of no public server, before it is asked (`acrawl.fe
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
@@ -24,6 +25,8 @@ from acrawl.request import Request
 from acrawl.response import Response
 from acrawl.settings import Proxy as Section
 from acrawl.settings.masks import ELSEWHERE
+
+log = logging.getLogger(__name__)
 
 #: No proxy rests longer than this, in seconds.
 MOST_REST = 600.0
@@ -68,14 +71,15 @@ class Pool:
         working = [one for one in self._turns if one.until <= now]
         return max(working, key=lambda one: _weight(host, one.proxy)) if working else self._first_back()
 
-    def failed(self, one: Health, began: float) -> None:
-        """Let it rest. A use that had begun before it was sent to rest says nothing new."""
+    def failed(self, one: Health, began: float) -> float:
+        """Let it rest, and return how long. 0 for a use that had begun before it was sent to rest: no news."""
         if began < one.failed_at:
-            return
-        now = self._now()
-        one.failed_at = now
-        one.until = now + min(self._rest * 2 ** min(one.failures, _MOST_DOUBLINGS), MOST_REST)
+            return 0.0
+        rest: float = min(self._rest * 2 ** min(one.failures, _MOST_DOUBLINGS), MOST_REST)
+        one.failed_at = self._now()
+        one.until = one.failed_at + rest
         one.failures += 1
+        return rest
 
     def worked(self, one: Health) -> None:
         """Forget its failures."""
@@ -100,7 +104,7 @@ class Proxies:
     async def __aenter__(self) -> Self:
         now, rest = self._clock.now, self._settings.rest
         if self._settings.urls:
-            pool = Pool(await asyncio.to_thread(_listed, self._settings.urls), rest, now)
+            pool = Pool(await asyncio.to_thread(self.reveal), rest, now)
             self._pools = {"http": pool, "https": pool}
         else:
             self._pools = {scheme: Pool([_known(url, scheme)], rest, now) for scheme, url in self._found.items()}
@@ -110,6 +114,10 @@ class Proxies:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Nothing is open."""
+
+    def reveal(self) -> list[Proxy]:
+        """Read the proxies of the settings, those too that stand elsewhere. Blocks. Raises `SettingsError`."""
+        return _listed(self._settings.urls) if self._settings.urls else []
 
     async def __call__(self, request: Request, send: Send) -> Response:
         """See `acrawl.fetch.base.Stage`. What the request itself asks for wins; the transport looks at that."""
@@ -124,8 +132,8 @@ class Proxies:
         try:
             response = await send(request)
         except ProxyFailed as error:
-            if error.own:
-                pool.failed(one, began)
+            if error.own and (rest := pool.failed(one, began)):
+                log.warning("a proxy rests for %.0f s: %s", rest, error.detail)
             raise
         pool.worked(one)
         return response

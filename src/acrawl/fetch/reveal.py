@@ -10,7 +10,7 @@ from acrawl.settings.masks import MASK
 
 
 def revealed(text: str, where: str) -> str:
-    """Return ``text``, or what is behind it: ``env:NAME`` a variable, ``file:PATH`` a file without its last line break.
+    """Return ``text``, or what is behind it without its last line break: ``env:NAME`` a variable, ``file:PATH`` a file.
 
     Raises `SettingsError` saying ``where`` what is missing, and for a secret that was masked when it was shown.
     """
@@ -22,7 +22,7 @@ def revealed(text: str, where: str) -> str:
     if kind == "env":
         if name not in os.environ:
             raise SettingsError(f"{where}: the environment has no variable {name!r}")
-        return os.environ[name]
+        return os.environ[name].rstrip("\r\n")
     try:
         return pathlib.Path(name).expanduser().read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:

@@ -22,7 +22,7 @@ MAX_REDIRECTS = 5
 
 #: Redirects that cannot be followed: there is no robots.txt then.
 _NOWHERE = frozenset({"redirect-refused", "too-many-redirects"})
-_LASTING = frozenset({"dns", "refused", "blocked", "not-cached"})
+_LASTING = frozenset({"dns", "refused", "blocked", "not-cached", "stage"})
 
 
 class Robots:

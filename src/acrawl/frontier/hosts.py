@@ -147,6 +147,7 @@ class Hosts:
         host.rules = rules
         host.rules_until = until
         host.errands = 0
+        host.trouble = ""
         host.delay = max(self.terms.delay, min(crawl_delay or 0.0, self.terms.max_crawl_delay))
         host.next_at = max(host.next_at, host.last_start + host.gap)  # robots.txt was a start, too
 

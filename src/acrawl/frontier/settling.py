@@ -259,7 +259,6 @@ class Settling:
             self._learn(host, outcome, now)
             self._hosts.set_rules(host, facts.rules, facts.crawl_delay, now + self._hosts.terms.robots_ttl)
             rules = Rules(facts.rules, facts.crawl_delay or 0.0, now + self._hosts.wall)
-            host.trouble = ""
             self._state.group().rules[host.name] = rules
             self._state.group().troubles.pop(host.name, None)
         elif outcome.status != RELEASED:

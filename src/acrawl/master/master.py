@@ -72,7 +72,9 @@ class Master:
         plan = self._plan
         spider = self._spider = plan.source.make(plan.arguments, plan.settings)
         # Workers make it; what is wrong with it is told here, before they start.
-        Fetcher(plan.settings, spider.stages, login=login_of(spider))
+        fetcher = Fetcher(plan.settings, spider.stages, login=login_of(spider))
+        if plan.workers:  # those of other machines have secrets of their own
+            await asyncio.to_thread(fetcher.check_secrets)
         by_key = plan.settings.politeness.budget_by == "spider"
         gate = ScopeGate(plan.settings.scope, spider.allowed_domains, spider.politeness_key if by_key else site_of)
         for url in spider.start_urls:  # a resumed crawl must know its scope before its seeds are taken again

@@ -219,21 +219,35 @@ def _set(settings: Settings, name: str, value: Any, origin: str) -> Settings:
     try:
         new = msgspec.convert(fields, type(old), strict=False)
     except msgspec.ValidationError as error:
-        reason = str(error).partition(" - at ")[0]
+        reason = _in_words(str(error).partition(" - at ")[0], type(old), key)
         raise SettingsError(f"{origin}: {name} = {masked(name, value)!r}: {reason}") from None
     return msgspec.structs.replace(settings, **{section: new})
+
+
+def _in_words(reason: str, section: type[Section], key: str) -> str:
+    """Say what is wanted as people write it here: the words there are; tables and lists by these names."""
+    info = msgspec.inspect.type_info(section)
+    assert isinstance(info, msgspec.inspect.StructType)
+    kind = next(field.type for field in info.fields if field.name == key)
+    kinds = kind.types if isinstance(kind, msgspec.inspect.UnionType) else (kind,)
+    words = [str(word) for kind in kinds if isinstance(kind, msgspec.inspect.LiteralType) for word in kind.values]
+    if words:
+        words = ["on", "off"] * (len(kinds) > 1) + words
+        return f"write {', '.join(words[:-1])} or {words[-1]}"
+    return reason.replace("`object`", 'a table, as in {"name" = value}').replace("`array`", "a list")
 
 
 def _typed(value: Any, example: Any) -> Any:
     """Text from a command line or an environment: booleans as people say them; lists and tables as TOML has them.
 
-    A list may also be written with nothing but commas between its parts.
+    A list may also be written with nothing but commas between its parts; a single part is a list of one.
     """
     if not isinstance(value, str):
         return value
     if isinstance(example, list | tuple | dict):
         try:
-            return tomllib.loads(f"value = {value}")["value"]
+            read = tomllib.loads(f"value = {value}")["value"]
+            return read if isinstance(example, dict) or isinstance(read, list) else [read]
         except tomllib.TOMLDecodeError:
             return value if isinstance(example, dict) else [part.strip() for part in value.split(",") if part.strip()]
     if isinstance(example, bool) or example == "auto":

@@ -32,7 +32,9 @@ class Fetch(Section, frozen=True):
         "transport",
     )
     """What a request passes, outermost first; ``spider`` are the spider's own, others go in as module:Class."""
-    user_agent: str = "acrawl/0.1 (+https://pypi.org/project/acrawl/)"
+    user_agent: Annotated[str, msgspec.Meta(pattern=r"^[!-~][^\x00-\x1f\x7f]*$")] = (
+        "acrawl/0.1 (+https://pypi.org/project/acrawl/)"
+    )
     """What is sent as User-Agent; the part before the slash is the robots.txt product token."""
     connect_timeout: Seconds = 15.0
     """Seconds to connect, TLS included."""
@@ -82,9 +84,9 @@ class Files(Section, frozen=True):
 class Cache(Section, frozen=True):
     """What is kept of answers, and when it is used instead of asking again."""
 
-    mode: Annotated[str, msgspec.Meta(pattern="^(off|http|keep|replay)$")] = "off"
+    mode: Literal["off", "http", "keep", "replay"] = "off"
     """How it works: off; http (RFC 9111); keep (whatever is stored is used); replay (the same, and nothing is sent)."""
-    folder: str = ".acrawl/http-cache"
+    folder: Annotated[str, msgspec.Meta(min_length=1)] = ".acrawl/http-cache"
     """Where it lies, seen from where the worker was started; the workers of one machine share it."""
     max_age: Seconds = 0.0
     """Seconds after which keep asks again; 0 means never."""
@@ -149,7 +151,7 @@ class Dns(Section, frozen=True):
 class Cookies(Section, frozen=True):
     """What is kept of cookies, in the job and for all workers."""
 
-    enabled: bool | Annotated[str, msgspec.Meta(pattern="^auto$")] = "auto"
+    enabled: bool | Literal["auto"] = "auto"
     """Keep and send cookies; auto: unless the crawl is a broad one (scope.within = any)."""
     max_size: Positive = 4096
     """Bytes of the name and the value of one cookie; a larger one is ignored."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -34,7 +34,7 @@ class Politeness(Section, frozen=True):
     """After so long without one success a paused host is given up."""
     adaptive: bool = True
     """Ask less of a host in trouble (429, 503, time-outs, growing latency), and step by step more again."""
-    budget_by: Annotated[str, msgspec.Meta(pattern="^(none|domain|address|spider)$")] = "none"
+    budget_by: Literal["none", "domain", "address", "spider"] = "none"
     """Share a second budget over the hosts of one: domain, address (of the server), spider (its politeness_key)."""
     budget_concurrency: Positive = 16
     """Requests under way at all hosts of one such budget."""
@@ -45,7 +45,7 @@ class Politeness(Section, frozen=True):
 class Scope(Section, frozen=True):
     """Which pages belong to the crawl."""
 
-    within: Annotated[str, msgspec.Meta(pattern="^(host|domain|path|any)$")] = "host"
+    within: Literal["host", "domain", "path", "any"] = "host"
     """``host`` of a seed (www. and http/https folded), its registrable ``domain``, below its ``path``, or ``any``."""
     max_depth: Count = 0
     """Links followed from a seed."""
@@ -79,7 +79,7 @@ class Frontier(Section, frozen=True):
     """The longest wait for company in a group commit."""
     commit_rows: Positive = 2000
     """Rows after which a group commit does not wait."""
-    order: Annotated[str, msgspec.Meta(pattern="^(found|breadth|depth)$")] = "found"
+    order: Literal["found", "breadth", "depth"] = "found"
     """Which goes first at a host: what was found first, breadth (the least depth) or depth (the greatest) first."""
     window: Positive = 256
     """Queued requests of one host kept in memory."""
@@ -128,7 +128,7 @@ class Worker(Section, frozen=True):
 class Log(Section, frozen=True):
     """What is written where."""
 
-    level: Annotated[str, msgspec.Meta(pattern="^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """The least level that is shown."""
     file: str = ""
     """A file to append to; empty for standard error."""

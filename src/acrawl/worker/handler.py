@@ -108,6 +108,8 @@ class Handler:
             lead = HostFacts(leads=answer.leads)
             return {"status": FETCHED, "http_status": answer.http_status, "host": lead, "ago": answer.since}
         if answer.rules is None:
+            if answer.reason == "stage":  # the ledger has no place for it, and without it nobody finds the mistake
+                log.error("a stage failed on %s\n%s", request.url, told(answer.detail))
             status = FAILED if lasts(answer.reason) else RETRY
             return {
                 "status": status,
