@@ -1,5 +1,6 @@
 """docs/stages.md says what is so: its stage works, and its table is the list."""
 
+import importlib
 import pathlib
 import re
 
@@ -9,12 +10,12 @@ from acrawl.testing import Pages, crawl
 TEXT = (pathlib.Path(__file__).parent.parent.parent / "docs" / "stages.md").read_text()
 
 
-def test_the_stage_of_the_page_works():
-    space = {}
-    for block in re.findall(r"^```python\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL):
-        exec(block, space)
+def test_the_stage_of_the_page_works(tmp_path, monkeypatch):
+    for name, block in re.findall(r"^```python\n# (\w+\.py)\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL):
+        (tmp_path / name).write_text(block)
+    monkeypatch.syspath_prepend(tmp_path)
 
-    class Shop(space["Mine"]):
+    class Shop(importlib.import_module("mine").Mine):
         start_urls = ("https://shop.example/",)
 
         def parse(self, response):
