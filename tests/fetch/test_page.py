@@ -11,8 +11,8 @@ TEXT = (pathlib.Path(__file__).parent.parent.parent / "docs" / "stages.md").read
 
 
 def test_the_stage_of_the_page_works(tmp_path, monkeypatch):
-    for block in re.findall(r"^```python\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL):
-        (tmp_path / block.partition("\n")[0].removeprefix("# ")).write_text(block)
+    for name, block in re.findall(r"^```python\n# (\w+\.py)\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL):
+        (tmp_path / name).write_text(block)
     monkeypatch.syspath_prepend(tmp_path)
 
     class Shop(importlib.import_module("mine").Mine):
