@@ -11,10 +11,11 @@ from acrawl.settings import Log
 FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 
 
-def configure(settings: Log, *, quiet: bool = False) -> None:
+def configure(settings: Log, *, quiet: bool = False, spider_only: bool = False) -> None:
     """Send acrawl's records to the file of the settings, else to standard error. Raises `FolderProblem`.
 
-    ``quiet`` keeps what is no warning off a terminal that shows a live view.
+    ``quiet`` keeps what is no warning off a terminal that shows a live view; with ``spider_only`` the lines of spiders
+    are let through all the same.
     """
     level = logging.getLevelName(settings.level)
     if settings.file:
@@ -24,10 +25,12 @@ def configure(settings: Log, *, quiet: bool = False) -> None:
             raise FolderProblem(f"log.file = {settings.file}: {error.strerror}") from None
     else:
         handler = logging.StreamHandler(sys.stderr)
-        if quiet:
+        if quiet or spider_only:
             level = max(level, logging.WARNING)
     handler.setFormatter(logging.Formatter(FORMAT, "%H:%M:%S"))
     root = logging.getLogger("acrawl")
     root.handlers[:] = [handler]
     root.setLevel(level)
     root.propagate = False
+    of_spiders = logging.getLogger("acrawl.spider")
+    of_spiders.setLevel(settings.level if spider_only and not quiet else logging.NOTSET)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 import click
+import msgspec
 
 from acrawl.cli.loop import run_loop
 from acrawl.logs import configure
 from acrawl.queues.join import read
-from acrawl.settings import Log
+from acrawl.settings import Log, Settings
 from acrawl.spider import Source
 from acrawl.worker.session import work as work_for
 
@@ -27,5 +30,11 @@ def work(spider: str, source: str, keep_here: str, send_files: bool, quiet: bool
     The master (`acrawl run ... --listen HOST:PORT`) writes a join file; copy it here safely, it holds the key.
     SPIDER must be the same spider that the master runs.
     """
-    configure(Log(), quiet=quiet)
-    return run_loop(work_for(read(source), Source(spider), keep_here, send_files=send_files))
+    local = "ACRAWL_PARENT" in os.environ  # then the master tells what happens, and the disk is the same
+
+    def welcomed(settings: Settings) -> None:
+        log = settings.log if local else msgspec.structs.replace(settings.log, file="")
+        configure(log, quiet=quiet, spider_only=local)
+
+    configure(Log(), quiet=quiet, spider_only=local)
+    return run_loop(work_for(read(source), Source(spider), keep_here, send_files=send_files, welcomed=welcomed))

@@ -233,7 +233,8 @@ class Master:
     @contextlib.asynccontextmanager
     async def _workers(self, job: Job) -> AsyncIterator[None]:
         join = str(job.local_join_file)
-        command = [sys.executable, "-m", "acrawl", "work", "--join", join, "--quiet", self._plan.spec]
+        quiet = ["--quiet"] if self._plan.quiet else []
+        command = [sys.executable, "-m", "acrawl", "work", "--join", join, *quiet, self._plan.spec]
         self._cluster = Cluster(command, self._plan.workers)
         self._cluster.start()
         try:

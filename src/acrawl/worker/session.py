@@ -11,7 +11,7 @@ import pathlib
 import secrets
 import signal
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import msgspec
 
@@ -40,8 +40,10 @@ def name_worker() -> str:
     return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
 
 
-async def work(join: Join, source: Source, files: str, *, send_files: bool = False) -> int:
-    """Work for a master until its crawl ends; returns the exit code.
+async def work(
+    join: Join, source: Source, files: str, *, send_files: bool = False, welcomed: Callable[[Settings], None]
+) -> int:
+    """Work for a master until its crawl ends; returns the exit code. ``welcomed`` hears of the crawl's settings.
 
     ``files`` is a folder of this worker's own to keep saved files in (empty: they go to the master's folder, directly
     where this worker can see it, else over the connection; ``send_files`` makes it the connection in any case).
@@ -54,6 +56,7 @@ async def work(join: Join, source: Source, files: str, *, send_files: bool = Fal
     try:
         welcome = await client.hello(hello)
         settings = msgspec.convert(welcome.settings, Settings)
+        welcomed(settings)
         spider = source.make(welcome.arguments, settings)
         partial_bytes = settings.files.partial_bytes
         store = await asyncio.to_thread(_store, welcome, files, client, name, partial_bytes, send=send_files)
