@@ -12,7 +12,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 log = logging.getLogger(__name__)
 
@@ -25,11 +25,15 @@ MOST_DEATHS = 5
 
 
 class Cluster:
-    """A fixed number of child processes that run the same command."""
+    """A fixed number of child processes that run the same command.
 
-    def __init__(self, command: Sequence[str], count: int) -> None:
+    A child that ends with a code of ``final`` is not started again: the next one would end the same.
+    """
+
+    def __init__(self, command: Sequence[str], count: int, final: Container[int] = ()) -> None:
         self._command = list(command)
         self._count = count
+        self._final = final
         self._watchers: list[asyncio.Task[int]] = []
         self._children: dict[int, asyncio.subprocess.Process] = {}
         self._stopping = False
@@ -95,7 +99,7 @@ class Cluster:
                 return code
             deaths = 1 if clock() - began > HEALTHY_SECONDS else deaths + 1
             log.warning("worker process %d ended with %d", child.pid, code)
-            if deaths >= MOST_DEATHS:
+            if deaths >= MOST_DEATHS or code in self._final:
                 return code
             pause = RESTART_SECONDS * 2 ** (deaths - 1)
 

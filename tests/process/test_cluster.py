@@ -95,3 +95,12 @@ async def test_a_child_that_is_just_being_started_is_stopped_too(turns):
     async with asyncio.timeout(5):
         await cluster.stop(30)
     assert cluster.pids == []
+
+
+@pytest.mark.asyncio
+async def test_a_child_that_would_always_end_the_same_is_not_started_again(tmp_path):
+    cluster = Cluster([sys.executable, "-c", COUNTS_AND_DIES, str(tmp_path)], 2, final={7})
+    cluster.start()
+    assert await cluster.failed() == 7
+    assert (tmp_path / "lives").read_text() == "xx"
+    await cluster.stop(1)

@@ -19,10 +19,10 @@ import contextlib
 import traceback
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from acrawl.clock import Clock, SystemClock
-from acrawl.errors import FetchError, IgnoreRequest
+from acrawl.errors import AcrawlError, FetchError, IgnoreRequest, SpiderError
 from acrawl.fetch.auth import Auth
 from acrawl.fetch.base import Exchange, Send, Stage, Tracer
 from acrawl.fetch.connections import Resolver
@@ -66,9 +66,20 @@ class Fetcher:
         async with contextlib.AsyncExitStack() as opening:
             for stage in self._stages:
                 if isinstance(stage, contextlib.AbstractAsyncContextManager):
-                    await opening.enter_async_context(stage)
+                    await self._enter(opening, stage)
             self._open = opening.pop_all()
         return self
+
+    async def _enter(self, opening: contextlib.AsyncExitStack, stage: Any) -> None:
+        try:
+            await opening.enter_async_context(stage)
+        except AcrawlError:
+            raise
+        except Exception as error:  # whatever a user's stage raises: no worker can begin with it
+            if type(stage).__module__.startswith(__name__):
+                raise
+            name = type(stage).__qualname__
+            raise SpiderError(f"the stage {name} cannot begin: {type(error).__name__}: {error}") from error
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

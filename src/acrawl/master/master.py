@@ -24,8 +24,10 @@ from acrawl.errors import (
     EXIT_INTERRUPTED,
     EXIT_LIMIT,
     EXIT_OK,
+    EXIT_USAGE,
     AcrawlError,
     CrawlFailed,
+    UsageError,
 )
 from acrawl.fetch import Fetcher
 from acrawl.frontier.gate import ScopeGate
@@ -177,6 +179,8 @@ class Master:
             return EXIT_INTERRUPTED
         if name == "workers":
             if self._plan.listen is None:
+                if part.result() == EXIT_USAGE:
+                    raise UsageError("no worker can begin; what is wrong stands above")
                 raise CrawlFailed("all local workers have died; their messages stand above")
             return None
         if name == "look":
@@ -235,7 +239,7 @@ class Master:
         join = str(job.local_join_file)
         quiet = ["--quiet"] if self._plan.quiet else []
         command = [sys.executable, "-m", "acrawl", "work", "--join", join, *quiet, self._plan.spec]
-        self._cluster = Cluster(command, self._plan.workers)
+        self._cluster = Cluster(command, self._plan.workers, {EXIT_USAGE})
         self._cluster.start()
         try:
             yield
