@@ -216,7 +216,8 @@ class HostPromises:
             await crawl.report(got, RETRY, reason="http-503", delay=10.0)
             assert await crawl.lease() == []
             if waits := (await crawl.frontier.explain(f"{HOST}/1")).host_waits:
-                assert waits.startswith("its host's robots.txt cannot be had (http-503); it is asked for again in ")
+                assert waits.startswith("its host's robots.txt could not be had, and is asked for again in ")
+                assert waits.endswith(" s: http-503")
             await crawl.clock.advance(400)
         await crawl.until_state("/1", "excluded(robots-unreachable)")
         assert await crawl.state("/2") == "excluded(robots-unreachable)"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pathlib
 import re
 from typing import ClassVar
+from urllib.parse import parse_qsl
 
 from multidict import CIMultiDict
 
@@ -15,11 +16,13 @@ from acrawl.testing import crawl
 SITE = "https://shop.test"
 STAGES = ("guard", "robots", "cookies", "redirect", "testing.test_sessions:Club", "body", "decode", "transport")
 STEPS = 12
+FORM = b"<form action=/login method=post><input name=csrf value=c4><input name=user><input name=password></form>"
 
 
 class Club:
     """A site of careful sessions, as a stage that stands in for it: each answer hands out a new token, and a step is
-    let through only with the token of the step before it. ``/login/USER`` begins, ``/USER/N`` is a step.
+    let through only with the token of the step before it. ``/login/USER`` begins, or the form at ``/login``;
+    ``/USER/N`` is a step.
     """
 
     #: ``(path, its Cookie header, the worker's stage)``
@@ -29,8 +32,13 @@ class Club:
         url, cookie = request.url, request.headers.get("Cookie", "")
         path = url.removeprefix(SITE)
         self.visits.append((path, cookie, id(self)))
-        if path.startswith("/login/"):
-            user = path.removeprefix("/login/")
+        if path == "/login" and request.method == "GET":
+            return Response(url, body=FORM, request=request)
+        if path.startswith("/login"):
+            sent = dict(parse_qsl(request.body.decode()))
+            user = path.removeprefix("/login/") if path != "/login" else sent["user"]
+            if path == "/login" and (sent["csrf"], sent["password"]) != ("c4", f"{user}'s"):
+                return Response(url, body=FORM, request=request)
             return redirect(url, f"/{user}/0", f"token={user}.0; Path=/; Secure; HttpOnly")
         if path == "/again":  # sends the visitor to itself until it has a cookie
             return Response(url) if cookie else redirect(url, "/again", "seen=1")
@@ -147,11 +155,13 @@ def test_a_retry_sends_the_cookie_that_the_first_try_was_given():
     assert done.counts.retries == 1
 
 
-def test_the_spider_of_the_manual_runs_as_printed():
+def test_the_spider_of_the_manual_runs_as_printed(monkeypatch):
+    monkeypatch.setenv("PASSWORD_ANNA", "anna's")
+    monkeypatch.setenv("PASSWORD_BERT", "bert's")
     manual = pathlib.Path(__file__).parents[2] / "docs" / "cookies.md"
     (source,) = re.findall(r"^```python\n(.*?)^```$", manual.read_text(), re.MULTILINE | re.DOTALL)
     names: dict[str, type[Spider]] = {}
     exec(source.replace("https://club.example", SITE), names)
     done = crawled(names["Members"])
     assert [item["user"] for item in done.items] == ["anna", "bert"]
-    assert done.counts.reasons == {"fetched(redirect)": 2, "fetched": 2}
+    assert done.counts.reasons == {"fetched(redirect)": 2, "fetched": 4}

@@ -263,7 +263,7 @@ class Settling:
             self._state.group().troubles.pop(host.name, None)
         elif outcome.status != RELEASED:
             host.errands += 1
-            host.trouble = f"{outcome.reason}: {outcome.detail}"[:_MOST_TOLD]
+            host.trouble = f"{outcome.reason}: {outcome.detail}"[:_MOST_TOLD].rstrip(": ")
             self._state.group().troubles[host.name] = host.trouble
             # A host that cannot be reached at all is asked again soon, one in trouble later and later.
             doubled = 2 ** min(host.errands - 1, 10) if outcome.status == RETRY else 1
