@@ -50,7 +50,7 @@ def test_successes_close_the_gap_first_and_then_widen_by_about_one_a_round():
     assert gaps == sorted(gaps, reverse=True)
     assert all(gap >= LEAST_GAP for gap in gaps[:-1])
     widths = []
-    while not pace.whole:
+    while pace.width < 8:
         before = pace.width
         for _ in range(int(before)):  # one round: as many answers as may be under way
             pace.success(50.0, 50.0, 0.1, 0.1)
@@ -101,6 +101,67 @@ def test_width_and_gap_stay_within_their_bounds(limit: int, steps: list[tuple[bo
         assert pace.gap == 0 or LEAST_GAP <= pace.gap <= MOST_GAP
         assert pace.gap == 0 or pace.width == 1
         assert pace.whole <= (pace.width == limit and pace.gap == 0)
+
+
+# -- a host that counts requests by the second
+
+
+def burst(pace: Pace, at: float, count: int) -> None:
+    """So many successes in a tenth of a second, and then the host has had enough."""
+    for n in range(count):
+        pace.success(at + 0.1, at + n / count / 10, 0.01, 0.01)
+    pace.trouble(at + 0.1, at + 0.1, asked=True)
+
+
+def test_the_rate_at_which_a_host_asked_for_less_is_halved():
+    pace = Pace(8)
+    burst(pace, 100.0, 30)
+    assert (pace.width, pace.ceiling, pace.gap) == (8, 30, pytest.approx(1 / 15))
+
+
+def test_what_is_reported_after_the_cut_belongs_to_the_rate():
+    pace = Pace(8)
+    burst(pace, 100.0, 10)
+    for _ in range(20):
+        pace.success(100.3, 100.05, 0.01, 0.01)
+    assert (pace.ceiling, pace.gap) == (30, pytest.approx(1 / 15))
+
+
+def test_too_few_answers_tell_no_rate():
+    pace = Pace(8)
+    burst(pace, 100.0, 3)
+    assert (pace.width, pace.gap) == (4, 0)
+
+
+def test_a_host_that_bears_so_many_a_second_is_asked_for_most_of_them_and_seldom_for_more():
+    bears, now, refused, served = 30, 0.0, 0, 0
+    pace = Pace(8)
+    burst(pace, now, bears)
+    for second in range(1, 301):
+        now, count = float(second), round(1 / pace.gap)
+        for n in range(min(count, bears)):
+            pace.success(now + n / count, now + n / count, 0.01, 0.01)
+            served += 1
+        if count > bears:
+            refused += 1
+            pace.trouble(now + 0.99, now + 0.98, asked=True)
+    assert served > 300 * bears * 0.7
+    assert refused < 30
+
+
+def test_a_limit_that_is_gone_is_forgotten():
+    pace = Pace(8)
+    burst(pace, 0.0, 30)
+    for n in range(6000):
+        pace.success(10.0 + n, 10.0 + n, 0.01, 0.01)
+    assert (pace.gap, pace.ceiling, pace.whole) == (0, 0, True)
+
+
+def test_timeouts_of_a_host_with_a_rate_narrow_it():
+    pace = Pace(8)
+    burst(pace, 0.0, 30)
+    pace.trouble(50.0, 50.0)
+    assert (pace.width, pace.gap) == (4, pytest.approx(1 / 15))
 
 
 # -- as the hosts use it

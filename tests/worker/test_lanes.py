@@ -81,3 +81,18 @@ def test_what_was_not_sent_gives_its_distance_back_but_not_that_of_others():
     lanes.rest(third.lane.host, 50.0)
     lanes.spare(third)
     assert lanes.take(40.0)[0] is None
+
+
+def test_what_waits_at_a_host_that_rests_can_be_given_back_and_what_is_under_way_goes_on():
+    lanes = Lanes(5.0)
+    mine, others = ticket(3, share=1), ticket(2, "http://b.test")
+    lanes.add(mine, 0.0, 30.0)
+    lanes.add(others, 0.0, 30.0)
+    running = begin(lanes, 0.0)
+    lanes.rest(HOST, 10.0)
+    assert lanes.clear(HOST) == [lease.token for lease in mine.leases[1:]]
+    assert (lanes.unfinished, lanes.active) == (3, 1)
+    assert set(lanes.held) == {running.lease.token, *(lease.token for lease in others.leases)}
+    assert lanes.clear(HOST) == lanes.clear("http://never.test") == []
+    lanes.over(running)
+    assert begin(lanes, 0.0).lane.host == "http://b.test"

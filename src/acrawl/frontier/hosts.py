@@ -178,12 +178,15 @@ class Hosts:
         if host.pace.whole:
             host.pace = None
 
-    def struggled(self, host: Host, now: float, started: float) -> None:
-        """The host asked for less, or did not answer in time."""
-        if self.terms.adaptive:
+    def struggled(self, host: Host, now: float, started: float, *, asked: bool = False) -> None:
+        """The host asked for less (``asked``), or did not answer in time.
+
+        What started in a rest, by a worker that had not heard of it yet, has nothing new to say.
+        """
+        if self.terms.adaptive and started >= host.paused_until:
             if host.pace is None:
                 host.pace = Pace(host.limit)
-            host.pace.trouble(now, started)
+            host.pace.trouble(now, started, asked=asked)
 
     def waits(self, url: str, now: float) -> str:
         """What keeps a queued URL waiting, in words."""

@@ -207,7 +207,7 @@ class Settling:
         pause = facts.pause if facts is not None else 0.0
         # A free try that ran out of time is no trouble of the host's: bytes came until then, of a large file.
         if pause > 0 or (outcome.reason == "timeout" and not outcome.free):
-            self._hosts.struggled(host, now, started)
+            self._hosts.struggled(host, now, started, asked=pause > 0)
         elif outcome.status == FETCHED and outcome.ago >= 0:  # else it came from a cache: the host knows nothing of it
             self._hosts.succeeded(host, now, started, outcome.latency)
         return pause

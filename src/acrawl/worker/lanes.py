@@ -179,6 +179,18 @@ class Lanes:
             lane = self._lanes[host] = Lane(host)
         lane.next_start = max(lane.next_start, until)
 
+    def clear(self, host: str) -> list[int]:
+        """Forget what has not started at a host; returns its tokens, which are to be given back."""
+        lane = self._lanes.get(host)
+        if lane is None:
+            return []
+        tokens = [work.lease.token for work in lane.queue]
+        for token in tokens:
+            del self.held[token]
+        self._queued -= len(tokens)
+        lane.queue.clear()
+        return tokens
+
     def spare(self, work: Work) -> None:
         """Nothing was sent after all: the next request need not keep its distance from this one."""
         if work.lane.next_start == work.started_at + work.lane.spacing:  # else another has started, or a rest begun

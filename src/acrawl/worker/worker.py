@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine
 from typing import Any, Protocol
 
 from acrawl.clock import Clock
@@ -262,8 +262,22 @@ class Worker:
             for _, urls in outcomes:
                 self._handler.recent.update(urls)
         self.done += receipt.accepted
+        resting = set()
         for outcome, _ in outcomes:
-            self._lanes.held.pop(outcome.token, None)
+            work = self._lanes.held.pop(outcome.token, None)
+            if work is not None and _is_urgent(outcome):
+                resting.add(work.lane.host)
+        await self._give_back(resting)
+
+    async def _give_back(self, hosts: Collection[str]) -> None:
+        """Give back what waits at hosts that rest; the master must know of the rest.
+
+        It would take the room of work for other hosts, and later go by the terms from before the rest.
+        """
+        tokens = [token for host in hosts for token in self._lanes.clear(host)]
+        if tokens:
+            self._room.set()
+            await self._master.release(self.name, self.epoch, tokens)
 
     # -- keeping leases
 
@@ -301,6 +315,7 @@ class Worker:
             self._heard = news.number
             for host, seconds in news.rests.items():
                 self._lanes.rest(host, self._clock.now() + seconds)
+            await self._give_back(news.rests)
             self._set_state(news.state)
 
     def _set_state(self, state: str) -> None:
