@@ -323,7 +323,10 @@ def reset_on_close(transport: asyncio.BaseTransport) -> None:
 
 @contextlib.asynccontextmanager
 async def raw_server(
-    behave: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]], **options
+    behave: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
+    *,
+    host: str = "127.0.0.1",
+    **options,
 ) -> AsyncIterator[str]:
     """Run ``behave(reader, writer)`` for each connection on a port of its own; gives ``host:port``."""
     tasks = set()
@@ -338,9 +341,9 @@ async def raw_server(
             tasks.discard(asyncio.current_task())
             writer.close()
 
-    server = await asyncio.start_server(connected, "127.0.0.1", 0, **options)
+    server = await asyncio.start_server(connected, host, 0, **options)
     try:
-        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        yield f"{host}:{server.sockets[0].getsockname()[1]}"
     finally:
         server.close()
         for task in list(tasks):

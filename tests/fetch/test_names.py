@@ -260,9 +260,8 @@ async def test_every_address_that_is_tried_is_judged():
 )
 async def test_the_host_header_is_exact(host, said):
     server = Server(OK)
-    listening = await asyncio.start_server(server, "::1" if "[" in host else "127.0.0.1", 0)
-    async with listening:
-        port = listening.sockets[0].getsockname()[1]
+    async with raw_server(server, host="::1" if "[" in host else "127.0.0.1") as address:
+        port = address.rpartition(":")[2]
         names = {"a.test": ["127.0.0.1"], "a.test.": ["127.0.0.1"], "xn--bcher-kva.test": ["127.0.0.1"]}
         resolver = Resolver()
         resolver.names = names
