@@ -13,7 +13,6 @@ from acrawl.clock import Clock
 from acrawl.errors import SettingsError
 from acrawl.fetch.auth import Auth
 from acrawl.fetch.base import Stage
-from acrawl.fetch.cache import Cache
 from acrawl.fetch.connections import Resolver
 from acrawl.fetch.cookies import AskJar, CookieStage, Jars, keeps_cookies
 from acrawl.fetch.decode import Decode
@@ -48,6 +47,14 @@ def _cookies(ground: Ground) -> Stage | None:
     return CookieStage(Jars(ground.settings.cookies, ground.clock, ground.ask_jar), ground.clock)
 
 
+def _cache(ground: Ground) -> Stage | None:
+    if ground.settings.cache.mode == "off":
+        return None
+    from acrawl.fetch.cache import Cache  # for those who have one; it costs a worker's start
+
+    return Cache(ground.settings.cache, ground.settings.fetch, ground.clock)
+
+
 #: How each stage is made; None where there is nothing for it to do.
 MAKERS: dict[str, Callable[[Ground], Stage | None]] = {
     "guard": lambda ground: Guard(ground.settings.fetch.max_url),
@@ -56,11 +63,7 @@ MAKERS: dict[str, Callable[[Ground], Stage | None]] = {
     "auth": lambda ground: Auth(ground.settings.auth.hosts, ground.login, ground.clock),
     "proxy": lambda ground: proxies(ground.settings.proxy, ground.clock),
     "redirect": lambda ground: Redirect(ground.settings.fetch.max_redirects),
-    "cache": lambda ground: (
-        Cache(ground.settings.cache, ground.settings.fetch, ground.clock)
-        if ground.settings.cache.mode != "off"
-        else None
-    ),
+    "cache": _cache,
     "body": lambda ground: Receive(ground.settings.fetch, ground.settings.files, ground.clock),
     "decode": lambda ground: Decode(ground.settings.fetch.max_ratio),
     "transport": lambda ground: ground.transport or Transport(ground.settings, ground.clock, ground.resolver),
