@@ -201,6 +201,8 @@ def crawl(folder, options, url, watch):
         master = start("run", "large.py", "-a", f"url={url}", *files, *pairs, "--workers", *workers)
         if options.send_files:
             while not (folder / "job" / "join.json").exists():
+                if master.poll() is not None or time.monotonic() - began > DEADLINE:  # it says itself what is wrong
+                    return master.poll(), time.monotonic() - began
                 time.sleep(0.1)
             (folder / "tmp").mkdir()
             start("work", "--join", "job/join.json", "--send-files", "large.py", TMPDIR=str(folder / "tmp"))

@@ -18,7 +18,7 @@ SLOW = 1.0
 GROWN = 4.0
 #: How much of a new latency enters the smoothed one.
 _WEIGHT = 0.2
-#: The least and the largest gap that adaptation asks for, seconds.
+#: The least gap that trouble without a measured rate makes, and the largest of all, seconds.
 LEAST_GAP = 0.25
 MOST_GAP = 60.0
 #: Starts a second that a success adds to the rate of a host with a gap.
