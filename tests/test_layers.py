@@ -5,8 +5,8 @@ import graphlib
 import pathlib
 
 ROOMS = """errors clock version | settings url job cluster temporary | logs | parse | cookie | request | ticket
- | outcome | response | spider frontier fetch results monitor | queues | worker master | spiders | testing | demo | cli
- | __main__"""
+ | outcome | body | response | forms linkextractor | spider frontier fetch results monitor | queues | worker master
+ | spiders | scrapy testing | demo | cli | __main__"""
 RANK = {room: i for i, group in enumerate(ROOMS.split("|")) for room in group.split()}
 #: Third-party and system packages that have one address each.
 ADDRESSES = {

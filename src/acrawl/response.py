@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import pathlib
-import secrets
-import shutil
-import tempfile
-import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Any
 
 import msgspec
 from multidict import CIMultiDict
 
+from acrawl.body import Body
 from acrawl.outcome import FileFact
 from acrawl.parse.document import Document
 from acrawl.parse.links import Link, links
@@ -34,18 +30,11 @@ class Response:
     head. ``ip_address`` is the server's (or the proxy's), empty where nothing was sent; ``proxy`` names the proxy,
     empty without one. ``following`` is the request that a redirect leads to. ``cached`` is empty for what the server
     sent, else ``hit`` (stored before, nothing was sent), ``revalidated`` (stored before, and the server says that it
-    holds) or ``stale`` (used though it may not hold any more). ``room`` gives paths for temporary files; without it
-    they are the system's.
+    holds) or ``stale`` (used though it may not hold any more).
 
     A body of more than ``fetch.spill`` bytes lies in a temporary file. That file, as every `path`, is there until the
     callback (or errback) is done with the response, generators included, and no longer: `save` what is to stay.
     """
-
-    room: Callable[[], str] | None = None
-    _path = ""
-    _size = 0
-    _done = False
-    _remove: weakref.finalize[[str], Response] | None = None
 
     def __init__(  # noqa: PLR0913 - a noun: its fields, by name
         self,
@@ -64,7 +53,7 @@ class Response:
         self.url = url
         self.status = status
         self.headers: CIMultiDict[str] = CIMultiDict() if headers is None else headers
-        self._body: bytes | None = body
+        self.content = Body(url, body)
         self.request = Request(url) if request is None else request
         self.seconds = seconds
         self.latency = latency
@@ -80,25 +69,16 @@ class Response:
     @property
     def body(self) -> bytes:
         """The decoded bytes. Those in a file are read anew each time; ValueError once that file is gone."""
-        if self._body is not None:
-            return self._body
-        try:
-            return pathlib.Path(self._path).read_bytes()
-        except FileNotFoundError:
-            raise self._gone() from None
+        return self.content.read()
 
     @body.setter
     def body(self, body: bytes) -> None:
-        if self._remove is not None:
-            self._remove()
-        self._body, self._path, self._remove = body, "", None
+        self.content.replace(body)
 
     @property
     def size(self) -> int:
         """Bytes of the body, or of the saved file. Reads nothing."""
-        if self.file is not None:
-            return self.file.size
-        return self._size if self._body is None else len(self._body)
+        return self.content.size if self.file is None else self.file.size
 
     @property
     def path(self) -> pathlib.Path:
@@ -106,21 +86,8 @@ class Response:
 
         Blocks. Raises OSError, and ValueError once the callback is done, and for a saved file.
         """
-        self._check_there()
-        if self._body is not None and not self._path:
-            self._keep(_written(self._body, self.room))
-        return pathlib.Path(self._path)
-
-    def spilled(self, path: str, size: int) -> None:
-        """Have the body in a file of so many bytes, which goes with the response. Called by the fetcher."""
-        self._body, self._size = None, size
-        self._keep(path)
-
-    def release(self) -> None:
-        """Remove the temporary file. Called when the callback is done, at the latest when nobody has the response."""
-        self._done = True
-        if self._remove is not None:
-            self._remove()
+        self._check_here()
+        return self.content.path
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Put the body into a file of your own, whole or not at all; what stood there is replaced.
@@ -128,40 +95,12 @@ class Response:
         A body in a temporary file is linked or copied, and never read into memory. Blocks. Raises OSError, and
         ValueError when the temporary file is gone, and for a saved file.
         """
-        if self._body is None or self.file is not None:
-            self._check_there()
-        target = pathlib.Path(path)
-        part = target.with_name(f"{secrets.token_hex(8)}.part")
-        try:
-            if self._body is not None:
-                part.write_bytes(self._body)
-            else:
-                self._copy(part)
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
+        self._check_here()
+        self.content.save(path)
 
-    def _check_there(self) -> None:
+    def _check_here(self) -> None:
         if self.file is not None:
             raise ValueError(f"{self.url} went to the file store and not into a body; response.file has its facts")
-        if self._done:
-            raise self._gone()
-
-    def _copy(self, part: pathlib.Path) -> None:
-        try:
-            part.hardlink_to(self._path)
-        except OSError:  # another filesystem, or one without links
-            shutil.copyfile(self._path, part)
-
-    def _keep(self, path: str) -> None:
-        self._path = path
-        self._remove = weakref.finalize(self, _removed, path)
-
-    def _gone(self) -> ValueError:
-        return ValueError(
-            f"the temporary file with the body of {self.url} is gone: it is there until the callback is done with the "
-            "response; response.save(path) makes one that stays"
-        )
 
     @property
     def meta(self) -> dict[str, Any]:
@@ -279,23 +218,3 @@ def _reference(found: str | Link | Selector) -> str:
     if found.attrib:
         return found.attrib.get("href") or found.attrib.get("src") or ""
     return found.get() or ""
-
-
-def _written(body: bytes, room: Callable[[], str] | None) -> str:
-    """Write a body to a new temporary file and return its path."""
-    if room is None:
-        descriptor, path = tempfile.mkstemp(prefix="acrawl-")
-        os.close(descriptor)
-    else:
-        path = room()
-    try:
-        pathlib.Path(path).write_bytes(body)
-    except OSError:
-        _removed(path)
-        raise
-    return path
-
-
-def _removed(path: str) -> None:
-    with contextlib.suppress(OSError):  # gone already, with the folder; what cannot be removed now is swept later
-        os.unlink(path)

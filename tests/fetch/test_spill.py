@@ -64,7 +64,7 @@ async def test_a_short_body_gets_a_file_when_it_is_asked_for(site, room):
         assert response.path == response.path
         assert files(room) == [response.path]
         assert response.path.read_bytes() == BODY[:SPILL]
-        response.release()
+        response.content.release()
         assert (files(room), response.body) == ([], BODY[:SPILL])
 
 
@@ -72,7 +72,7 @@ async def test_a_short_body_gets_a_file_when_it_is_asked_for(site, room):
 async def test_the_file_goes_when_the_response_is_done_with_and_says_so(site, room, tmp_path):
     async with spilling() as transport:
         response = await fetch_one(transport, site)
-        response.release()
+        response.content.release()
         assert files(room) == []
         for use in (lambda: response.body, lambda: response.path, lambda: response.save(tmp_path / "late")):
             with pytest.raises(ValueError, match=r"response.save\(path\) makes one that stays"):
@@ -102,7 +102,7 @@ async def test_a_saved_body_stays(site, room, tmp_path, elsewhere, monkeypatch):
             response = await fetch_one(transport, site)
             response.save(target)
             assert response.path.stat().st_nlink == (1 if elsewhere else 2)
-            response.release()
+            response.content.release()
     assert target.read_bytes() == BODY
     (tmp_path / "any").touch()
     assert target.stat().st_mode == (tmp_path / "any").stat().st_mode

@@ -21,7 +21,10 @@ def found(markup):
             "<a href=/x rel='nofollow ugc'>\n two  <b>words</b>\t</a>",
             Link("https://h.test/x", "two words", rel="nofollow ugc"),
         ),
-        ("<map><area href=?q=1 alt='left part'></map>", Link("https://h.test/a/b?q=1", "left part", "area")),
+        (
+            "<map><area href=?q=1 alt='left part'></map>",
+            Link("https://h.test/a/b?q=1", "left part", "area", alt="left part"),
+        ),
         ("<iframe src=f.html></iframe>", Link("https://h.test/a/f.html", "", "iframe", "src")),
         ("<frameset><frame src=f.html></frameset>", Link("https://h.test/a/f.html", "", "frame", "src")),
         ("<link rel=next href=2>", Link("https://h.test/a/2", "", "link", "href", "next")),
@@ -35,7 +38,7 @@ def found(markup):
         ("<meta http-equiv=REFRESH content='5; url=/next'>", Link("https://h.test/next", "", "meta", "content")),
         ("<noscript><a href=n>n</a></noscript>", Link("https://h.test/a/n", "n")),
         ("<a href=''>self</a>", Link(URL, "self")),
-        ("<a href='x#one'>1</a><a href='x#two'>2</a>", Link("https://h.test/a/x", "1")),
+        ("<a href='x#one'>1</a><a href='x#two'>2</a>", Link("https://h.test/a/x", "1", fragment="one")),
         ("<base href=/base/><a href=x>t</a>", Link("https://h.test/base/x", "t")),
     ],
 )

@@ -9,12 +9,11 @@ from typing import Any
 import click
 
 from acrawl.cli.launch import crawl
-from acrawl.cli.options import address_of, arguments_of, cores, resolved, shared, typed
+from acrawl.cli.options import address_of, arguments_of, cores, resolved, seeds_of, shared, typed
 from acrawl.errors import UsageError
 from acrawl.master.plan import Plan
 from acrawl.queues.join import load_authkey
 from acrawl.spider import Source
-from acrawl.url import canonical
 
 IMAGES = "acrawl.spiders.images:Images"
 
@@ -35,11 +34,10 @@ def images(urls: tuple[str, ...], files: pathlib.Path, hosts: str, scope: str | 
     Reads the pages of the given sites, and saves every image that they or their stylesheets name into a folder, each
     distinct image once, with images.jsonl (where each one came from) and a gallery (index.html).
     """
-    seeds = [canonical(url if "://" in url else f"https://{url}") for url in urls]
     if scope is not None:
         options["pairs"] = (f"scope.within={scope}", *options["pairs"])
-    arguments = {"urls": " ".join(seeds), "hosts": hosts}
-    return crawl(make_plan(IMAGES, arguments, files=files, gallery=True, **options))
+    arguments = {"urls": " ".join(seeds_of(urls)), "hosts": hosts}
+    return crawl(make_plan(IMAGES, arguments, files=files, publish="gallery", **options))
 
 
 @click.command()
@@ -64,7 +62,7 @@ def make_plan(  # noqa: PLR0913 - the command line's options, each named once
     arguments: dict[str, str],
     *,
     files: pathlib.Path | None = None,
-    gallery: bool = False,
+    publish: str = "",
     feeds: tuple[str, ...] = (),
     workers: int | None = None,
     pairs: tuple[str, ...] = (),
@@ -94,7 +92,7 @@ def make_plan(  # noqa: PLR0913 - the command line's options, each named once
         listen=address,
         authkey=load_authkey(authkey_file, os.environ.get("ACRAWL_AUTHKEY")),
         files=files,
-        gallery=gallery,
+        publish=publish,
         feeds=feeds,
         resume=resume,
         fresh=fresh,

@@ -42,7 +42,7 @@ def demo(folder: pathlib.Path, workers: int, quiet: bool) -> int:
             IMAGES,
             {"urls": url, "hosts": "any"},
             files=folder,
-            gallery=True,
+            publish="gallery",
             workers=workers,
             # The demo's second host is a port of this machine, and it is our own site: no need to hold back.
             pairs=("fetch.allow_private=true", "politeness.concurrency=16"),

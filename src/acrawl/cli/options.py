@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import click
@@ -12,6 +12,7 @@ import click
 import acrawl.settings as layers
 from acrawl.errors import UsageError
 from acrawl.settings import Settings
+from acrawl.url import canonical
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -70,6 +71,11 @@ def arguments_of(pairs: tuple[str, ...]) -> dict[str, str]:
             raise UsageError(f"-a {pair}: write -a name=value")
         arguments[name] = value
     return arguments
+
+
+def seeds_of(urls: Iterable[str]) -> list[str]:
+    """URLs as people write them, the scheme left out perhaps, in their canonical form. Raises `RequestError`."""
+    return [canonical(url if "://" in url else f"https://{url}") for url in urls]
 
 
 def address_of(listen: str | None) -> tuple[str, int] | None:

@@ -99,7 +99,7 @@ class Receive:
                         await _passed_over(stream, exchange.advance)
                 raise
             check_announced(response, limit)
-        response.room = self._room.path
+        response.content.room = self._room.path
         most = min(limit, fetch.spill or limit)
         pieces, size, advance = [], 0, exchange.advance
         piece = head or await stream.read()
@@ -117,7 +117,7 @@ class Receive:
             pieces[-1] = piece[: limit - size]
         elif size > most:
             rest = Bounded(stream, limit, advance, cut=bool(exchange.cut), taken=size)
-            response.spilled(*await self._room.fill(pieces, rest))
+            response.content.spill(*await self._room.fill(pieces, rest))
             stream.release()
             return
         response.body = pieces[0] if len(pieces) == 1 else b"".join(pieces)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import pathlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 from acrawl.frontier.base import Frontier
 from acrawl.job import Job
@@ -21,6 +21,16 @@ from acrawl.results.partials import Partials
 from acrawl.results.pipelines import Pipelines
 from acrawl.results.uploads import Uploads
 from acrawl.spider import Spider
+
+
+def _gallery(catalog: Catalog, urls: Sequence[str]) -> None:
+    more = f" and {len(urls) - 1} more" if len(urls) > 1 else ""
+    write_images(catalog)
+    write_gallery(catalog, f"Images of {urls[0]}{more}" if urls else "Images")
+
+
+#: What can be made of the whole when a crawl has ended: called with the catalog and the URLs it began with. Blocking.
+PUBLISHERS: Mapping[str, Callable[[Catalog, Sequence[str]], None]] = {"gallery": _gallery}
 
 
 class Output:
@@ -58,7 +68,7 @@ class Output:
         feeds = await asyncio.to_thread(lambda: open_feeds(self._plan.feeds, marks, overwrite=fresh))
         self._catalog = await asyncio.to_thread(Catalog, self._job.folder / "results.db", self.folder)
         pipelines = Pipelines.of(self._spider)
-        self._drain = Drain(self._frontier, feeds, self._catalog, pipelines, files_to_feeds=not self._plan.gallery)
+        self._drain = Drain(self._frontier, feeds, self._catalog, pipelines, files_to_feeds=not self._plan.publish)
         await self._drain.open()
 
     def _prepare(self) -> None:
@@ -88,10 +98,6 @@ class Output:
     async def publish(self) -> None:
         """Sweep, and render what is made of the whole."""
         await asyncio.to_thread(self._sweep)
-        if self._plan.gallery:
-            await self._drain.in_thread(write_images, self._catalog)
-            await self._drain.in_thread(write_gallery, self._catalog, self._title())
-
-    def _title(self) -> str:
-        urls = self._spider.start_urls
-        return f"Images of {urls[0]}" + (f" and {len(urls) - 1} more" if len(urls) > 1 else "") if urls else "Images"
+        if self._plan.publish:
+            publisher = PUBLISHERS[self._plan.publish]
+            await self._drain.in_thread(publisher, self._catalog, list(self._spider.start_urls))

@@ -13,8 +13,9 @@ from acrawl.spider import Source
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """One crawl. ``workers`` are local processes; ``listen`` opens the queues to other machines.
 
-    ``files`` is where saved files go and ``gallery`` asks for ``images.jsonl`` and ``index.html`` in it; ``feeds`` are
-    ``PATH[:format]``. ``spec`` is what the local workers are told to load. ``typed`` are the words of the command line.
+    ``files`` is where saved files go and ``publish`` what is made of the whole at the end, by its name in
+    `acrawl.master.output`; ``feeds`` are ``PATH[:format]``. ``spec`` is what the local workers are told to load.
+    ``typed`` are the words of the command line.
     """
 
     source: Source
@@ -26,7 +27,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     listen: tuple[str, int] | None = None
     authkey: bytes | None = None
     files: pathlib.Path | None = None
-    gallery: bool = False
+    publish: str = ""
     feeds: tuple[str, ...] = ()
     resume: bool = False
     fresh: bool = False

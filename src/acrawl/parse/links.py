@@ -17,13 +17,23 @@ _HTML = frozenset(("", "text/html", "application/xhtml+xml"))
 
 
 class Link(msgspec.Struct, frozen=True):
-    """A link: absolute ``url``, its text with white space folded, and where it stands: ``tag``, ``attr``, ``rel``."""
+    """A link: absolute ``url`` without its ``fragment``, its text with white space folded, and where it stands.
+
+    ``tag`` and ``attr`` are those that named it first, ``rel`` is as written, ``alt`` is the text in its place.
+    """
 
     url: str
     text: str = ""
     tag: str = "a"
     attr: str = "href"
     rel: str = ""
+    alt: str = ""
+    fragment: str = ""
+
+    @property
+    def nofollow(self) -> bool:
+        """Whether ``rel`` asks crawlers not to follow it."""
+        return "nofollow" in self.rel.lower().split()
 
 
 def links(document: Document) -> list[Link]:
@@ -46,10 +56,9 @@ def links(document: Document) -> list[Link]:
         seen.add(reference)
         url = join(reference)
         if url is not None and url not in found:
-            text = (node.text() if tag == "a" else attributes.get("alt") or "").strip()
-            if "  " in text or not text.isprintable():
-                text = " ".join(text.split())
-            found[url] = Link(url, text, tag, attr, attributes.get("rel") or "")
+            alt = _folded(attributes.get("alt") or "")
+            text = _folded(node.text()) if tag == "a" else alt
+            found[url] = Link(url, text, tag, attr, attributes.get("rel") or "", alt, reference.partition("#")[2])
     return list(found.values())
 
 
@@ -66,6 +75,11 @@ def urls(document: Document) -> list[str]:
     found = dict.fromkeys(map(document.joiner, references))  # type: ignore[arg-type]
     found.pop(None, None)
     return list(found)  # type: ignore[arg-type]
+
+
+def _folded(text: str) -> str:
+    text = text.strip()
+    return " ".join(text.split()) if "  " in text or not text.isprintable() else text
 
 
 def _other(tag: str, attributes: dict[str, str | None]) -> tuple[str, str | None]:

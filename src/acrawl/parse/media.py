@@ -11,14 +11,9 @@ import msgspec
 
 from acrawl.parse import css, srcset
 from acrawl.parse.document import Document
+from acrawl.parse.extensions import IMAGES, extension
 from acrawl.url import Joiner
 
-_EXTENSIONS = frozenset(
-    (
-        *("png", "jpg", "jpeg", "gif", "webp", "avif", "bmp", "ico", "svg", "tif", "tiff", "apng"),
-        *("jfif", "jxl"),
-    )
-)
 #: Each is a pass over the tree: few that select too much cost less than one for each kind of element. In SVG,
 #: lexbor's ``[href]`` selects ``xlink:href`` too.
 _QUERY = (
@@ -175,10 +170,7 @@ def _candidates(value: str, attributes: Attributes, found: Found, source: str = 
 
 def _is_image(reference: str) -> bool:
     """Whether the path ends in an extension of images."""
-    if "#" in reference or "?" in reference:
-        reference = reference.partition("#")[0].partition("?")[0]
-    dot = reference.rfind(".")
-    return dot >= 0 and reference[dot + 1 :].lower() in _EXTENSIONS
+    return extension(reference) in IMAGES
 
 
 def _img(_node: Any, attributes: Attributes, found: Found) -> None:

@@ -6,76 +6,13 @@ from collections.abc import AsyncIterator, Iterator
 
 from acrawl.outcome import Sighting, Sightings
 from acrawl.parse.css import references
+from acrawl.parse.extensions import NOT_PAGES
 from acrawl.parse.media import stylesheets
 from acrawl.request import Request
 from acrawl.response import Response
 from acrawl.spider import Spider
 from acrawl.url import host_of
 
-#: Links that end so are neither pages nor images.
-NOT_PAGES = (
-    ".7z",
-    ".aac",
-    ".apk",
-    ".avi",
-    ".bin",
-    ".bz2",
-    ".csv",
-    ".deb",
-    ".dmg",
-    ".doc",
-    ".docx",
-    ".eot",
-    ".epub",
-    ".exe",
-    ".flac",
-    ".gz",
-    ".iso",
-    ".jar",
-    ".js",
-    ".json",
-    ".m4a",
-    ".m4v",
-    ".mid",
-    ".mkv",
-    ".mov",
-    ".mp3",
-    ".mp4",
-    ".mpeg",
-    ".mpg",
-    ".msi",
-    ".odp",
-    ".ods",
-    ".odt",
-    ".ogg",
-    ".ogv",
-    ".opus",
-    ".otf",
-    ".pdf",
-    ".ppt",
-    ".pptx",
-    ".ps",
-    ".rar",
-    ".rpm",
-    ".tar",
-    ".tgz",
-    ".torrent",
-    ".ttf",
-    ".txt",
-    ".wasm",
-    ".wav",
-    ".webm",
-    ".wma",
-    ".wmv",
-    ".woff",
-    ".woff2",
-    ".xls",
-    ".xlsx",
-    ".xml",
-    ".xz",
-    ".zip",
-    ".zst",
-)
 HTML = ("", "text/html", "application/xhtml+xml", "application/xml", "text/xml", "text/plain")
 
 

@@ -168,7 +168,7 @@ class Handler:
             return await self._settled(request, response, verdict, detail, harvest)
         finally:
             if response is not None:
-                response.release()
+                response.content.release()
 
     async def _settled(
         self, request: Request, response: Response | None, verdict: retry.Verdict, detail: str, harvest: Harvest

@@ -1,0 +1,137 @@
+"""The bytes of a response: in memory, or in a temporary file that goes with it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+import secrets
+import shutil
+import tempfile
+import weakref
+from collections.abc import Callable
+
+
+class Body:
+    """The decoded bytes that a URL gave. ``room`` gives paths for temporary files; without it they are the system's.
+
+    What is in a file is there until `release`, and no longer: `save` what is to stay.
+    """
+
+    __slots__ = ("__weakref__", "_bytes", "_done", "_path", "_remove", "_size", "_url", "room")
+
+    def __init__(self, url: str, body: bytes = b"") -> None:
+        self.room: Callable[[], str] | None = None
+        self._url = url
+        self._bytes: bytes | None = body
+        self._path = ""
+        self._size = 0
+        self._done = False
+        self._remove: weakref.finalize[[str], Body] | None = None
+
+    def read(self) -> bytes:
+        """All of it. Bytes in a file are read anew each time; ValueError once that file is gone."""
+        if self._bytes is not None:
+            return self._bytes
+        try:
+            return pathlib.Path(self._path).read_bytes()
+        except FileNotFoundError:
+            raise self._gone() from None
+
+    def replace(self, body: bytes) -> None:
+        """Have other bytes from now on."""
+        if self._remove is not None:
+            self._remove()
+        self._bytes, self._path, self._remove = body, "", None
+
+    @property
+    def size(self) -> int:
+        """How many bytes. Reads nothing."""
+        return self._size if self._bytes is None else len(self._bytes)
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether the bytes are here, and need no file."""
+        return self._bytes is not None
+
+    @property
+    def path(self) -> pathlib.Path:
+        """A temporary file with the bytes; that of a short body is written at first use. For reading only.
+
+        Blocks. Raises OSError, and ValueError after `release`.
+        """
+        self.check()
+        if self._bytes is not None and not self._path:
+            self._keep(_written(self._bytes, self.room))
+        return pathlib.Path(self._path)
+
+    def spill(self, path: str, size: int) -> None:
+        """Have the bytes in a file of so many, which goes with this body."""
+        self._bytes, self._size = None, size
+        self._keep(path)
+
+    def release(self) -> None:
+        """Remove the temporary file. Called when the callback is done, at the latest when nobody has the body."""
+        self._done = True
+        if self._remove is not None:
+            self._remove()
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Put the bytes into a file of your own, whole or not at all; what stood there is replaced.
+
+        Those in a temporary file are linked or copied, and never read into memory. Blocks. Raises OSError, and
+        ValueError when the temporary file is gone.
+        """
+        if self._bytes is None:
+            self.check()
+        target = pathlib.Path(path)
+        part = target.with_name(f"{secrets.token_hex(8)}.part")
+        try:
+            if self._bytes is not None:
+                part.write_bytes(self._bytes)
+            else:
+                self._copy(part)
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+
+    def check(self) -> None:
+        """Raise ValueError after `release`."""
+        if self._done:
+            raise self._gone()
+
+    def _copy(self, part: pathlib.Path) -> None:
+        try:
+            part.hardlink_to(self._path)
+        except OSError:  # another filesystem, or one without links
+            shutil.copyfile(self._path, part)
+
+    def _keep(self, path: str) -> None:
+        self._path = path
+        self._remove = weakref.finalize(self, _removed, path)
+
+    def _gone(self) -> ValueError:
+        return ValueError(
+            f"the temporary file with the body of {self._url} is gone: it is there until the callback is done with the "
+            "response; response.save(path) makes one that stays"
+        )
+
+
+def _written(body: bytes, room: Callable[[], str] | None) -> str:
+    """Write a body to a new temporary file and return its path."""
+    if room is None:
+        descriptor, path = tempfile.mkstemp(prefix="acrawl-")
+        os.close(descriptor)
+    else:
+        path = room()
+    try:
+        pathlib.Path(path).write_bytes(body)
+    except OSError:
+        _removed(path)
+        raise
+    return path
+
+
+def _removed(path: str) -> None:
+    with contextlib.suppress(OSError):  # gone already, with the folder; what cannot be removed now is swept later
+        os.unlink(path)
