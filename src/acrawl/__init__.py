@@ -27,12 +27,19 @@ The rooms, each of which imports only rooms above it::
     spiders testing demo cli                       ready-made crawls, tools, the command line
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from acrawl.errors import DropItem, FetchError, IgnoreRequest
 from acrawl.request import Request
 from acrawl.response import Failure, Response
 from acrawl.settings import Settings
 from acrawl.spider import Spider
 from acrawl.version import VERSION as __version__  # noqa: N811 - the name that tools look for
+
+if TYPE_CHECKING:
+    from acrawl.spiders.sitemap import SitemapSpider
 
 __all__ = [
     "DropItem",
@@ -42,6 +49,18 @@ __all__ = [
     "Request",
     "Response",
     "Settings",
+    "SitemapSpider",
     "Spider",
     "__version__",
 ]
+
+#: Where those names live that not every program needs: imported when they are asked for.
+_ELSEWHERE = {"SitemapSpider": "acrawl.spiders.sitemap"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ELSEWHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(_ELSEWHERE[name]), name)

@@ -41,8 +41,8 @@ class Request(msgspec.Struct, frozen=True):
     proxy to take, or ``direct`` for none. ``cookies`` are sent, and remembered in the cookie jar that ``cookiejar``
     names (a text or a number; one jar a site for each name, and the same URL is not the same request in another jar);
     with ``dont_merge_cookies`` no jar has a part in it. ``max_retry_times`` replaces the number of further tries of
-    what the retry table tries again (0: never, -1: as the table says). Raises `RequestError`, naming the field, where
-    it was made.
+    what the retry table tries again (0: never, -1: as the table says). ``max_body`` is how many bytes of a page are
+    taken, in place of ``fetch.max_body`` (0: as that says). Raises `RequestError`, naming the field, where it was made.
     """
 
     url: str
@@ -69,6 +69,7 @@ class Request(msgspec.Struct, frozen=True):
     cookiejar: str = ""
     dont_merge_cookies: bool = False
     max_retry_times: int = -1
+    max_body: int = 0
 
     def __post_init__(self) -> None:
         if self.url.__class__ is not str or not is_known(self.url):

@@ -27,8 +27,11 @@ IMAGES = "acrawl.spiders.images:Images"
     "--hosts", type=click.Choice(["any", "same"]), default="any", help="Where images may live [default: any]."
 )
 @click.option("--scope", type=click.Choice(["host", "domain", "path"]), help="Which pages are read [default: host].")
+@click.option("--sitemaps", is_flag=True, help="Read the sites' sitemaps as well: pages and images no page links to.")
 @shared
-def images(urls: tuple[str, ...], files: pathlib.Path, hosts: str, scope: str | None, **options: Any) -> int:
+def images(
+    urls: tuple[str, ...], files: pathlib.Path, hosts: str, scope: str | None, sitemaps: bool, **options: Any
+) -> int:
     """Save every image of a web site.
 
     Reads the pages of the given sites, and saves every image that they or their stylesheets name into a folder, each
@@ -36,7 +39,7 @@ def images(urls: tuple[str, ...], files: pathlib.Path, hosts: str, scope: str | 
     """
     if scope is not None:
         options["pairs"] = (f"scope.within={scope}", *options["pairs"])
-    arguments = {"urls": " ".join(seeds_of(urls)), "hosts": hosts}
+    arguments = {"urls": " ".join(seeds_of(urls)), "hosts": hosts} | ({"sitemaps": "yes"} if sitemaps else {})
     return crawl(make_plan(IMAGES, arguments, files=files, publish="gallery", **options))
 
 
