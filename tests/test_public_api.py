@@ -14,6 +14,7 @@ import acrawl
 from acrawl.version import VERSION
 
 NAMES = [
+    "CSVFeedSpider",
     "DropItem",
     "Failure",
     "FetchError",
@@ -23,6 +24,7 @@ NAMES = [
     "Settings",
     "SitemapSpider",
     "Spider",
+    "XMLFeedSpider",
 ]
 FOR_TYPES = {"annotations", "TYPE_CHECKING", "Any"}
 #: What only one room each may load, and only when it is used.
@@ -73,7 +75,7 @@ def test_the_package_tells_its_map():
 
 
 def test_importing_it_loads_nothing_heavy():
-    light = [*HEAVY, "acrawl.spiders.sitemap"]
+    light = [*HEAVY, "acrawl.spiders.feed", "acrawl.spiders.sitemap"]
     code = f"import sys, acrawl; print(*(name for name in {light!r} if name in sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
     assert done.stdout.split() == []

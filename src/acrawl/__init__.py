@@ -39,9 +39,11 @@ from acrawl.spider import Spider
 from acrawl.version import VERSION as __version__  # noqa: N811 - the name that tools look for
 
 if TYPE_CHECKING:
+    from acrawl.spiders.feed import CSVFeedSpider, XMLFeedSpider
     from acrawl.spiders.sitemap import SitemapSpider
 
 __all__ = [
+    "CSVFeedSpider",
     "DropItem",
     "Failure",
     "FetchError",
@@ -51,11 +53,16 @@ __all__ = [
     "Settings",
     "SitemapSpider",
     "Spider",
+    "XMLFeedSpider",
     "__version__",
 ]
 
 #: Where those names live that not every program needs: imported when they are asked for.
-_ELSEWHERE = {"SitemapSpider": "acrawl.spiders.sitemap"}
+_ELSEWHERE = {
+    "CSVFeedSpider": "acrawl.spiders.feed",
+    "SitemapSpider": "acrawl.spiders.sitemap",
+    "XMLFeedSpider": "acrawl.spiders.feed",
+}
 
 
 def __getattr__(name: str) -> Any:

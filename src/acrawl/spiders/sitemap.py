@@ -237,5 +237,4 @@ def _compiled(pattern: str | re.Pattern[str]) -> re.Pattern[str]:
 
 
 def _opened(response: Response) -> Sitemap:
-    source = response.body if response.content.in_memory else response.path
-    return Sitemap(source, response.url, response.headers.get("Content-Type", ""))
+    return Sitemap(response.content.source, response.url, response.headers.get("Content-Type", ""))
