@@ -2,6 +2,9 @@
 
 import gzip
 import logging
+import pathlib
+import re
+import runpy
 from datetime import UTC, datetime
 from typing import ClassVar
 
@@ -312,6 +315,16 @@ def test_a_spider_may_read_sitemaps_beside_its_pages():
     found = ("/docs/", "/docs/1", "/elsewhere")
     done = crawl(Mixed, site({"/sitemap.xml": urlset("/docs/1", "/elsewhere")}, found=found))
     assert paths(done) == ["/docs/", "/docs/1"]
+
+
+def test_the_manual_says_what_is_so(tmp_path):
+    manual = pathlib.Path(__file__).parent.parent.parent / "docs" / "sitemaps.md"
+    blocks = re.findall(r"^```python\n(.*?)^```", manual.read_text(), re.MULTILINE | re.DOTALL)
+    assert len(blocks) > 3
+    for number, block in enumerate(blocks):
+        path = tmp_path / f"block{number}.py"
+        path.write_text(block)
+        runpy.run_path(str(path), run_name="__main__")
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,11 @@ import itertools
 import tracemalloc
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from acrawl.parse import sitemap as module
+from acrawl.parse.feed import Feed
 from acrawl.parse.sitemap import Sitemap
 
 URL = "https://a.test/sitemap.xml"
@@ -121,3 +124,24 @@ def test_an_entry_has_a_bounded_number_of_parts():
     (entry,) = Sitemap(f"<urlset><url><loc>/</loc>{parts}</url></urlset>".encode(), URL)
     assert len(entry.images) == len(entry.alternates) == module.MOST_PARTS
     assert len(entry.texts) <= 20
+
+
+PARTS = [
+    "<url>", "</url>", "<loc>", "https://a.test/", "/x", "</loc>", "<lastmod>2024", "</lastmod>", "<image:image>",
+    "</image:image>", "<image:loc>", "<item>", "</item>", "<link>", "</link>", "<xhtml:link rel='alternate' href='/y'/>",
+    "<!--", "-->", "<![CDATA[", "]]>", "&amp;", "<", ">", "'", "\n", "\x00", "\ud800",
+]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(PARTS), max_size=30), st.sampled_from([Sitemap, Feed]), st.integers(1, 100))
+def test_whatever_comes_nothing_is_raised_and_pieces_make_no_difference(parts, reader, size):
+    start = "<rss><item>" if reader is Feed else "<urlset><url><loc>"
+    body = (start + "".join(parts)).encode("utf-8", "surrogatepass")
+    whole = list(reader(body, URL))
+    assert list(reader((body[n : n + size] for n in range(0, len(body), size)), URL)) == whole
+
+
+@given(st.binary(max_size=200), st.sampled_from([Sitemap, Feed]))
+def test_whatever_bytes_come_nothing_is_raised(body, reader):
+    for start in (b"", b"<urlset><url><loc>", b"\x1f\x8b\x08\x00", b"{", b"\xff\xfe"):
+        list(reader(start + body, URL))
