@@ -129,7 +129,8 @@ def test_an_entry_has_a_bounded_number_of_parts():
 PARTS = [
     "<url>", "</url>", "<loc>", "https://a.test/", "/x", "</loc>", "<lastmod>2024", "</lastmod>", "<image:image>",
     "</image:image>", "<image:loc>", "<item>", "</item>", "<link>", "</link>",
-    "<xhtml:link rel='alternate' href='/y'/>", "<!--", "-->", "<![CDATA[", "]]>", "&amp;", "<", ">", "'", "\n", "\x00", "\ud800",
+    "<xhtml:link rel='alternate' href='/y'/>", "<!--", "-->", "<![CDATA[", "]]>", "&amp;", "<", ">", "'", "\n",
+    "\x00", "\ud800",
 ]  # fmt: skip
 
 
