@@ -1,11 +1,12 @@
 """Feeds as links: examples of each specification, and what people write."""
 
+import itertools
 import json
 from datetime import UTC, datetime
 
 import pytest
 
-from acrawl.parse.feed import Enclosure, Feed, FeedEntry
+from acrawl.parse.feed import MAX_JSON, Enclosure, Feed, FeedEntry
 
 URL = "https://a.test/blog/feed.xml"
 DAY = datetime(2024, 5, 1, 10, tzinfo=UTC)
@@ -123,3 +124,9 @@ def test_a_feed_that_is_cut_off_gives_what_is_whole():
     for end in range(len(RSS_2)):
         found = read(RSS_2[:end])
         assert found == read(RSS_2)[: len(found)]
+
+
+def test_json_that_is_too_long_is_left_out_and_it_says_so():
+    feed = Feed(itertools.chain([b'{"items": ['], itertools.repeat(b" " * 65536, MAX_JSON // 65536)), URL)
+    assert list(feed) == []
+    assert "characters of JSON" in feed.cut

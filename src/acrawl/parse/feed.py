@@ -17,8 +17,8 @@ from acrawl.url import join
 #: Bytes of a feed that are read, and enclosures of one entry.
 MAX_BYTES = 64 << 20
 MOST_ENCLOSURES = 100
-#: A JSON Feed is read whole.
-_MAX_JSON = 16 << 20
+#: Characters of a JSON Feed, which is read whole.
+MAX_JSON = 16 << 20
 #: What the outermost elements of feeds say.
 KINDS = {"rss": "rss", "rdf": "rss", "feed": "atom"}
 #: Elements of an entry that have another feed's or another thing's title and link in them.
@@ -64,19 +64,30 @@ class Feed:
         self._texts = Texts(source, content_type, MAX_BYTES)
         self._pieces = iter(self._texts)
         self._head = next(self._pieces)
+        self._too_long = ""
         self.kind = "json" if self._head.lstrip()[:1] == "{" else root(self._head, KINDS)
 
     @property
     def cut(self) -> str:
         """Why the rest was left out; empty when nothing was."""
-        return self._texts.cut
+        return self._too_long or self._texts.cut
 
     def __iter__(self) -> Iterator[FeedEntry]:
         """Yield the entries in their order."""
         pieces = itertools.chain((self._head,), self._pieces)
         if self.kind == "json":
-            return _json_entries(pieces, self._url)
+            return _json_entries(self._whole(pieces), self._url)
         return entries(tags(pieces), self._url) if self.kind else iter(())
+
+    def _whole(self, pieces: Iterable[str]) -> str:
+        taken, size = [], 0
+        for piece in pieces:
+            taken.append(piece)
+            size += len(piece)
+            if size > MAX_JSON:
+                self._too_long = f"more than {MAX_JSON} characters of JSON"
+                return ""
+        return "".join(taken)
 
 
 def entries(found: Iterable[Tag], base: str) -> Iterator[FeedEntry]:
@@ -159,12 +170,7 @@ class _Entry:
             self._enclosures.append(Enclosure(url, attributes.get("type", ""), _number(length)))
 
 
-def _json_entries(pieces: Iterable[str], base: str) -> Iterator[FeedEntry]:
-    text = ""
-    for piece in pieces:
-        text += piece
-        if len(text) > _MAX_JSON:
-            return
+def _json_entries(text: str, base: str) -> Iterator[FeedEntry]:
     try:
         items = msgspec.json.decode(text)["items"]
     except (msgspec.DecodeError, KeyError, TypeError, RecursionError):  # no JSON Feed: it gives nothing
