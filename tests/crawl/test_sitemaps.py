@@ -332,6 +332,7 @@ def test_the_manual_says_what_is_so(tmp_path):
     [
         ({"since": "yesterday"}, (), "since='yesterday' is no date: write 2024-05-01"),
         ({}, (("(", "parse"),), "is no regular expression"),
+        ({}, (("/x/", "parse_x"),), "sitemap_rules name 'parse_x', and Wrong has no such method"),
     ],
 )
 def test_a_mistake_is_told_before_anything_begins(tmp_path, arguments, rules, text):

@@ -183,6 +183,9 @@ class SitemapSpider(Sitemaps, Spider):
             setattr(self, name, arguments[name].split())
         since_of(self.since)  # what is wrong is told before anything begins
         self._rules = [(_compiled(pattern), callback) for pattern, callback in self.sitemap_rules]
+        for _, callback in self._rules:
+            if isinstance(callback, str) and not callable(getattr(self, callback, None)):
+                raise ValueError(f"sitemap_rules name {callback!r}, and {type(self).__name__} has no such method")
         for pattern in self.sitemap_follow:
             _compiled(pattern)
 
