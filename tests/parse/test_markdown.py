@@ -1,6 +1,5 @@
 """Pages as Markdown."""
 
-import pathlib
 import sys
 
 import pytest

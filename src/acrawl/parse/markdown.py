@@ -24,7 +24,8 @@ MAX_SIZE = 4 << 20
 _INDENTED = frozenset(("ul", "ol", "dd", "blockquote"))
 #: What nobody reads.
 _NEVER = (
-    "script,style,template,noframes,object,embed,svg,math annotation,iframe,select,textarea,input,button,dialog,[hidden],"
+    "script,style,template,noframes,object,embed,svg,math annotation,iframe,[hidden],"
+    "select,textarea,input,button,dialog,"
     "a.headerlink,a.anchor,a.anchorjs-link,a.heading-anchor,a.header-anchor,a.hash-link,a.permalink,a.skip-link"
 )
 #: The main content, as authors mark it and as the usual tools name it; the first that has a text is taken.

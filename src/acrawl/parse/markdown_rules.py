@@ -64,7 +64,7 @@ def _language(pre: Tag) -> str:
     code = pre.find("code", recursive=False)
     places = [pre, code, pre.parent, pre.parent.parent if pre.parent is not None else None]
     for place in places:
-        names = " ".join(place.get_attribute_list("class", "")) if isinstance(place, Tag) else ""
+        names = " ".join(place.get_attribute_list("class")) if isinstance(place, Tag) else ""
         found = _LANGUAGE.search(names)
         if found is not None and found[1].lower() not in _NO_LANGUAGE:
             return {"python3": "python", "ipython3": "python"}.get(found[1].lower(), found[1].lower())
@@ -84,7 +84,7 @@ class _Rules(MarkdownConverter):
         self._begins = (
             el.parent.name in _BLOCKS if before is None else getattr(before, "name", None) in _BLOCKS | {"br"}
         )
-        text: str = super().process_text(el, parent_tags)
+        text: str = super().process_text(el, parent_tags)  # type: ignore[misc]  # not in its stubs
         return text
 
     def escape(self, text: str, parent_tags: Set[str]) -> str:
@@ -125,7 +125,8 @@ class _Rules(MarkdownConverter):
         return f"\n\n{fence}{_language(el)}\n{text}\n{fence}\n\n"
 
     def convert_code(self, el: Tag, text: str, parent_tags: Set[str]) -> str:
-        span: str = super().convert_code(el, _BLANKS.sub(" ", text) if "pre" not in parent_tags else text, parent_tags)
+        folded = text if "pre" in parent_tags else _BLANKS.sub(" ", text)
+        span: str = super().convert_code(el, folded, parent_tags)  # type: ignore[misc]  # not in its stubs
         return span.replace("|", r"\|") if parent_tags & _IN_CELL and "pre" not in parent_tags else span
 
     convert_kbd = convert_code
