@@ -23,7 +23,7 @@ ADDRESSES = {
     },
     "redis": {"frontier.redis"},
     "multiprocessing": {"queues.wire", "queues.server", "queues.client", "cluster"},
-    "sqlite3": {"frontier.database", "frontier.schema", "results.catalog"},
+    "sqlite3": {"frontier.database", "frontier.schema", "results.catalog", "results.linkbook"},
     "selectolax": {"parse.document", "parse.selectors", "parse.links", "parse.markdown", "parse.media"},
     "parsel": {"parse.selectors"},
     "ada_url": {"url", "fetch.tls"},

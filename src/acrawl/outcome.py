@@ -240,6 +240,7 @@ class Ended(msgspec.Struct, frozen=True):
     detail: str = ""
     attempts: int = 0
     ended_at: float = 0.0
+    http_status: int = 0
 
 
 class Audit(msgspec.Struct, frozen=True):
