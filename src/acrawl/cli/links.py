@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import pathlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -167,19 +168,22 @@ def _report(found: Iterator[Finding], output: pathlib.Path | None) -> None:
             file.write(piece)
 
 
-def _lines(found: Iterator[Finding]) -> Iterator[str]:
-    """For people: a paragraph for each link."""
-    before = ("", "")
-    for one in found:
-        if (one.kind, one.url) != before:
-            before = one.kind, one.url
-            yield from _heading(one)
-        text = f"  {one.text!r}" if one.text else ""
-        via = f" (by way of {one.link})" if one.link != one.url else ""
-        source = "" if one.source in {"a", ""} else f" [{one.source}]"
-        yield f"    on {one.page}{source}{text}{via}" if one.page else "    as it was typed"
-    if before[0]:
+def _lines(found: Iterable[Finding]) -> Iterator[str]:
+    """For people: a paragraph for each link, a line for each page that holds it."""
+    for _, of_link in itertools.groupby(found, key=lambda one: (one.kind, one.url)):
+        first = next(of_link)
+        yield from _heading(first)
+        for page, there in itertools.groupby(itertools.chain([first], of_link), key=lambda one: one.page):
+            one = next(there)
+            more = sum(1 for _ in there)
+            yield f"    on {page}{_place(one)}{f', and {more} more there' if more else ''}" if page else "    as typed"
         yield ""
+
+
+def _place(one: Finding) -> str:
+    source = "" if one.source == "a" else f"  [{one.source}]"
+    text = f"  {one.text!r}" if one.text else ""
+    return f"{source}{text}{f'  by way of {one.link}' if one.link != one.url else ''}"
 
 
 def _heading(one: Finding) -> Iterator[str]:
