@@ -174,9 +174,9 @@ def _lines(found: Iterable[Finding]) -> Iterator[str]:
         first = next(of_link)
         yield from _heading(first)
         for page, there in itertools.groupby(itertools.chain([first], of_link), key=lambda one: one.page):
-            one = next(there)
-            more = sum(1 for _ in there)
-            yield f"    on {page}{_place(one)}{f', and {more} more there' if more else ''}" if page else "    as typed"
+            one, *others = there
+            more = f", and {len(others)} more there" if others else ""
+            yield f"    on {page}{_place(one)}{more}" if page else "    as typed"
         yield ""
 
 
