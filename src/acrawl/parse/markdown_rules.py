@@ -31,13 +31,26 @@ _BLOCKS = frozenset(("p", "div", "li", "dd", "dt", "section", "article", "main",
 
 def written(markup: str) -> str:
     """Return well-formed HTML of a bounded depth as Markdown."""
-    soup = BeautifulSoup(markup, "lxml")
+    soup = BeautifulSoup(markup, "lxml", element_classes={Tag: _Tag}, multi_valued_attributes=None)
     for table in soup.find_all("table"):
         # A table of pages' parts, as sites of old are laid out: one line a row would be no use to anybody.
         if table.get("role") == "presentation" or table.find(["table", "h1", "h2", "h3"]) is not None:
             _unravel(table)
-    lines = _Rules(heading_style="atx", bullets="-", code_language_callback=_language).convert_soup(soup)
-    return _tidied(str(lines))
+    lines = str(_Rules(heading_style="atx", bullets="-").convert_soup(soup))
+    soup.decompose()  # else it would wait for the garbage collector, and many large ones would
+    return _tidied(lines)
+
+
+class _Tag(Tag):
+    """A tag that finds its ancestors fast: markdownify looks for one from each."""
+
+    def find_parent(self, name: Any = None, attrs: Any = None, **kwargs: Any) -> Any:
+        if not isinstance(name, str) or attrs or kwargs:
+            return super().find_parent(name, attrs, **kwargs)
+        parent = self.parent
+        while parent is not None and parent.name != name:
+            parent = parent.parent
+        return parent
 
 
 def _tidied(text: str) -> str:
@@ -64,8 +77,7 @@ def _language(pre: Tag) -> str:
     code = pre.find("code", recursive=False)
     places = [pre, code, pre.parent, pre.parent.parent if pre.parent is not None else None]
     for place in places:
-        names = " ".join(place.get_attribute_list("class")) if isinstance(place, Tag) else ""
-        found = _LANGUAGE.search(names)
+        found = _LANGUAGE.search(str(place.get("class") or "")) if isinstance(place, Tag) else None
         if found is not None and found[1].lower() not in _NO_LANGUAGE:
             return {"python3": "python", "ipython3": "python"}.get(found[1].lower(), found[1].lower())
     return ""
@@ -77,6 +89,7 @@ class _Rules(MarkdownConverter):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._counted: dict[int, int] = {}
+        self._headed: set[int] = set()
         self._begins = False
 
     def process_text(self, el: Any, parent_tags: Set[str] | None = None) -> str:
@@ -158,9 +171,10 @@ class _Rules(MarkdownConverter):
     def convert_tr(self, el: Tag, text: str, parent_tags: Set[str]) -> str:
         if parent_tags & _IN_CELL or "table" not in parent_tags:
             return f" {text.strip()} "
-        table = el.find_parent("table")
-        if table is None or table.find("tr") is not el:
+        table = id(el.find_parent("table"))
+        if table in self._headed:
             return f"|{text}\n"
+        self._headed.add(table)
         cells = el.find_all(["td", "th"], recursive=False)
         columns = sum(map(_width, cells))
         rule = "|" + " --- |" * columns
