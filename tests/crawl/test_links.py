@@ -53,7 +53,7 @@ def test_what_is_broken_is_told_with_every_page_that_holds_it(live, acrawl):
         f"moved  {live.url('/old')}", f"    to {live.url('/a')} (301)", f"    on {live.url('/')}  'Old'"
     ]  # fmt: skip
     assert "4 broken, 1 moved" in paragraphs[-1]
-    assert "2 offsite, 1 robots" in paragraphs[-1]
+    assert " 11 checked, not checked: 2 offsite, 1 robots" in paragraphs[-1]
     assert "--external" in paragraphs[-1]
 
 
@@ -169,6 +169,14 @@ def test_a_list_that_cannot_be_written_is_told_before_the_crawl(name, acrawl, tm
     assert done.code == EXIT_USAGE
     assert name in done.complaint
     assert not (tmp_path / ".acrawl").exists()
+
+
+def test_no_page_writes_to_the_terminal(live, acrawl):
+    live.add("/", '<a href="#&#27;[31mred">&#27;[31mtext</a><a href="/missing&#27;x">&#7;</a>')
+    done = acrawl("links", live.url(), "--anchors", "--workers", 1)
+    assert done.code == EXIT_OK, done.err
+    assert "1 broken, 1 to places that do not exist" in done.out
+    assert all(char.isprintable() or char == "\n" for char in done.out)
 
 
 def test_lines_are_json_that_anybody_reads(live, acrawl, tmp_path):

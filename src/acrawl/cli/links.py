@@ -16,11 +16,11 @@ from acrawl.cli.crawl import make_plan
 from acrawl.cli.launch import crawl
 from acrawl.cli.options import seeds_of, shared
 from acrawl.cli.reasons import explained
-from acrawl.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, UsageError
+from acrawl.errors import EXIT_FAILED, EXIT_OK, UsageError
 from acrawl.frontier import books
 from acrawl.frontier.database import Database
 from acrawl.job import Job
-from acrawl.outcome import EXCLUDED, Ended
+from acrawl.outcome import EXCLUDED, FETCHED, Ended
 from acrawl.results.images import replacing
 from acrawl.results.linkbook import Holder, LinkBook
 
@@ -74,13 +74,12 @@ def links(
     }  # fmt: skip
     plan = make_plan(LINKS, arguments, **options)
     code = crawl(plan)
-    job = Job(plan.job)
-    with Database(job.database, reading=True) as db, LinkBook(plan.job / "results.db") as book:
-        book.judge((end for end in books.dead(db) if not _is_there(end)), books.moved(db))
-        summary = _Summary(anchors=anchors)
+    summary = _Summary(anchors=anchors)
+    with Database(Job(plan.job).database, reading=True) as db, LinkBook(plan.job / "results.db") as book:
+        book.judge(summary.judged(books.dead(db)), books.moved(db))
         _report(summary.counted(findings(book, anchors=anchors)), output)
-        ends = books.counts(db).ends
-    click.echo(summary.told({end: count for end, (count, _) in ends.items()}, stopped=code == EXIT_INTERRUPTED))
+        ends = {end: count for end, (count, _) in books.counts(db).ends.items()}
+    click.echo(summary.told(ends, stopped=code != EXIT_OK))
     return EXIT_FAILED if fail and summary.broken and code == EXIT_OK else code
 
 
@@ -110,10 +109,6 @@ def _or_typed(holders: Iterator[Holder]) -> Iterator[Holder]:
     yield from holders
 
 
-def _is_there(end: Ended) -> bool:
-    return end.reason in _THERE
-
-
 def _check_output(output: pathlib.Path | None) -> None:
     """Raise `UsageError` for a file that could not be written, before the crawl begins."""
     if output is None:
@@ -125,30 +120,42 @@ def _check_output(output: pathlib.Path | None) -> None:
 
 
 class _Summary:
-    """Counts what passes."""
+    """Counts what passes, and says it in one line."""
 
     def __init__(self, *, anchors: bool) -> None:
-        self.broken = 0
         self._anchors = anchors
+        self._dead = 0
         self._counts = {"broken": 0, "no-such-place": 0, "moved": 0}
 
+    @property
+    def broken(self) -> int:
+        """How many links are of no use."""
+        return self._counts["broken"] + self._counts["no-such-place"]
+
+    def judged(self, dead: Iterable[Ended]) -> Iterator[Ended]:
+        """Pass on those that are not there after all."""
+        for end in dead:
+            self._dead += 1
+            if end.reason not in _THERE:
+                yield end
+
     def counted(self, found: Iterable[Finding]) -> Iterator[Finding]:
+        """Pass all on."""
         before = ("", "")
         for one in found:
             if (one.kind, one.url) != before:
                 before = one.kind, one.url
                 self._counts[one.kind] += 1
             yield one
-        self.broken = self._counts["broken"] + self._counts["no-such-place"]
 
     def told(self, ends: dict[tuple[str, str], int], *, stopped: bool) -> str:
-        """One line for people."""
-        checked = sum(count for (status, _), count in ends.items() if status != EXCLUDED)
+        """The line; ``ends`` counts the ledger by status and reason. A HEAD that a GET has overruled does not count."""
+        had = sum(count for (status, _), count in ends.items() if status == FETCHED)
         out = {reason: count for (status, reason), count in ends.items() if status == EXCLUDED and count}
         parts = [f"{self._counts['broken']:,} broken"]
         if self._anchors:
             parts.append(f"{self._counts['no-such-place']:,} to places that do not exist")
-        parts += [f"{self._counts['moved']:,} moved", f"{checked:,} checked"]
+        parts += [f"{self._counts['moved']:,} moved", f"{had + self._dead:,} checked"]
         if out:
             hint = "; --external checks those offsite" if "offsite" in out else ""
             parts.append(f"not checked: {', '.join(f'{n:,} {word}' for word, n in sorted(out.items()))}{hint}")
@@ -195,7 +202,12 @@ def _heading(one: Finding) -> Iterator[str]:
         said = explained(one.reason).text
         yield f"    {one.reason}: {said}" if said else f"    {one.reason}"
     else:
-        yield f"no such place  {one.url}"
+        yield f"no such place  {_shown(one.url)}"
+
+
+def _shown(url: str) -> str:
+    """A URL for a terminal: what stands after ``#`` is the author's, and may hold anything."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in url)
 
 
 def _as_json(found: Iterator[Finding]) -> Iterator[bytes]:
