@@ -196,7 +196,7 @@ def dead(db: Database) -> Iterator[Ended]:
 def moved(db: Database) -> Iterator[tuple[str, str, int]]:
     """``(url, target, http_status)`` of every request that was answered by a redirect."""
     for end in ended(db, FETCHED, "redirect"):
-        yield end.url, end.detail.removeprefix("to "), end.http_status
+        yield end.url, end.detail.removeprefix("to ").removesuffix(", from the cache"), end.http_status
 
 
 def find_ended(db: Database, ends: Sequence[tuple[str, str]], urls: Sequence[str] = ()) -> Found:

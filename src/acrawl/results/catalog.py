@@ -25,6 +25,7 @@ from acrawl.errors import CrawlFailed, FolderProblem, VersionMismatch
 from acrawl.outcome import FileFact, PageFacts, PageFile, Sightings
 from acrawl.results.names import folded
 from acrawl.results.naming import Naming
+from acrawl.results.objects import is_sha256
 from acrawl.results.placing import Tree
 
 VERSION = 1
@@ -235,7 +236,10 @@ class Catalog:
             return []
         query = "SELECT text_sha256, sha256 FROM pages WHERE text_sha256 IN (SELECT value FROM json_each(?))"
         files = dict(self._db.execute(query, (_listed({page.facts.text_sha256 for page in pages}),)))
-        first = {page.facts.text_sha256: page.file for page in reversed(pages) if page.facts.text_sha256 not in files}
+        first: dict[str, FileFact] = {}
+        for page in pages:
+            if page.facts.text_sha256 not in files:
+                first.setdefault(page.facts.text_sha256, page.file)
         facts = list(first.values())
         named = dict(zip((fact.sha256 for fact in facts), self.add_files(facts), strict=True))
         files |= {text: fact.sha256 for text, fact in first.items()}
@@ -247,8 +251,9 @@ class Catalog:
             names.append(name)
             if isinstance(name, Exception):
                 continue
-            if name is not None and page.file.sha256 != sha256 and not page.file.where:
-                self._needless.add(page.file.sha256)
+            own = page.file.sha256
+            if name is not None and own != sha256 and not page.file.where and is_sha256(own):
+                self._needless.add(own)
             self._db.execute(_ADD_PAGE, (page.file.url, sha256, *msgspec.structs.astuple(page.facts)))
         return names
 
