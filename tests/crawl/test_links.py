@@ -88,6 +88,24 @@ def test_nothing_is_asked_for_twice_and_files_are_not_read(live, acrawl):
     assert "/secret/x" not in live.hits
 
 
+def test_a_page_that_is_called_like_a_file_is_read_all_the_same(live, acrawl, tmp_path):
+    live.page("/", ["/wiki/File:a.png"])
+    live.page("/wiki/File:a.png", ["/missing"])
+    done = acrawl("links", live.url(), "-o", "found.jsonl", "--workers", 1)
+    assert done.code == EXIT_OK, done.err
+    assert [line["page"] for line in records(tmp_path / "found.jsonl")] == [live.url("/wiki/File:a.png")]
+
+
+def test_what_lies_outside_a_path_is_not_read(live, acrawl):
+    live.page("/docs/", ["/docs/a", "/elsewhere"])
+    live.page("/docs/a", ["/docs/missing"])
+    live.page("/elsewhere", ["/never"])
+    done = acrawl("links", live.url("/docs/"), "--scope", "path", "--external", "--workers", 1)
+    assert done.code == EXIT_OK, done.err
+    assert "1 broken, 0 moved, 4 checked" in done.out
+    assert "/never" not in live.hits
+
+
 def test_links_that_leave_the_site_are_asked_for_only_when_told_so(live, acrawl, tmp_path):
     with LiveSite() as other:
         other.add("/fine", '<a href="/never">never followed</a>')

@@ -97,13 +97,13 @@ def markdown(document: Document, *, main: bool = False) -> str:
 
 def _main(tree: LexborHTMLParser, body: LexborNode) -> LexborNode:
     """The main content; all of the page where nothing would be left of it."""
-    before = body.html or ""
     for landmark in _LANDMARKS:
         found = tree.css(landmark)
         if len(found) == 1 or (found and landmark == _LANDMARKS[0]):
             _remove(found[0], _AROUND)
             if found[0].text(strip=True):
                 return found[0]
+    before = body.html or ""
     _remove(body, f"{_AROUND},{_EDGES}")
     if body.text(strip=True):
         return body
