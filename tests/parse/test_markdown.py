@@ -80,6 +80,11 @@ def test_without_a_mark_navigation_is_left_out_by_its_name():
     assert converted(page, main=True) == "Text."
 
 
+def test_what_is_left_out_may_lie_in_what_is_left_out():
+    nested = '<nav class="navbar">N<aside hidden>A<nav role="navigation">M</nav></aside></nav>' * 50
+    assert converted(f"<main>{nested}<p>One.</p>{nested}<ul><li>Two</ul>{nested}</main>", main=True) == "One.\n\n- Two"
+
+
 def test_a_page_of_navigation_alone_stays_whole():
     assert converted('<nav><a href="/a">A</a></nav>', main=True) == "[A](https://example.org/a)"
 

@@ -111,9 +111,15 @@ def _main(tree: LexborHTMLParser, body: LexborNode) -> LexborNode:
 
 
 def _remove(top: LexborNode, query: str) -> None:
-    for node in top.css(query):
-        if node.mem_id != top.mem_id:
-            node.remove()  # and not freed: of two that lie in each other both are in the list
+    """Remove what is selected below an element. Removing frees: what lies in another one must not be touched again."""
+    selected = {node.mem_id for node in top.css(query)}
+    outermost: list[LexborNode] = []
+    stack = [top] if selected else []
+    while stack:
+        for child in stack.pop().iter():
+            (outermost if child.mem_id in selected else stack).append(child)
+    for node in outermost:
+        node.decompose()
 
 
 def _flattened(top: LexborNode) -> bool:
