@@ -23,8 +23,8 @@ ADDRESSES = {
     },
     "redis": {"frontier.redis"},
     "multiprocessing": {"queues.wire", "queues.server", "queues.client", "cluster"},
-    "sqlite3": {"frontier.database", "frontier.schema", "results.catalog"},
-    "selectolax": {"parse.document", "parse.selectors", "parse.links", "parse.media"},
+    "sqlite3": {"frontier.database", "frontier.schema", "results.catalog", "results.linkbook"},
+    "selectolax": {"parse.document", "parse.selectors", "parse.links", "parse.markdown", "parse.media"},
     "parsel": {"parse.selectors", "parse.nodes"},
     "ada_url": {"url", "fetch.tls"},
     "cryptography": {"queues.tls"},
@@ -32,6 +32,8 @@ ADDRESSES = {
     "python_socks": {"fetch.tunnel"},
     "brotli": {"fetch.decode"},
     "backports": {"fetch.decode"},
+    "markdownify": {"parse.markdown_rules"},
+    "bs4": {"parse.markdown_rules"},
 }
 SRC = pathlib.Path(__file__).parent.parent / "src" / "acrawl"
 

@@ -37,7 +37,7 @@ class HostFacts(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Item(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Something for the outbox: ``kind`` is ``item``, ``file`` or ``sightings``; ``body`` is msgpack."""
+    """Something for the outbox: ``kind`` is ``item``, ``file``, ``page`` or ``sightings``; ``body`` is msgpack."""
 
     kind: str
     body: bytes
@@ -78,6 +78,43 @@ class FileFact(msgspec.Struct, frozen=True):
     height: int = 0
     name: str = ""
     where: str = ""
+
+
+class PageFacts(msgspec.Struct, frozen=True, array_like=True):
+    """What is known of a page beside its text: of ``length`` characters, and ``text_sha256`` in hexadecimal.
+
+    ``links`` counts distinct ones, ``status`` is that of HTTP, ``fetched_at`` Unix time.
+    """
+
+    text_sha256: str
+    length: int
+    title: str = ""
+    language: str = ""
+    description: str = ""
+    links: int = 0
+    status: int = 0
+    fetched_at: float = 0.0
+
+
+class MadeFile(msgspec.Struct, frozen=True):
+    """A file that a callback makes, given like an item: its bytes go to the file store, as those of a download do.
+
+    ``url`` is what it was made of, ``type`` the media type of the bytes, ``name`` what it is to be called (empty: as
+    the URL says). With ``page`` it is the text of a page: of equal texts the first one's file stands for all.
+    """
+
+    url: str
+    data: bytes
+    type: str = ""
+    name: str = ""
+    page: PageFacts | None = None
+
+
+class PageFile(msgspec.Struct, frozen=True, array_like=True):
+    """The text of a page as its worker stored it: the body of an `Item` of kind ``page``."""
+
+    file: FileFact
+    facts: PageFacts
 
 
 class Beginning(msgspec.Struct, frozen=True):
@@ -202,6 +239,7 @@ class Ended(msgspec.Struct, frozen=True):
     detail: str = ""
     attempts: int = 0
     ended_at: float = 0.0
+    http_status: int = 0
 
 
 class Audit(msgspec.Struct, frozen=True):

@@ -399,3 +399,33 @@ async def test_what_came_in_after_a_limit_is_queued_again_but_nothing_that_never
     await crawl.clock.advance(10)
     assert sorted(await crawl.fetch_all()) == [f"{HOST}/2", f"{HOST}/late"]
     assert await crawl.state(f"{OFFSITE}/late") == "excluded(offsite)"
+
+
+# -- what is dead, and what has moved
+
+
+async def test_a_head_that_failed_counts_unless_a_get_has_the_last_word(crawl: Crawl, reading):
+    urls = [f"{HOST}/{name}" for name in ("dead", "overruled", "both", "waiting")]
+    await crawl.add(*(Request(url, method="HEAD") for url in urls))
+    for got in await crawl.lease_until(4):
+        await crawl.report(got, FAILED, reason="http-405", http_status=405)
+    await crawl.add(*urls[1:])
+    for got in await crawl.lease_until(2, n=2):
+        status = FETCHED if got.url == urls[1] else FAILED
+        await crawl.report(got, status, reason="" if status == FETCHED else "http-404", http_status=404)
+    with reading() as db:
+        assert [(end.url, end.reason, end.http_status) for end in books.dead(db)] == [
+            (urls[0], "http-405", 405),
+            (urls[2], "http-404", 404),
+        ]
+
+
+async def test_what_has_moved_is_told_with_its_target(crawl: Crawl, reading):
+    await crawl.add("/a", "/b", "/c")
+    target = f"{HOST}/x,y"
+    details = [f"to {target}", f"to {target}, from the cache", "to nowhere"]
+    reasons = ["redirect", "redirect", ""]
+    for got, detail, reason in zip(await crawl.lease_until(3), details, reasons, strict=True):
+        await crawl.report(got, FETCHED, reason=reason, detail=detail, http_status=301)
+    with reading() as db:
+        assert list(books.moved(db)) == [(f"{HOST}/a", target, 301), (f"{HOST}/b", target, 301)]

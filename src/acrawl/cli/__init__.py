@@ -16,6 +16,8 @@ from acrawl.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, AcrawlError
 #: Where each verb lives. Only the one that is typed is imported: a worker needs no master and starts sooner.
 COMMANDS = {
     "images": "crawl:images",
+    "pages": "pages:pages",
+    "links": "links:links",
     "run": "crawl:run",
     "work": "work:work",
     "why": "ask:why",
@@ -32,6 +34,8 @@ EPILOG = """
 \b
 Examples:
   acrawl images https://example.org/ -o pictures/       every image of a site
+  acrawl pages https://example.org/ -o texts/           every page of a site as Markdown
+  acrawl links https://example.org/                     which links are broken, and on which pages
   acrawl run spider.py -o items.jsonl --workers 4       a spider of your own
   acrawl run spider.py --listen 0.0.0.0:8001            the same, open to other machines
   acrawl work --join join.json spider.py                on each of them

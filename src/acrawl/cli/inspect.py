@@ -17,7 +17,11 @@ from acrawl.settings.masks import masked
 from acrawl.spider import spiders_in
 from acrawl.version import VERSION
 
-READY_MADE = {"images": "every image of a web site: acrawl images URL... -o DIR"}
+READY_MADE = {
+    "images": "every image of a web site: acrawl images URL... -o DIR",
+    "pages": "every page of a web site as Markdown: acrawl pages URL... -o DIR",
+    "links": "the broken links of a web site: acrawl links URL...",
+}
 
 
 @click.command("list")

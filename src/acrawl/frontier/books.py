@@ -15,7 +15,7 @@ import msgspec
 from acrawl.errors import RequestError
 from acrawl.frontier.database import Database
 from acrawl.frontier.tally import Counts
-from acrawl.outcome import FAILED, Audit, Ended, Story, Try
+from acrawl.outcome import FAILED, FETCHED, QUARANTINED, Audit, Ended, Story, Try
 from acrawl.request import unseal
 from acrawl.settings import Urls
 from acrawl.spelling import EXACT, Spelling
@@ -196,11 +196,29 @@ def _path(db: Database, number: int) -> list[str]:
 def ended(db: Database, status: str, reason: str = "") -> Iterator[Ended]:
     """What ended so (of any reason, without one), in the order of numbers."""
     rows = db.each(
-        "select url, status, reason, detail, attempts, ended from ledger l join ending e on e.id = l.ending "
-        "where status = ?1 and (?2 = '' or reason = ?2) order by l.id",
+        "select url, status, reason, detail, attempts, ended, http_status from ledger l "
+        "join ending e on e.id = l.ending where status = ?1 and (?2 = '' or reason = ?2) order by l.id",
         status, reason,
     )  # fmt: skip
-    return (Ended(url, s, r, detail, attempts, at / 1000) for url, s, r, detail, attempts, at in rows)
+    return (Ended(url, s, r, detail, n, at / 1000, answer) for url, s, r, detail, n, at, answer in rows)
+
+
+def dead(db: Database) -> Iterator[Ended]:
+    """What failed or was quarantined, but for requests whose URL a plain GET has fared otherwise with: that counts."""
+    rows = db.each(
+        "select l.id, url, status, reason, detail, attempts, ended, http_status from ledger l "
+        "join ending e on e.id = l.ending where status in (?, ?) order by l.id",
+        FAILED, QUARANTINED,
+    )  # fmt: skip
+    for number, url, status, reason, detail, attempts, at, answer in rows:
+        if _number(db, url) in {number, None}:
+            yield Ended(url, status, reason, detail, attempts, at / 1000, answer)
+
+
+def moved(db: Database) -> Iterator[tuple[str, str, int]]:
+    """``(url, target, http_status)`` of every request that was answered by a redirect."""
+    for end in ended(db, FETCHED, "redirect"):
+        yield end.url, end.detail.removeprefix("to ").removesuffix(", from the cache"), end.http_status
 
 
 def find_ended(db: Database, ends: Sequence[tuple[str, str]], urls: Sequence[str] = ()) -> Found:

@@ -17,6 +17,7 @@ from acrawl.results.gallery import write_gallery
 from acrawl.results.images import write_images
 from acrawl.results.objects import Objects
 from acrawl.results.outbox import Drain
+from acrawl.results.pages import write_pages
 from acrawl.results.partials import Partials
 from acrawl.results.pipelines import Pipelines
 from acrawl.results.uploads import Uploads
@@ -29,8 +30,12 @@ def _gallery(catalog: Catalog, urls: Sequence[str]) -> None:
     write_gallery(catalog, f"Images of {urls[0]}{more}" if urls else "Images")
 
 
+def _pages(catalog: Catalog, _: Sequence[str]) -> None:
+    write_pages(catalog)
+
+
 #: What can be made of the whole when a crawl has ended: called with the catalog and the URLs it began with. Blocking.
-PUBLISHERS: Mapping[str, Callable[[Catalog, Sequence[str]], None]] = {"gallery": _gallery}
+PUBLISHERS: Mapping[str, Callable[[Catalog, Sequence[str]], None]] = {"gallery": _gallery, "pages": _pages}
 
 
 class Output:

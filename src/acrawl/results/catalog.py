@@ -5,7 +5,8 @@ transaction, and every write is idempotent: a batch that arrives again after a c
 
     objects      n, sha256, path, folded, size, type, width, height       one row a digest; path below ROOT, or NULL
     files        url, sha256, at, place                                    one row a URL; place: a worker's, or empty
-    sightings    url, page, alt, source                                    one row for an image on a page
+    pages        url, sha256, text_sha256, title ...                       one row a page; of equal texts one sha256
+    sightings    url, page, alt, source                                    one row for an image, or a link, on a page
     failed_items item_id, url, kind, reason, detail, body, at              what a pipeline or a feed could not take
 """
 
@@ -21,9 +22,10 @@ import msgspec
 
 from acrawl.clock import Clock, SystemClock
 from acrawl.errors import CrawlFailed, FolderProblem, VersionMismatch
-from acrawl.outcome import FileFact, Sightings
+from acrawl.outcome import FileFact, PageFacts, PageFile, Sightings
 from acrawl.results.names import folded
 from acrawl.results.naming import Naming
+from acrawl.results.objects import is_sha256
 from acrawl.results.placing import Tree
 
 VERSION = 1
@@ -41,6 +43,14 @@ CREATE TABLE failed_items(
     item_id TEXT PRIMARY KEY, url TEXT NOT NULL, kind TEXT NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL,
     body BLOB NOT NULL, at REAL NOT NULL) WITHOUT ROWID;
 """
+#: What came later: made where it is missing, and unheard of by an older acrawl.
+_LATER = """
+CREATE TABLE IF NOT EXISTS pages(
+    url TEXT PRIMARY KEY, sha256 TEXT NOT NULL, text_sha256 TEXT NOT NULL, length INTEGER NOT NULL, title TEXT NOT NULL,
+    language TEXT NOT NULL, description TEXT NOT NULL, links INTEGER NOT NULL, status INTEGER NOT NULL,
+    fetched_at REAL NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS pages_of_text ON pages(text_sha256);
+"""
 _ADD_OBJECT = (
     "INSERT INTO objects(sha256, path, folded, size, type, width, height) VALUES(?, ?, ?, ?, ?, ?, ?)"
     " ON CONFLICT(sha256) DO UPDATE SET path = excluded.path, folded = excluded.folded"
@@ -50,6 +60,7 @@ _ADD_FILE = (
     " at = CASE sha256 WHEN excluded.sha256 THEN at ELSE excluded.at END,"
     " sha256 = excluded.sha256, place = excluded.place"
 )
+_ADD_PAGE = f"INSERT OR REPLACE INTO pages VALUES({', '.join('?' * (2 + len(PageFacts.__struct_fields__)))})"
 #: "0" comes after "/": all names below a folder of this name.
 _TAKEN = (
     "SELECT value FROM json_each(?) WHERE EXISTS(SELECT 1 FROM objects WHERE folded = value)"
@@ -80,6 +91,16 @@ class ImageFile(msgspec.Struct, frozen=True):
     width: int
     height: int
     place: str
+
+
+class PageText(msgspec.Struct, frozen=True):
+    """A page and the file with its text: ``path`` is below ROOT; None when a worker (``place``) kept it."""
+
+    url: str
+    path: str | None
+    sha256: str
+    place: str
+    facts: PageFacts
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -128,6 +149,7 @@ class Catalog:
         self.root = pathlib.Path(root)
         self._clock = clock or SystemClock()
         self._tree = Tree(root)
+        self._needless: set[str] = set()
         try:
             pathlib.Path(database).parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(database, isolation_level=None, check_same_thread=False, timeout=30)
@@ -148,6 +170,7 @@ class Catalog:
             self._db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version={VERSION}; COMMIT;")
         elif version != VERSION:
             raise VersionMismatch(f"{name} is of catalog version {version}, this acrawl reads {VERSION}")
+        self._db.executescript(_LATER)
 
     @contextlib.contextmanager
     def batch(self) -> Iterator[None]:
@@ -158,8 +181,12 @@ class Catalog:
                 yield
                 self._tree.settle()
                 self._db.execute("COMMIT")
+                if self._needless:
+                    self._tree.forget(self._needless - self._names_of(self._needless).keys())
+                    self._needless.clear()
             except BaseException:  # links may stay behind; the same batch finds and accepts them when it comes again
                 self._naming.forget()
+                self._needless.clear()
                 with contextlib.suppress(sqlite3.Error):  # the first error is the one to tell
                     self._db.execute("ROLLBACK")
                 raise
@@ -199,6 +226,37 @@ class Catalog:
         self._db.executemany(_ADD_FILE, files)
         return names
 
+    def add_pages(self, pages: Sequence[PageFile]) -> list[str | Exception | None]:
+        """Record the texts of pages; returns the name of the file of each, as `add_files` does. Idempotent.
+
+        Of equal texts, whatever is written above them, the first one's file stands for all: the others are removed
+        when the batch is durable.
+        """
+        if not pages:
+            return []
+        query = "SELECT text_sha256, sha256 FROM pages WHERE text_sha256 IN (SELECT value FROM json_each(?))"
+        files = dict(self._db.execute(query, (_listed({page.facts.text_sha256 for page in pages}),)))
+        first: dict[str, FileFact] = {}
+        for page in pages:
+            if page.facts.text_sha256 not in files:
+                first.setdefault(page.facts.text_sha256, page.file)
+        facts = list(first.values())
+        named = dict(zip((fact.sha256 for fact in facts), self.add_files(facts), strict=True))
+        files |= {text: fact.sha256 for text, fact in first.items()}
+        named |= self._names_of(set(files.values()) - named.keys())
+        names: list[str | Exception | None] = []
+        for page in pages:
+            sha256 = files[page.facts.text_sha256]
+            name = named.get(sha256)
+            names.append(name)
+            if isinstance(name, Exception):
+                continue
+            own = page.file.sha256
+            if name is not None and own != sha256 and not page.file.where and is_sha256(own):
+                self._needless.add(own)
+            self._db.execute(_ADD_PAGE, (page.file.url, sha256, *msgspec.structs.astuple(page.facts)))
+        return names
+
     def add_sightings(self, seen: Sightings) -> None:
         """Record where a page names images; the first text for an image on a page stays. Idempotent."""
         self._db.executemany(
@@ -221,6 +279,15 @@ class Catalog:
             f" FROM files f JOIN objects o USING(sha256) WHERE {_DISPLAYED} ORDER BY f.url"
         )
         return (ImageFile(*row) for row in rows)
+
+    def pages(self) -> Iterator[PageText]:
+        """Every page whose text was saved, in the order of URLs."""
+        rows = self._db.execute(
+            "SELECT p.url, o.path, p.sha256, coalesce(f.place, ''), text_sha256, length, title, language, description,"
+            " links, status, fetched_at FROM pages p JOIN objects o USING(sha256) LEFT JOIN files f ON f.url = p.url"
+            " ORDER BY p.url"
+        )
+        return (PageText(url, path, sha256, place, PageFacts(*facts)) for url, path, sha256, place, *facts in rows)
 
     def pages_of(self, url: str, limit: int) -> tuple[list[Seen], int]:
         """The first ``limit`` pages that name an image, and how many there are."""

@@ -38,6 +38,7 @@ EXTENSIONS = {
     "image/jp2": ("jp2", "j2k"),
     "text/html": ("html", "htm"),
     "application/xhtml+xml": ("xhtml", "html"),
+    "text/markdown": ("md", "markdown"),
     "text/css": ("css",),
     "text/javascript": ("js", "mjs"),
     "application/javascript": ("js", "mjs"),
@@ -61,7 +62,7 @@ _DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|c
 #: Letters, digits and what stands between them, neither hidden nor ending in a dot, and not too long.
 _PLAIN = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9_-])?")
 #: What acrawl itself puts beside the folders of the hosts.
-_OURS = re.compile(r"(index|gallery(-\d+)?)\.html|images\.jsonl|results\.db.*", re.IGNORECASE)
+_OURS = re.compile(r"(index|gallery(-\d+)?)\.html|(images|pages)\.jsonl|results\.db.*", re.IGNORECASE)
 
 
 def name_for(url: str, content_type: str = "", server_name: str = "") -> str:

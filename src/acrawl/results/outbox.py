@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from acrawl.errors import AcrawlError, CrawlFailed
-from acrawl.outcome import Delivery, FileFact, Sightings
+from acrawl.outcome import Delivery, FileFact, PageFile, Sightings
 from acrawl.results.base import Feed, Outbox
 from acrawl.results.catalog import Catalog, FailedItem
 from acrawl.results.pipelines import Passage, Pipelines
@@ -30,6 +30,7 @@ BATCH = 500
 _DECODERS: dict[str, Callable[[bytes], Any]] = {
     "item": msgspec.msgpack.Decoder().decode,
     "file": msgspec.msgpack.Decoder(FileFact).decode,
+    "page": msgspec.msgpack.Decoder(PageFile).decode,
     "sightings": msgspec.msgpack.Decoder(Sightings).decode,
 }
 _T = TypeVar("_T")
@@ -209,6 +210,7 @@ class Drain:
         """Blocking: all of a batch into the catalog and the feeds; returns the committed length of each feed."""
         with self._catalog.batch():
             paths = self._add_files([entry for entry in entries if entry.kind == "file"])
+            self._add_pages([entry for entry in entries if entry.kind == "page"])
             rows: list[tuple[_Entry, Any]] = []
             for entry in entries:
                 if entry.kind == "item" and entry.passage is not None and entry.passage.going:
@@ -234,6 +236,12 @@ class Drain:
                 paths[entry] = path
         return paths
 
+    def _add_pages(self, entries: Sequence[_Entry]) -> None:
+        """Record the texts of pages; one that cannot be listed is failed."""
+        for entry, path in zip(entries, self._catalog.add_pages([entry.value for entry in entries]), strict=True):
+            if isinstance(path, Exception):
+                entry.fail(f"the text of the page cannot be listed: {path}")
+
     def _marks(self, lengths: Sequence[int]) -> dict[str, int]:
         return {feed.name: length for feed, length in zip(self._feeds, lengths, strict=True) if feed.exact}
 
@@ -246,7 +254,7 @@ class Drain:
             elif entry.passage is not None:
                 tally.items += entry.passage.going
                 tally.dropped += not entry.passage.going
-            elif entry.kind == "file":
+            elif entry.kind in {"file", "page"}:
                 tally.files += 1
             else:
                 tally.sightings += 1

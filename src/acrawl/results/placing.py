@@ -9,6 +9,7 @@ import os
 import pathlib
 import shutil
 import stat
+from collections.abc import Iterable
 
 from acrawl.results.objects import Objects, object_name
 
@@ -69,6 +70,12 @@ class Tree:
                 finally:
                     os.close(descriptor)
         self._touched.clear()
+
+    def forget(self, needless: Iterable[str]) -> None:
+        """Remove objects that have got no name and never will."""
+        for sha256 in needless:
+            with contextlib.suppress(OSError):  # it is of no use, and of no harm either
+                os.unlink(object_name(self._root, sha256))
 
     def close(self) -> None:
         """Remove what copies left. Idempotent."""

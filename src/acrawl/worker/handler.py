@@ -15,7 +15,19 @@ from acrawl.errors import FetchError, IgnoreRequest, RequestError
 from acrawl.fetch import Fetcher, retry
 from acrawl.fetch.base import Exchange, FileStore
 from acrawl.fetch.robots import lasts
-from acrawl.outcome import EXCLUDED, FAILED, FETCHED, RETRY, HostFacts, Item, Outcome, Sighting, Sightings
+from acrawl.outcome import (
+    EXCLUDED,
+    FAILED,
+    FETCHED,
+    RETRY,
+    HostFacts,
+    Item,
+    MadeFile,
+    Outcome,
+    PageFile,
+    Sighting,
+    Sightings,
+)
 from acrawl.parse.robots import encode
 from acrawl.request import Request, seal, unseal
 from acrawl.response import Failure, Response
@@ -199,8 +211,12 @@ class Handler:
             PageTags(response, self._obeyed, self._product, self._clock.time) if self._obeyed else None
         )
         trouble = await self._call(request.callback, request, response, harvest)
+        if harvest.made:
+            await self._keep_made(harvest)
         if trouble:
             return self._facts(FAILED, "callback", response, trouble)
+        if harvest.unkept is not None:
+            return self._facts(FAILED, harvest.unkept.reason, response, harvest.unkept.detail)
         if page is None or not page.left_out:
             return self._facts(FETCHED, "", response)
         if not self._told_noindex:
@@ -216,6 +232,8 @@ class Handler:
         detail = failure.detail
         if request.errback is not None:
             detail += await self._call(request.errback, request, failure, harvest)
+            await self._keep_made(harvest)
+            detail += str(harvest.unkept or "")
         return self._facts(FAILED, failure.reason, failure.response, detail)
 
     async def _call(self, name: str | None, request: Request, argument: Any, harvest: Harvest) -> str:
@@ -226,13 +244,13 @@ class Handler:
                 for one in made:
                     self._collect(one, request, harvest)
                     if harvest.full:
-                        await self.on_part(harvest.part())
+                        await self._pass_on(harvest)
             else:
                 async for one in produced(made):
                     self._collect(one, request, harvest)
                     harvest.work.advance(1)
                     if harvest.full:
-                        await self.on_part(harvest.part())
+                        await self._pass_on(harvest)
         except IgnoreRequest:  # the callback says "not this one": what it made is kept
             return ""
         except Exception:  # noqa: BLE001 - the user's code: its request ends as failed(callback), the crawl goes on
@@ -241,9 +259,36 @@ class Handler:
             return text
         return ""
 
+    async def _pass_on(self, harvest: Harvest) -> None:
+        """Report a part of what there is already."""
+        await self._keep_made(harvest)
+        await self.on_part(harvest.part())
+
+    async def _keep_made(self, harvest: Harvest) -> None:
+        """Put the files that a callback has made into the store, before anything tells of them."""
+        made, harvest.made = harvest.made, []
+        for file in made:
+            sink = self._files.sink(harvest.work.advance)
+            try:
+                await sink.write(file.data)
+                fact = await sink.finish(file.url, file.name, file.type)
+            except FetchError as error:  # the disk refuses: the request ends as failed, and may be tried again
+                harvest.unkept = error
+            else:
+                page = file.page
+                kept = Item("file", _encode(fact)) if page is None else Item("page", _encode(PageFile(fact, page)))
+                harvest.add_item(kept)
+            finally:
+                await sink.discard()
+
     def _collect(self, one: Any, request: Request, harvest: Harvest) -> None:
         if not isinstance(one, Request):
-            if one is not None:
+            if isinstance(one, MadeFile):
+                if harvest.page is not None and harvest.page.tags.noindex:
+                    harvest.page.left_out += 1
+                else:
+                    harvest.add_made(one)
+            elif one is not None:
                 item = as_item(one)
                 self._check_travels(len(item.body), "an item")
                 if item.kind == "item" and harvest.page is not None and harvest.page.tags.noindex:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from acrawl.outcome import PART, Item, Outcome
+from acrawl.errors import FetchError
+from acrawl.outcome import PART, Item, MadeFile, Outcome
 from acrawl.request import Sealed
 from acrawl.worker.lanes import Work
 from acrawl.worker.tags import PageTags
@@ -18,17 +19,20 @@ _MOST_REMEMBERED = 50_000
 class Harvest:
     """Collects requests and items of one lease. ``urls`` are links to be remembered once they are acknowledged.
 
-    ``page`` is what the page they are made of asks of robots; None where nothing may be asked.
+    ``page`` is what the page they are made of asks of robots; None where nothing may be asked. ``made`` are files that
+    have yet to go to the file store; ``unkept`` is why one of them could not.
     """
 
-    __slots__ = ("_part", "_size", "duplicates", "items", "page", "requests", "urls", "work")
+    __slots__ = ("_part", "_size", "duplicates", "items", "made", "page", "requests", "unkept", "urls", "work")
 
     def __init__(self, work: Work) -> None:
         self.work = work
         self.items: list[Item] = []
         self.requests: list[Sealed] = []
         self.urls: list[str] = []
+        self.made: list[MadeFile] = []
         self.page: PageTags | None = None
+        self.unkept: FetchError | None = None
         self.duplicates = 0
         self._size = 0
         self._part = 0
@@ -37,6 +41,11 @@ class Harvest:
         """Take an item."""
         self.items.append(item)
         self._size += len(item.body)
+
+    def add_made(self, file: MadeFile) -> None:
+        """Take a file that a callback has made."""
+        self.made.append(file)
+        self._size += len(file.data)
 
     def add_request(self, request: Sealed, *, remember: bool) -> None:
         """Take a request; with ``remember`` its link need not be reported again."""

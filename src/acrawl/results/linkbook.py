@@ -1,0 +1,139 @@
+"""Which pages hold which links: the sightings of a crawl, joined with what became of the links at its end.
+
+What became of them is given, and kept in temporary tables: a site of a million dead links takes no more memory than one
+of ten. A sighting names a link with its fragment; the names that a page gives to its places are sightings on that page
+itself, of the source `PLACE`, and a page whose places are known has the empty one.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import sqlite3
+from collections.abc import Iterable, Iterator
+from typing import Self
+from urllib.parse import unquote
+
+import msgspec
+
+from acrawl.errors import CrawlFailed, FolderProblem
+from acrawl.outcome import Ended
+
+#: The source of sightings that are places of the page itself.
+PLACE = "place"
+#: Redirects that are followed from one to the next.
+_HOPS = 50
+_TABLES = """
+CREATE TEMP TABLE dead(
+    url TEXT PRIMARY KEY, reason TEXT NOT NULL, detail TEXT NOT NULL, status INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TEMP TABLE hop(url TEXT PRIMARY KEY, target TEXT NOT NULL, status INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX hop_target ON hop(target);
+"""
+#: The sightings of a URL, and of those that lead to it; "$" comes after "#".
+_HOLDERS = """
+WITH RECURSIVE led(url) AS (SELECT ?1 UNION SELECT hop.url FROM hop JOIN led ON hop.target = led.url)
+SELECT page, alt, source, led.url AS via, n FROM led JOIN sightings s ON s.url = led.url
+UNION ALL
+SELECT page, alt, source, led.url AS via, n FROM led
+    JOIN sightings s ON s.url > led.url || '#' AND s.url < led.url || '$' WHERE source != 'place'
+ORDER BY n
+"""
+
+
+class Holder(msgspec.Struct, frozen=True):
+    """A page that holds a link: the text of the link, how it is named (``a``, ``img`` ...), and the link itself.
+
+    ``via`` is the URL that stands there, where it is another one that leads to the one in question.
+    """
+
+    page: str
+    text: str
+    source: str
+    via: str = ""
+
+
+class Dead(msgspec.Struct, frozen=True):
+    """A link that cannot be had: the ledger's word for why, the text for people, the status (0: no answer)."""
+
+    url: str
+    reason: str
+    detail: str
+    status: int
+
+
+class Moved(msgspec.Struct, frozen=True):
+    """A link whose server says that it lives elsewhere for good; ``target`` is where all redirects end."""
+
+    url: str
+    target: str
+    status: int
+
+
+class LinkBook:
+    """Answers from a crawl's ``results.db``; changes nothing. Blocks. Raises `FolderProblem` if it cannot be read."""
+
+    def __init__(self, database: str | os.PathLike[str]) -> None:
+        address = f"{pathlib.Path(database).resolve().as_uri()}?mode=ro"
+        try:
+            self._db = sqlite3.connect(address, uri=True, isolation_level=None)
+            self._db.executescript(_TABLES)
+        except sqlite3.Error as error:  # nothing to tell: the user is told why
+            raise FolderProblem(f"{os.fspath(database)}: cannot be read: {error}") from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._db.close()
+
+    def judge(self, dead: Iterable[Ended], moved: Iterable[tuple[str, str, int]]) -> None:
+        """Take in what became of the links. Raises `CrawlFailed` when there is no room for it."""
+        rows = ((end.url, end.reason or end.status, end.detail, end.http_status) for end in dead)
+        try:
+            self._db.execute("BEGIN")
+            self._db.executemany("INSERT OR REPLACE INTO dead VALUES(?, ?, ?, ?)", rows)
+            self._db.executemany("INSERT OR REPLACE INTO hop VALUES(?, ?, ?)", moved)
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:  # the crawl's own books are whole; the report can be repeated
+            raise CrawlFailed(f"the links cannot be judged: {error}") from error
+
+    def dead(self) -> Iterator[Dead]:
+        """Every link that cannot be had, in the order of URLs."""
+        return (Dead(*row) for row in self._db.execute("SELECT * FROM dead ORDER BY url"))
+
+    def moved(self) -> Iterator[Moved]:
+        """Every link that has moved for good (301, 308) and can be had there, in the order of URLs."""
+        for url, status in self._db.execute("SELECT url, status FROM hop WHERE status IN (301, 308) ORDER BY url"):
+            target = self._end_of(url)
+            if not self._is_dead(target):
+                yield Moved(url, target, status)
+
+    def placeless(self) -> Iterator[tuple[str, Iterator[Holder]]]:
+        """Links to a place that their page does not have, with the pages that hold them, in the order of URLs."""
+        query = f"SELECT DISTINCT url FROM sightings WHERE instr(url, '#') > 0 AND source != '{PLACE}' ORDER BY url"
+        for (url,) in self._db.execute(query):
+            page, _, place = url.partition("#")
+            target = self._end_of(page)
+            if self._has(target, "") and not (self._has(target, place) or self._has(target, unquote(place))):
+                rows = self._db.execute("SELECT page, alt, source FROM sightings WHERE url = ? ORDER BY n", (url,))
+                yield url, (Holder(*row) for row in rows)
+
+    def holders(self, url: str) -> Iterator[Holder]:
+        """Every page that holds a link, or one that leads to it, in the order they were found."""
+        for page, text, source, via, _ in self._db.execute(_HOLDERS, (url,)):
+            yield Holder(page, text, source, via if via != url else "")
+
+    def _end_of(self, url: str) -> str:
+        for _ in range(_HOPS):
+            row = self._db.execute("SELECT target FROM hop WHERE url = ?", (url,)).fetchone()
+            if row is None or row[0] == url:
+                break
+            url = row[0]
+        return url
+
+    def _is_dead(self, url: str) -> bool:
+        return self._db.execute("SELECT 1 FROM dead WHERE url = ?", (url,)).fetchone() is not None
+
+    def _has(self, page: str, place: str) -> bool:
+        query = f"SELECT 1 FROM sightings WHERE url = ? AND page = ? AND source = '{PLACE}'"
+        return self._db.execute(query, (f"{page}#{place}", page)).fetchone() is not None

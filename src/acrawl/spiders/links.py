@@ -1,0 +1,126 @@
+"""Whether every link of a web site leads anywhere: ``acrawl links URL...``."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from functools import cached_property
+
+from acrawl.frontier.gate import ScopeGate
+from acrawl.outcome import Sighting, Sightings
+from acrawl.parse.extensions import IMAGES, NOT_PAGES, extension
+from acrawl.parse.media import stylesheets
+from acrawl.parse.places import placed, places
+from acrawl.request import Request, seal
+from acrawl.response import Failure, Response
+from acrawl.results.linkbook import PLACE
+from acrawl.spider import Spider
+from acrawl.url import canonical, host_of
+
+HTML = frozenset(("", "text/html", "application/xhtml+xml"))
+#: What a server may say to HEAD though it has the thing: then GET has the last word.
+HEAD_REFUSED = frozenset(("malformed", "reset", "truncated"))
+#: Sightings of one item, and characters of a link's text that are kept.
+MAX_SIGHTINGS = 1000
+MAX_TEXT = 200
+_KNOWN_HOSTS = 10_000
+
+
+class Links(Spider):
+    """Reads the pages in scope and asks for everything that they name; what became of it stands in the ledger.
+
+    Pages are read by GET. Files, and with ``external`` what lies outside the scope, are asked for by HEAD, and by GET
+    of their first byte where that is refused; they are never read. Arguments: ``urls``, separated by blanks;
+    ``external`` and ``places`` (also look whether ``#places`` exist): anything but empty means yes.
+    """
+
+    name = "links"
+
+    def __init__(self, urls: str = "", external: str = "", places: str = "") -> None:
+        super().__init__()
+        self.start_urls = urls.split()
+        self.external = bool(external)
+        self.places = bool(places)
+        self._verdicts: dict[str, bool] = {}
+
+    def parse(self, response: Response) -> Iterator[Request | Sightings]:
+        """Read a page: everything it names."""
+        if response.content_type not in HTML or not self._inside(response.url):
+            return
+        seen = self._seen(response)
+        while some := list(itertools.islice(seen, MAX_SIGHTINGS)):
+            yield Sightings(response.url, some)
+            for url in dict.fromkeys(one.url.partition("#")[0] for one in some if one.source != PLACE):
+                yield self._request(url, response)
+
+    def landed(self, response: Response) -> Iterator[Request]:
+        """What was asked for is there. What is a page after all is read, where it is ours to read."""
+        if response.request.method == "HEAD" and response.content_type in HTML and self._inside(response.url):
+            yield self._made(response.url, response.request.referrer, response.request.depth)
+
+    def refused(self, failure: Failure) -> Iterator[Request]:
+        """HEAD failed in a way that may be its own: ask for the first byte."""
+        request = failure.request
+        if failure.reason.startswith("http-") or failure.reason in HEAD_REFUSED:
+            yield Request(
+                request.url,
+                "landed",
+                headers={"Range": "bytes=0-0"},
+                referrer=request.referrer,
+                depth=request.depth,
+                allow_offsite=self.external,
+            )
+
+    def _seen(self, response: Response) -> Iterator[Sighting]:
+        """Everything that the page names, and its own places first: of two sightings of one URL the first stays."""
+        document, page = response.document, response.url
+        told = set()
+        if self.places:
+            for place in ("", *places(document)):
+                yield Sighting(f"{page}#{place}", "", PLACE)
+            for link in placed(document):
+                told.add(link.url)
+                yield Sighting(f"{link.url}#{link.fragment}", link.text[:MAX_TEXT], link.tag)
+        for link in response.links():
+            if link.url not in told:
+                yield Sighting(link.url, link.text[:MAX_TEXT], link.tag)
+        for image in response.images():
+            yield Sighting(image.url, image.alt[:MAX_TEXT], image.source)
+        for url in stylesheets(document):
+            yield Sighting(url, "", "stylesheet")
+        for script in response.css("script::attr(src)").getall():
+            url_of_script = document.join(script)
+            if url_of_script is not None:
+                yield Sighting(url_of_script, "", "script")
+
+    def _request(self, url: str, response: Response) -> Request:
+        return self._made(url, response.url, response.request.depth + 1, self._is_file(url))
+
+    def _made(self, url: str, referrer: str, depth: int, by_head: bool = False) -> Request:
+        if by_head or (self.external and not self._inside(url)):
+            return Request(
+                url, "landed", "HEAD", errback="refused", referrer=referrer, depth=depth, allow_offsite=self.external
+            )
+        return Request(url, referrer=referrer, depth=depth, allow_offsite=self.external)
+
+    def _is_file(self, url: str) -> bool:
+        """By its name alone, so that every page of the site comes to the same: one request for each URL."""
+        path = url.partition("?")[0].lower()
+        return path.endswith((*NOT_PAGES, ".css", ".js")) or extension(path) in IMAGES
+
+    @cached_property
+    def _gate(self) -> ScopeGate:
+        gate = ScopeGate(self.settings.scope)
+        for url in self.start_urls:
+            gate.add_seed(canonical(url))
+        return gate
+
+    def _inside(self, url: str) -> bool:
+        """Whether a URL belongs to the site."""
+        key = url if self.settings.scope.within == "path" else host_of(url)
+        verdict = self._verdicts.get(key)
+        if verdict is None:
+            if len(self._verdicts) >= _KNOWN_HOSTS:
+                self._verdicts.clear()
+            verdict = self._verdicts[key] = not self._gate.excludes(seal(Request(url), b""))
+        return verdict

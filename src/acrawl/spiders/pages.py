@@ -1,0 +1,91 @@
+"""The text of a web site: ``acrawl pages URL... -o DIR``."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from functools import cached_property
+
+import msgspec
+
+from acrawl.clock import Clock, SystemClock
+from acrawl.outcome import MadeFile, PageFacts
+from acrawl.parse import markdown
+from acrawl.parse.extensions import IMAGES, NOT_PAGES, extension
+from acrawl.request import Request
+from acrawl.response import Response
+from acrawl.spider import Spider
+
+HTML = frozenset(("", "text/html", "application/xhtml+xml"))
+#: Characters of a title or a description that are kept.
+MAX_FACT = 1000
+
+
+class Pages(Spider):
+    """Follows the pages in scope and saves the text of each as Markdown, with what is known about it above.
+
+    Arguments: ``urls``, separated by blanks; ``part``: ``main`` (default), the main content of a page, or ``whole``.
+    """
+
+    name = "pages"
+    clock: Clock = SystemClock()
+
+    def __init__(self, urls: str = "", part: str = "main") -> None:
+        super().__init__()
+        markdown.check()  # now, and not on each page
+        self.start_urls = urls.split()
+        self.main = part != "whole"
+
+    async def parse(self, response: Response) -> AsyncIterator[Request | MadeFile]:
+        """Read a page: its links and its text."""
+        if response.content_type not in HTML:
+            return
+        links = response.links()
+        for link in links:
+            path = link.url.partition("?")[0].lower()
+            if not path.endswith(NOT_PAGES) and extension(path) not in IMAGES:
+                yield response.follow(link)
+        text = await asyncio.get_running_loop().run_in_executor(self._thread, self._text, response)
+        facts = self._facts(response, text, len(links))
+        yield MadeFile(
+            response.url, f"{front_matter(response.url, facts)}\n{text}\n".encode(), "text/markdown", page=facts
+        )
+
+    @cached_property
+    def _thread(self) -> ThreadPoolExecutor:
+        """One, since two would only take turns: the loop waits for one of them at the most."""
+        return ThreadPoolExecutor(1, "acrawl-markdown")
+
+    def _text(self, response: Response) -> str:
+        return response.markdown(main=self.main)
+
+    def _facts(self, response: Response, text: str, links: int) -> PageFacts:
+        language = response.css("html::attr(lang)").get() or response.headers.get("Content-Language")
+        description = response.css('meta[name="description" i]::attr(content)').get() or ""
+        return PageFacts(
+            hashlib.sha256(text.encode()).hexdigest(),
+            len(text),
+            _line(response.css("title::text").get() or ""),
+            _line(language or ""),
+            _line(description),
+            links,
+            response.status,
+            self.clock.time(),
+        )
+
+
+def front_matter(url: str, facts: PageFacts) -> str:
+    """What is known about a page, as YAML between two lines of dashes. Values are quoted as in JSON."""
+    fetched = datetime.fromtimestamp(facts.fetched_at, UTC).isoformat(timespec="seconds")
+    known = {"url": url, "title": facts.title, "lang": facts.language, "description": facts.description}
+    lines = [f"{name}: {msgspec.json.encode(value).decode()}" for name, value in known.items() if value]
+    return "\n".join(["---", *lines, f"fetched: {fetched}", "---", ""])
+
+
+def _line(text: str) -> str:
+    """A text on one line, of characters that YAML takes as they are."""
+    folded = " ".join(text.split())[:MAX_FACT]
+    return "".join(char for char in folded if char.isprintable())
