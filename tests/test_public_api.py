@@ -13,7 +13,9 @@ import pytest
 import acrawl
 from acrawl.version import VERSION
 
-NAMES = ["DropItem", "Failure", "FetchError", "IgnoreRequest", "Request", "Response", "Settings", "Spider"]
+NAMES = [
+    "CloseSpider", "DropItem", "Failure", "FetchError", "IgnoreRequest", "Request", "Response", "Settings", "Spider",
+]  # fmt: skip
 #: What only one room each may load, and only when it is used.
 HEAVY = ["aiohttp", "parsel", "lxml", "cryptography", "rich", "click", "sqlite3", "multiprocessing", "uvloop"]
 

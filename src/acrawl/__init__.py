@@ -27,7 +27,7 @@ The rooms, each of which imports only rooms above it::
     spiders testing demo cli                       ready-made crawls, tools, the command line
 """
 
-from acrawl.errors import DropItem, FetchError, IgnoreRequest
+from acrawl.errors import CloseSpider, DropItem, FetchError, IgnoreRequest
 from acrawl.request import Request
 from acrawl.response import Failure, Response
 from acrawl.settings import Settings
@@ -35,6 +35,7 @@ from acrawl.spider import Spider
 from acrawl.version import VERSION as __version__  # noqa: N811 - the name that tools look for
 
 __all__ = [
+    "CloseSpider",
     "DropItem",
     "Failure",
     "FetchError",

@@ -41,8 +41,10 @@ class Request(msgspec.Struct, frozen=True):
     proxy to take, or ``direct`` for none. ``cookies`` are sent, and remembered in the cookie jar that ``cookiejar``
     names (a text or a number; one jar a site for each name, and the same URL is not the same request in another jar);
     with ``dont_merge_cookies`` no jar has a part in it. ``max_retry_times`` replaces the number of further tries of
-    what the retry table tries again (0: never, -1: as the table says). Raises `RequestError`, naming the field, where
-    it was made.
+    what the retry table tries again (0: never, -1: as the table says). ``dont_redirect`` brings redirects to the
+    callback, ``handle_httpstatus_list`` and ``handle_httpstatus_all`` redirects and failures of these statuses or of
+    all. ``download_timeout`` replaces ``fetch.total_timeout`` (``file_timeout`` of a saved file), in seconds. Raises
+    `RequestError`, naming the field, where it was made.
     """
 
     url: str
@@ -69,6 +71,10 @@ class Request(msgspec.Struct, frozen=True):
     cookiejar: str = ""
     dont_merge_cookies: bool = False
     max_retry_times: int = -1
+    dont_redirect: bool = False
+    handle_httpstatus_list: list[int] = []
+    handle_httpstatus_all: bool = False
+    download_timeout: float = 0.0
 
     def __post_init__(self) -> None:
         if self.url.__class__ is not str or not is_known(self.url):
@@ -98,6 +104,10 @@ class Request(msgspec.Struct, frozen=True):
     def host(self) -> str:
         """The politeness key (see `acrawl.url.host_of`)."""
         return host_of(self.url)
+
+    def wants(self, status: int) -> bool:
+        """Whether the callback is to see an answer of this status, though it is a redirect or a failure."""
+        return self.handle_httpstatus_all or status in self.handle_httpstatus_list
 
     def saves(self, media_type: str) -> bool:
         """Whether a body of this type goes to the file store."""

@@ -84,13 +84,13 @@ def crawl(
     server. ``limits`` are the master's, and do not hold here. Raises what the beginning of a crawl raises, and
     `CrawlFailed` after more than ``most`` requests: such a spider does not end.
     """
-    layers = [("custom_settings", flatten(spider.custom_settings, "custom_settings")), ("settings", settings or {})]
+    layers = [("custom_settings", flatten(spider.own_settings(), "custom_settings")), ("settings", settings or {})]
     resolved = resolve(*layers)
     with (
         tempfile.TemporaryDirectory(prefix="acrawl-", ignore_cleanup_errors=True) as folder,
         asyncio.Runner(loop_factory=VirtualLoop) as runner,
     ):
-        made = [_made(spider, arguments or {}, resolved) for _ in range(workers + 1)]
+        made = [spider.made(arguments or {}, resolved) for _ in range(workers + 1)]
         answering: Web = Pages(web) if isinstance(web, Mapping) else web
         return runner.run(_Crawl(pathlib.Path(folder), made, answering, most).run())
 
@@ -284,10 +284,3 @@ class _Memory:
 
     def close(self) -> None:
         return
-
-
-def _made(cls: type[Spider], arguments: Mapping[str, str], settings: Settings) -> Spider:
-    spider = cls(**arguments)
-    spider.settings = settings
-    spider.name = spider.name or cls.__name__.lower()
-    return spider

@@ -18,10 +18,11 @@ _MOST_REMEMBERED = 50_000
 class Harvest:
     """Collects requests and items of one lease. ``urls`` are links to be remembered once they are acknowledged.
 
-    ``page`` is what the page they are made of asks of robots; None where nothing may be asked.
+    ``page`` is what the page they are made of asks of robots; None where nothing may be asked. ``close`` is why the
+    crawl should end now.
     """
 
-    __slots__ = ("_part", "_size", "duplicates", "items", "page", "requests", "urls", "work")
+    __slots__ = ("_part", "_size", "close", "duplicates", "items", "page", "requests", "urls", "work")
 
     def __init__(self, work: Work) -> None:
         self.work = work
@@ -30,6 +31,7 @@ class Harvest:
         self.urls: list[str] = []
         self.page: PageTags | None = None
         self.duplicates = 0
+        self.close = ""
         self._size = 0
         self._part = 0
 
