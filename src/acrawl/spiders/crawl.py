@@ -65,8 +65,12 @@ class CrawlSpider(Spider):
     def made(cls, arguments: Mapping[str, str], settings: Settings) -> Self:
         """See `Spider.made`. Raises `SpiderError` for a rule that names what is not there."""
         spider = super().made(arguments, settings)
-        spider._compiled  # noqa: B018 - before anything is fetched
+        spider.check_rules()
         return spider
+
+    def check_rules(self) -> None:
+        """Raise `SpiderError` for a rule that names what is not there."""
+        self._compiled  # noqa: B018 - it looks everything up
 
     def parse_start_url(self, response: Response, **cb_kwargs: Any) -> Any:
         """Handle a first page; its links are followed in any case."""
