@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import acrawl.response as core
 import acrawl.spider
-from acrawl.errors import CrawlFailed
+from acrawl.errors import CrawlFailed, SpiderError
 from acrawl.request import Request as CoreRequest
 from acrawl.scrapy import signals
 from acrawl.scrapy.crawler import Crawler
@@ -18,6 +18,7 @@ from acrawl.scrapy.failure import Failure
 from acrawl.scrapy.http import Request, Response
 from acrawl.scrapy.pipelines import media_of, without_media
 from acrawl.scrapy.settings import Settings, turned
+from acrawl.scrapy.utils.project import get_project_settings
 from acrawl.settings import Settings as CoreSettings
 from acrawl.worker.callbacks import produced
 
@@ -59,7 +60,7 @@ class Spider(acrawl.spider.Spider):
     @classmethod
     def made(cls, arguments: Mapping[str, str], settings: CoreSettings) -> Self:
         """See `acrawl.Spider.made`."""
-        own = dict(cls.custom_settings or {})
+        own = _given(cls)
         crawler = Crawler(cls, Settings.of(settings, own))
         spider = cls.from_crawler(crawler, **arguments)
         spider._set_crawler(crawler)
@@ -72,10 +73,7 @@ class Spider(acrawl.spider.Spider):
     @classmethod
     def own_settings(cls) -> Mapping[str, Any]:
         """See `acrawl.Spider.own_settings`."""
-        by_attribute = {
-            name: getattr(cls, attribute) for attribute, name in _ATTRIBUTES.items() if hasattr(cls, attribute)
-        }
-        return turned({**by_attribute, **(cls.custom_settings or {})})
+        return turned(_given(cls))
 
     def log(self, message: object, level: int = logging.DEBUG, **kw: Any) -> None:
         """Log a line."""
@@ -170,3 +168,13 @@ class Spider(acrawl.spider.Spider):
             named = {name.lower() for name in request.headers}
             request.headers.update({name: text for name, text in self._headers.items() if name.lower() not in named})
         return request.core(**self._defaults)
+
+
+def _given(cls: type[Spider]) -> dict[str, Any]:
+    """The settings that come with a spider: of its project, its attributes, and its own. Raises `SpiderError`."""
+    try:
+        project = get_project_settings()
+    except Exception as error:  # the user's module level code: nothing has begun, nothing is lost
+        raise SpiderError(f"the settings of the Scrapy project here cannot be read: {error}") from error
+    by_attribute = {name: getattr(cls, attribute) for attribute, name in _ATTRIBUTES.items() if hasattr(cls, attribute)}
+    return {**project, **by_attribute, **(cls.custom_settings or {})}
