@@ -157,7 +157,10 @@ def _checked(url: Any) -> str:
 def _method_name(field: str, function: Any) -> str:
     name = getattr(function, "__name__", "")
     if not inspect.ismethod(function) or not name.isidentifier():
-        raise RequestError(f"{field}={function!r}: give a method of the spider, or its name")
+        raise RequestError(
+            f"{field}={function!r}: give a method of the spider, or its name; other functions cannot travel, "
+            "and what they need goes into cb_kwargs"
+        )
     return name
 
 

@@ -49,6 +49,7 @@ _TURNED: dict[str, Callable[[Any], dict[str, Any]]] = {
     "DNSCACHE_ENABLED": lambda value: {} if _as_bool(value) else {"dns.ttl": 0},
     "DOWNLOAD_MAXSIZE": lambda value: {"fetch.max_body": int(value)} if int(value) else {},
     "DOWNLOAD_VERIFY_CERTIFICATES": lambda value: {"tls.verify": _as_bool(value)},
+    "DOWNLOAD_TLS_MIN_VERSION": lambda value: {"tls.minimum": str(value).removeprefix("TLSv")} if value else {},
     "LOG_ENABLED": lambda value: {} if _as_bool(value) else {"log.level": "ERROR"},
     "LOG_FILE": lambda value: {"log.file": value} if value else {},
     "LOG_LEVEL": _level,
@@ -59,6 +60,7 @@ _MISSED = {
     "CLOSESPIDER_ITEMCOUNT": "count in the spider, and raise CloseSpider",
     "CLOSESPIDER_PAGECOUNT_NO_ITEM": "raise CloseSpider in the spider",
     "CLOSESPIDER_TIMEOUT_NO_ITEM": "raise CloseSpider in the spider",
+    "CRAWLSPIDER_FOLLOW_LINKS": "give follow=False to the rules",
     "DOWNLOADER_MIDDLEWARES": "write a stage (docs/stages.md)",
     "DOWNLOAD_BIND_ADDRESS": "there is no such choice",
     "DOWNLOAD_HANDLERS": "write a stage (docs/stages.md)",
@@ -79,6 +81,8 @@ _MISSED = {
     "REFERER_ENABLED": "give each request a header Referer of your own",
     "REFERRER_POLICY": "strict-origin-when-cross-origin holds for all",
     "REQUEST_FINGERPRINTER_CLASS": "one filter holds for the whole crawl; dont_filter passes it",
+    "ROBOTSTXT_USER_AGENT": "the name in robots.txt is the first word of fetch.user_agent",
+    "SCHEDULER": "acrawl's own frontier is durable and shared by all workers",
     "SPIDER_MIDDLEWARES": "override what the spider's callbacks give in the spider",
 }
 

@@ -88,8 +88,8 @@ class CrawlSpider(Spider):
             number = int(name[6:].partition("]")[0])
             if number < len(self._compiled):
                 rule = self._compiled[number]
-                if name.endswith(".errback"):
-                    return rule.errback or super().find_callback(name)
+                if name.endswith(".errback") and rule.errback is not None:
+                    return functools.partial(_told, rule.errback)
                 return functools.partial(self._parsed, rule.callback, rule.follow)
         return super().find_callback(name)
 
@@ -162,6 +162,11 @@ def _function(spider: CrawlSpider, named: Named | None, place: str) -> Callable[
         raise SpiderError(f"{type(spider).__name__}.{place}={named!r}: give a method, its name or a function")
     is_method = getattr(type(spider), getattr(named, "__name__", ""), None) is named
     return functools.partial(named, spider) if is_method else named
+
+
+def _told(errback: Callable[[Failure], Any], failure: Failure, **_: Any) -> Any:
+    """Call a rule's errback: the rule's ``cb_kwargs`` are for its callback."""
+    return errback(failure)
 
 
 def _with_response(process: Callable[..., Any] | None) -> Callable[..., Any] | None:

@@ -203,7 +203,7 @@ class Handler:
         page = harvest.page = (
             PageTags(response, self._obeyed, self._product, self._clock.time) if self._obeyed else None
         )
-        trouble = await self._call(request.callback, request, response, harvest, **request.cb_kwargs)
+        trouble = await self._call(request.callback, request, response, harvest)
         if trouble:
             return self._facts(FAILED, "callback", response, trouble)
         if page is None or not page.left_out:
@@ -223,12 +223,10 @@ class Handler:
             detail += await self._call(request.errback, request, failure, harvest)
         return self._facts(FAILED, failure.reason, failure.response, detail)
 
-    async def _call(
-        self, name: str | None, request: Request, argument: Any, harvest: Harvest, /, **cb_kwargs: Any
-    ) -> str:
+    async def _call(self, name: str | None, request: Request, argument: Any, harvest: Harvest) -> str:
         """Run a callback; what it made before it raised is kept. Returns the traceback, empty when all went well."""
         try:
-            made = self._spider.find_callback(name)(argument, **cb_kwargs)
+            made = self._spider.find_callback(name)(argument, **request.cb_kwargs)
             if inspect.isgenerator(made):
                 for one in made:
                     self._collect(one, request, harvest)

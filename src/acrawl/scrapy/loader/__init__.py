@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import KeysView
 from types import MappingProxyType
 from typing import Any
 
@@ -35,6 +36,9 @@ class _ItemAdapter(DictAdapter):
     @classmethod
     def get_field_names_from_class(cls, item_class: type[Item]) -> list[str]:
         return list(item_class.fields)
+
+    def field_names(self) -> KeysView[str]:
+        return self.item.fields.keys()  # type: ignore[no-any-return]
 
     def get_field_meta(self, field_name: str) -> MappingProxyType[str, Any]:
         return self.get_field_meta_from_class(type(self.item), field_name)

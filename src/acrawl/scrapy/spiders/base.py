@@ -133,8 +133,12 @@ class Spider(acrawl.spider.Spider):
         self.crawler.signals.send(signals.spider_closed, spider=self, reason=reason)
 
     def _called(self, callback: Callable[..., Any], argument: core.Response | core.Failure, **cb_kwargs: Any) -> Any:
-        given = Response.of(argument) if isinstance(argument, core.Response) else Failure.of(argument)
-        made = callback(given, **cb_kwargs)
+        if getattr(callback, "__module__", "").startswith("acrawl.spiders."):
+            made = callback(argument, **cb_kwargs)  # one of acrawl's own, which takes what acrawl gives
+        elif isinstance(argument, core.Response):
+            made = callback(Response.of(argument), **cb_kwargs)
+        else:
+            made = callback(Failure.of(argument))
         if inspect.isgenerator(made) or isinstance(made, list | tuple):
             return self._each(made)
         return None if made is None else self._each_async(made)
