@@ -48,6 +48,8 @@ ALL = ["one?b=2&a=1", "shop/two.html", "https://b.example/three", "shop/five"]
         ({"tags": "area"}, ["shop/five"]),
         ({"tags": "img", "attrs": "data-page"}, ["shop/eight"]),
         ({"tags": ["img", "area"], "attrs": ["src", "href"], "deny_extensions": ()}, ["shop/five", "shop/seven.gif"]),
+        ({"tags": "*", "deny_tags": ["a", "base"], "allow": "five"}, ["shop/five"]),
+        ({"tags": "img", "attrs": "*", "deny_attrs": "src"}, ["shop/eight"]),
         ({"canonicalize": True, "allow": "one"}, ["one?a=1&b=2"]),
         ({"unique": False, "allow": "two"}, ["shop/two.html", "shop/two.html"]),
     ],

@@ -43,9 +43,10 @@ class LinkExtractor:
     ``allow`` and ``deny`` are searched in the absolute URL, ``restrict_text`` in the text: one match of several is
     enough, and deny wins. ``allow_domains`` and ``deny_domains`` include what is below a domain, ``deny_extensions``
     are the ends of paths. Links are looked for below what ``restrict_xpaths`` and ``restrict_css`` select, in ``attrs``
-    of ``tags``. ``process_value`` gets each value as an absolute URL, and returns what to take in its place or None.
-    ``canonicalize`` brings URLs into w3lib's form for comparisons, ``unique`` takes each URL once, and ``strip``
-    removes white space around values. Raises `UsageError` naming the argument for a malformed expression.
+    of ``tags`` (``*``: of all), but not of ``deny_tags`` and ``deny_attrs``. ``process_value`` gets each value as an
+    absolute URL, and returns what to take in its place or None. ``canonicalize`` brings URLs into w3lib's form for
+    comparisons, ``unique`` takes each URL once, and ``strip`` removes white space around values. Raises `UsageError`
+    naming the argument for a malformed expression.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - Scrapy's arguments, in its order
@@ -64,6 +65,8 @@ class LinkExtractor:
         restrict_css: Several = (),
         strip: bool = True,
         restrict_text: Regex | Iterable[Regex] | None = None,
+        deny_tags: Several = (),
+        deny_attrs: Several = (),
     ) -> None:
         self._allow = _patterns("allow", allow)
         self._deny = _patterns("deny", deny)
@@ -76,6 +79,8 @@ class LinkExtractor:
         self._regions += [("css", query) for query in _several(restrict_css)]
         self._attrs = frozenset(_several(attrs))
         self._elements = ",".join(_several(tags)) or "a,area"
+        self._deny_tags = frozenset(_several(deny_tags))
+        self._deny_attrs = frozenset(_several(deny_attrs))
         self._canonicalize = canonicalize
         self._unique = unique
         self._process_value = process_value
@@ -115,9 +120,11 @@ class LinkExtractor:
                     yield from region.css(self._elements)
 
     def _read(self, element: Selector, response: Response) -> Iterator[Link]:
-        attributes = element.attrib
+        tag, attributes = element.root.tag, element.attrib
+        if tag in self._deny_tags:
+            return
         for attr, given in attributes.items():
-            if attr not in self._attrs and "*" not in self._attrs:
+            if attr in self._deny_attrs or (attr not in self._attrs and "*" not in self._attrs):
                 continue
             value = given.strip(" \t\n\r\f") if self._strip else given
             url = response.urljoin(value)
@@ -134,7 +141,7 @@ class LinkExtractor:
 
                 url = canonicalize_url(url)
             rel, alt = attributes.get("rel", ""), attributes.get("alt", "")
-            yield self.made(Link(url, text, element.root.tag, attr, rel, alt, value.partition("#")[2]))
+            yield self.made(Link(url, text, tag, attr, rel, alt, value.partition("#")[2]))
 
     def made(self, link: Link) -> Link:
         """Return a link in the form `extract_links` gives; for subclasses."""

@@ -117,6 +117,8 @@ class CrawlerProcess:
         wrong = [*args, *(value for value in kwargs.values() if not isinstance(value, str))]
         if wrong:
             raise NotSupported(f"the spider's argument {wrong[0]!r}", "give texts by name: they go to other processes")
+        if isinstance(crawler_or_spidercls, str):
+            raise NotSupported(f"process.crawl({crawler_or_spidercls!r})", "give the spider's class")
         cls = crawler_or_spidercls.spidercls if isinstance(crawler_or_spidercls, Crawler) else crawler_or_spidercls
         self._crawls.append((cls, kwargs))
 
