@@ -10,7 +10,7 @@ CANDIDATES := python3.14 python3.13 python3.12 python3.11 python3
 BASE := $(shell for p in $(CANDIDATES); do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 
-.PHONY: run test check quick format docs bench bench-frontier chaos simulate real-site hostile big-file test-deps clean distros
+.PHONY: run test check quick format docs bench bench-frontier chaos simulate real-site manuals hostile big-file test-deps clean distros
 
 run: $(VENV)/.run
 	$(PYTHON) -m acrawl demo
@@ -57,6 +57,10 @@ simulate: $(VENV)/.test
 # Needs root, nginx and gimp-help-en.
 real-site: $(VENV)/.test
 	$(PYTHON) tools/real_site.py
+
+# Every page and image of real manuals, as an independent walk over their files finds them; needs root and nginx.
+manuals: $(VENV)/.test
+	$(PYTHON) tools/manuals.py
 
 # What only the system's packages have: a browser for the pages we make, and nginx.
 test-deps:

@@ -4,7 +4,7 @@ import ast
 import graphlib
 import pathlib
 
-ROOMS = """errors clock version | settings url job cluster temporary | logs | parse | cookie | request | ticket
+ROOMS = """errors clock version | settings url job cluster temporary | logs spelling | parse | cookie | request | ticket
  | outcome | body | response | forms linkextractor | spider frontier fetch results monitor | queues | worker master
  | spiders | scrapy testing | demo | cli | __main__"""
 RANK = {room: i for i, group in enumerate(ROOMS.split("|")) for room in group.split()}

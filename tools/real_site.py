@@ -54,7 +54,7 @@ def free_port():
 class Nginx:
     """The site on a port of its own; `rate` limits each connection, so that a crawl lasts."""
 
-    def __init__(self, folder, rate):
+    def __init__(self, folder, rate, root=ROOT):
         self.folder, self.port = folder, free_port()
         self.base = f"http://127.0.0.1:{self.port}/"
         self.log = folder / "access.log"
@@ -66,7 +66,7 @@ class Nginx:
               keepalive_requests 100000; log_format plain '$status\t$request_uri'; access_log {self.log} plain;
               client_body_temp_path {folder}/t1; proxy_temp_path {folder}/t2; fastcgi_temp_path {folder}/t3;
               uwsgi_temp_path {folder}/t4; scgi_temp_path {folder}/t5;
-              server {{ listen 127.0.0.1:{self.port}; root {ROOT}; index index.html; charset utf-8;
+              server {{ listen 127.0.0.1:{self.port}; root {root}; index index.html; charset utf-8;
                         {f"limit_rate {rate};" if rate else ""} }} }}""")
         self.process = subprocess.Popen(["nginx", "-c", str(config), "-p", str(folder)])
         wait(lambda: reachable(self.port), "nginx does not answer")

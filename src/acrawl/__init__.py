@@ -18,7 +18,7 @@ exhausted, nothing queued, nothing leased, outbox empty.
 The rooms, each of which imports only rooms above it::
 
     errors clock version settings url              the ground floor
-    job cluster temporary logs
+    job cluster temporary logs spelling
     parse                                          bytes in, values out, no I/O
     cookie request ticket outcome response         the nouns that travel
     spider frontier fetch results monitor          each blind to the others

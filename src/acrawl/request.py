@@ -14,6 +14,7 @@ from acrawl.cookie import LONGEST_KEY
 from acrawl.errors import RequestError
 from acrawl.parse.digest import given
 from acrawl.settings.masks import proxy as masked
+from acrawl.spelling import EXACT, Spelling
 from acrawl.url import canonical, fingerprint, host_of, is_known
 
 Callback = Callable[..., Any]
@@ -202,15 +203,17 @@ class Sealed(msgspec.Struct, frozen=True, array_like=True, gc=False):
     excluded: str = ""
 
 
-def seal(request: Request, secret: bytes, *, continuation: bool = False, excluded: str = "") -> Sealed:
-    """Close a request for the journey. ``secret`` is the job's, from the master."""
-    url = request.url
+def seal(
+    request: Request, secret: bytes, spelling: Spelling = EXACT, *, continuation: bool = False, excluded: str = ""
+) -> Sealed:
+    """Close a request for the journey. ``secret`` is the job's, from the master; ``spelling`` is the crawl's."""
+    url = spelling.address(request.url)
     host = host_of(url)
     return Sealed(
-        fingerprint(secret, host, url, request.method, request.body, session=request.cookiejar),
+        fingerprint(secret, host, spelling.key(url), request.method, request.body, session=request.cookiejar),
         host,
         url,
-        _packed(request),
+        _packed(request if url is request.url else request.replace(url=url)),
         request.priority,
         max(0, min(request.depth, DEEPEST)),
         request.not_before,

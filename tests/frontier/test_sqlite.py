@@ -13,6 +13,7 @@ from acrawl.frontier.sqlite import SqliteFrontier
 from acrawl.outcome import Outcome
 from acrawl.request import Request, seal
 from acrawl.settings import resolve
+from acrawl.spelling import Spelling
 from acrawl.testing import ManualClock
 from contracts.crawl import DEFAULTS, OpenGate
 
@@ -143,4 +144,21 @@ async def test_jobs_have_secrets_of_their_own(tmp_path: pathlib.Path):
 async def test_waiting_for_the_disk_is_a_setting(path: str, durable: bool):
     frontier = await opened(path, **{"frontier.durable": durable})
     assert frontier._store.database.one("pragma synchronous") == (2 if durable else 1,)
+    await frontier.close()
+
+
+async def test_a_url_is_found_by_any_of_its_spellings(path: str) -> None:
+    urls = {"urls.drop_params": ["utm_*"], "urls.fold_slash": True}
+    spelling = Spelling(resolve(("test", urls)).urls)
+    frontier = await opened(path, **urls)
+    written = ["http://a.test/x/?utm_source=m", "http://a.test/x", "http://a.test/y"]
+    await frontier.add([seal(Request(url), frontier.secret, spelling) for url in written])
+    for asked, found in {
+        "http://a.test/x/": ("queued", written[0]),
+        "http://a.test/x?utm_medium=z": ("queued", written[0]),
+        "http://a.test/y/": ("queued", written[2]),
+        "http://a.test/z": ("unknown", "http://a.test/z"),
+    }.items():
+        story = await frontier.explain(asked)
+        assert (story.state, story.url) == found
     await frontier.close()

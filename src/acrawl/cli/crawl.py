@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from acrawl.cli.launch import crawl
-from acrawl.cli.options import address_of, arguments_of, cores, resolved, seeds_of, shared, typed
+from acrawl.cli.options import address_of, arguments_of, cores, resolved, scoped, seeds_of, shared, typed
 from acrawl.errors import UsageError
 from acrawl.master.plan import Plan
 from acrawl.queues.join import load_authkey
@@ -26,16 +26,14 @@ IMAGES = "acrawl.spiders.images:Images"
 @click.option(
     "--hosts", type=click.Choice(["any", "same"]), default="any", help="Where images may live [default: any]."
 )
-@click.option("--scope", type=click.Choice(["host", "domain", "path"]), help="Which pages are read [default: host].")
+@scoped("host", "domain", "path")
 @shared
-def images(urls: tuple[str, ...], files: pathlib.Path, hosts: str, scope: str | None, **options: Any) -> int:
+def images(urls: tuple[str, ...], files: pathlib.Path, hosts: str, **options: Any) -> int:
     """Save every image of a web site.
 
     Reads the pages of the given sites, and saves every image that they or their stylesheets name into a folder, each
     distinct image once, with images.jsonl (where each one came from) and a gallery (index.html).
     """
-    if scope is not None:
-        options["pairs"] = (f"scope.within={scope}", *options["pairs"])
     arguments = {"urls": " ".join(seeds_of(urls)), "hosts": hosts}
     return crawl(make_plan(IMAGES, arguments, files=files, publish="gallery", **options))
 
@@ -45,15 +43,12 @@ def images(urls: tuple[str, ...], files: pathlib.Path, hosts: str, scope: str | 
 @click.option("-o", "--output", "feeds", multiple=True, metavar="PATH[:FORMAT]", help="Where items go; - for stdout.")
 @click.option("-a", "arguments", multiple=True, metavar="NAME=VALUE", help="An argument of the spider.")
 @click.option("--files", type=click.Path(path_type=pathlib.Path), help="Where saved files go.")
-@click.option("--scope", type=click.Choice(["host", "domain", "path", "any"]), help="Which pages belong to the crawl.")
+@scoped("host", "domain", "path", "any")
 @shared
 def run(
-    spider: str, feeds: tuple[str, ...], arguments: tuple[str, ...], files: pathlib.Path | None, scope: str | None,
-    **options: Any,
-) -> int:  # fmt: skip
+    spider: str, feeds: tuple[str, ...], arguments: tuple[str, ...], files: pathlib.Path | None, **options: Any
+) -> int:
     """Run a spider: file.py, file.py:Class, module or module:Class."""
-    if scope is not None:
-        options["pairs"] = (f"scope.within={scope}", *options["pairs"])
     return crawl(make_plan(spider, arguments_of(arguments), files=files, feeds=feeds, **options))
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import json
 import os
 import pathlib
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
@@ -34,6 +36,34 @@ _SHARED = [
     click.option("--authkey-file", type=click.Path(path_type=pathlib.Path), help="A key of your own for --listen."),
     click.option("-q", "--quiet", is_flag=True, help="Show warnings and errors only."),
 ]
+
+
+def scoped(*places: str) -> Callable[[F], F]:
+    """Add the options that say which pages belong to a crawl; ``places`` are the values of ``--scope``.
+
+    They become settings: the command gets them among its ``pairs``.
+    """
+
+    def add(command: F) -> F:
+        @functools.wraps(command)
+        def with_scope(
+            *, scope: str | None, allow: tuple[str, ...], deny: tuple[str, ...], pairs: tuple[str, ...], **options: Any
+        ) -> Any:
+            said = [f"scope.within={scope}"] if scope is not None else []
+            said += [f"scope.allow={_toml_list(allow)}"] if allow else []
+            said += [f"scope.deny={_toml_list(deny)}"] if deny else []
+            return command(pairs=(*said, *pairs), **options)
+
+        of = click.option("--scope", type=click.Choice(places), help="Which pages belong to the crawl [default: host].")
+        only = click.option("--allow", multiple=True, metavar="REGEX", help="Of those, only what it is found in.")
+        never = click.option("--deny", multiple=True, metavar="REGEX", help="Nothing that it is found in.")
+        return cast("F", of(only(never(with_scope))))
+
+    return add
+
+
+def _toml_list(texts: tuple[str, ...]) -> str:
+    return json.dumps(texts)  # the same in TOML
 
 
 #: The job that a verb asks or mends.

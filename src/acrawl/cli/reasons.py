@@ -24,6 +24,10 @@ REASONS = {
         "scope.within (--scope domain, --scope any) takes more in, as do a spider's allowed_domains and a request's "
         "allow_offsite=True",
     ),
+    "pattern": Reason(
+        "its URL is kept out by a regular expression",
+        "scope.deny (--deny) leaves what it is found in, scope.allow (--allow) leaves all else",
+    ),
     "depth": Reason("it is more links away from a seed than the crawl goes", "scope.max_depth says how far it goes"),
     "robots": Reason(
         "the robots.txt of its host forbids it",

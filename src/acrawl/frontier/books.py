@@ -17,6 +17,8 @@ from acrawl.frontier.database import Database
 from acrawl.frontier.tally import Counts
 from acrawl.outcome import FAILED, Audit, Ended, Story, Try
 from acrawl.request import unseal
+from acrawl.settings import Urls
+from acrawl.spelling import EXACT, Spelling
 from acrawl.url import canonical, fingerprint, host_of, host_prefix
 
 #: Ancestors that a story names at most.
@@ -73,6 +75,7 @@ def _story(db: Database, url: str) -> Story:
         number = db.value(f"select max(id) from {_LATE} where url = ?2", _lately(db), url)
     if number is None:
         return Story(url, "unknown")
+    number, url = _as_written(db, number, url)
     tries = [
         Try(attempt, at / 1000, reason, detail, status, took / 1000)
         for attempt, at, reason, detail, status, took in db.all(
@@ -114,8 +117,27 @@ def _priority(url: str, body: bytes | None) -> int:
 
 
 def _number(db: Database, url: str) -> int | None:
-    number = db.value("select id from seen where key = ?", fingerprint(db.meta("secret") or b"", host_of(url), url))
+    spelling = _spelling(db)
+    url = spelling.address(url)
+    key = fingerprint(db.meta("secret") or b"", host_of(url), spelling.key(url))
+    number = db.value("select id from seen where key = ?", key)
     return None if number is None else int(number)
+
+
+def _spelling(db: Database) -> Spelling:
+    """What the crawl of these tables takes for one URL."""
+    urls = db.meta("urls")
+    return EXACT if urls is None else Spelling(msgspec.json.decode(urls, type=Urls))
+
+
+def _as_written(db: Database, number: int, url: str) -> tuple[int, str]:
+    """The request of this very URL where there is one, else the one that stands for it, and its spelling."""
+    found = "(select id, url from queue where id = ?1 union all select id, url from ledger where id = ?1)"
+    written = db.value(f"select url from {found}", number) or url
+    if written == url:
+        return number, url
+    exact = db.value(f"select max(id) from {_LATE} where url = ?2", _lately(db), url)
+    return (number, written) if exact is None else (int(exact), url)
 
 
 def _lately(db: Database) -> int:

@@ -1,10 +1,11 @@
-"""What belongs to the crawl: scope and depth."""
+"""What belongs to the crawl: scope, depth, and what its URL may look like."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
-from acrawl.errors import SpiderError
+from acrawl.errors import SettingsError, SpiderError
 from acrawl.request import Sealed
 from acrawl.settings import Scope
 from acrawl.url import folded, host_of, name_of, registrable_domain, site_of
@@ -15,7 +16,8 @@ class ScopeGate:
 
     ``group_of`` names the second budget of a host, where one is asked for.
 
-    Seeds themselves always belong. Verdicts by host are kept, so that a link costs one look-up.
+    Seeds themselves always belong. Verdicts by host are kept, so that a link costs one look-up. Raises `SettingsError`
+    for what is no regular expression.
     """
 
     def __init__(
@@ -24,6 +26,8 @@ class ScopeGate:
         self._within = scope.within
         self._max_depth = scope.max_depth
         self._group_of = group_of
+        self._allow = _searching("scope.allow", scope.allow)
+        self._deny = _searching("scope.deny", scope.deny)
         self._by_path = scope.within == "path" and not allowed_domains
         self._domains = tuple(domain.lower().strip(".") for domain in allowed_domains)
         self._hosts: set[str] = set()
@@ -46,9 +50,13 @@ class ScopeGate:
         """See `acrawl.frontier.base.Gate.excludes`."""
         if self._max_depth and request.depth > self._max_depth:
             return "depth"
-        if request.allow_offsite or (self._verdicts.get(request.host) and not self._by_path):
+        if self._deny is not None and request.depth and self._deny(request.url):
+            return "pattern"
+        if request.allow_offsite:
             return ""
-        return "" if self._belongs(request) else "offsite"
+        if (self._by_path or not self._verdicts.get(request.host)) and not self._belongs(request):
+            return "offsite"
+        return "pattern" if self._allow is not None and not self._allow(request.url) else ""
 
     def opens(self, host: str) -> bool:
         """See `acrawl.frontier.base.Gate.opens`."""
@@ -79,3 +87,14 @@ class ScopeGate:
         if self._within == "any":
             return True
         return (registrable_domain(name) if self._within == "domain" else folded(host)) in self._sites
+
+
+def _searching(name: str, patterns: Sequence[str]) -> Callable[[str], object] | None:
+    """What tells whether one of the patterns is found in a URL; None without patterns."""
+    searches = []
+    for pattern in patterns:
+        try:
+            searches.append(re.compile(pattern).search)
+        except re.error as error:
+            raise SettingsError(f"{name} = {pattern!r}: not a regular expression: {error}") from None
+    return (lambda url: any(search(url) for search in searches)) if searches else None

@@ -48,6 +48,7 @@ class SqliteFrontier:
         self.epoch = 0
         self.secret = b""
         self._settings = settings.frontier
+        self._urls = msgspec.json.encode(settings.urls)
         self._clock = clock
         self._store = store
         self._stir = asyncio.Event()
@@ -95,7 +96,7 @@ class SqliteFrontier:
         self._plan.load(await run(self._store.load), self._clock.now())
         known = await run(jars.known, self._store.database)
         self._plan.state.jars.load(known, self.epoch, self._committer.group)
-        self._committer.group.meta.update(secret=self.secret, epoch=self.epoch)
+        self._committer.group.meta.update(secret=self.secret, epoch=self.epoch, urls=self._urls)
         await self._committer.durable()
 
     # -- what workers ask

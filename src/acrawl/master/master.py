@@ -35,7 +35,7 @@ from acrawl.job import Identity, Job
 from acrawl.master.broker import CrawlBroker
 from acrawl.master.output import Output
 from acrawl.master.plan import Plan
-from acrawl.master.seeds import plant
+from acrawl.master.seeds import extent, gate_of, plant
 from acrawl.master.serving import serve
 from acrawl.monitor.progress import Progress
 from acrawl.outcome import Snapshot
@@ -43,7 +43,6 @@ from acrawl.queues.messages import Hello, Welcome
 from acrawl.queues.server import QueueManager
 from acrawl.settings import Settings
 from acrawl.spider import Spider, login_of
-from acrawl.url import canonical, site_of
 from acrawl.version import VERSION
 
 log = logging.getLogger(__name__)
@@ -76,15 +75,12 @@ class Master:
         plan = self._plan
         spider = self._spider = plan.source.make(plan.arguments, plan.settings)
         await _check_stages(plan, spider)
-        by_key = plan.settings.politeness.budget_by == "spider"
-        gate = ScopeGate(plan.settings.scope, spider.allowed_domains, spider.politeness_key if by_key else site_of)
-        for url in spider.start_urls:  # a resumed crawl must know its scope before its seeds are taken again
-            gate.add_seed(canonical(url))
-        scope = f"{plan.settings.scope.within} {' '.join(spider.allowed_domains)}".strip()
+        gate = gate_of(spider)
         arguments = {key: str(value) for key, value in plan.arguments.items()}
         identity = Identity(
-            plan.source.identity, plan.source.sha256, arguments, scope, command=list(plan.typed), cwd=os.getcwd()
-        )
+            plan.source.identity, plan.source.sha256, arguments, extent(spider),
+            command=list(plan.typed), cwd=os.getcwd(),
+        )  # fmt: skip
         with Job(plan.job) as job:  # only now, so that a mistake of the user's leaves no folder behind
             going_on = job.begin(identity, resume=plan.resume, fresh=plan.fresh)
             self._frontier = await SqliteFrontier.open(job.database, plan.settings, gate, SystemClock())

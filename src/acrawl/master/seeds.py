@@ -6,11 +6,15 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+import msgspec
+
 from acrawl.errors import AcrawlError, CrawlFailed
 from acrawl.frontier.base import Frontier
 from acrawl.frontier.gate import ScopeGate
 from acrawl.request import Request, Sealed, seal
+from acrawl.spelling import Spelling
 from acrawl.spider import Spider
+from acrawl.url import canonical, site_of
 
 #: Seeds that are committed together at most.
 BATCH = 200
@@ -20,6 +24,29 @@ COMPANY = 0.2
 ENOUGH = 20_000
 
 
+def gate_of(spider: Spider) -> ScopeGate:
+    """What belongs to the spider's crawl, around its ``start_urls`` to begin with. Raises `SettingsError`.
+
+    A resumed crawl must know its scope before its seeds are taken again.
+    """
+    settings = spider.settings
+    spelling, by_key = Spelling(settings.urls), settings.politeness.budget_by == "spider"
+    gate = ScopeGate(settings.scope, spider.allowed_domains, spider.politeness_key if by_key else site_of)
+    for url in spider.start_urls:
+        gate.add_seed(spelling.address(canonical(url)))
+    return gate
+
+
+def extent(spider: Spider) -> str:
+    """In words, what belongs to the crawl and which URLs are one: with another extent it is another crawl."""
+    scope, urls = spider.settings.scope, spider.settings.urls
+    said = [scope.within, *spider.allowed_domains]
+    for section, names in ((scope, ("allow", "deny")), (urls, urls.__struct_fields__)):
+        given = {name: getattr(section, name) for name in names if getattr(section, name)}
+        said += [f"{name}={msgspec.json.encode(value).decode()}" for name, value in given.items()]
+    return " ".join(said)
+
+
 async def plant(spider: Spider, frontier: Frontier, gate: ScopeGate, secret: bytes) -> None:
     """Bring every seed of ``spider.start()`` into the frontier, skipping those a former life has taken.
 
@@ -27,15 +54,16 @@ async def plant(spider: Spider, frontier: Frontier, gate: ScopeGate, secret: byt
     """
     taken = await frontier.seeds()
     bed = _Bed(frontier)
+    spelling = Spelling(spider.settings.urls)
     regularly = asyncio.create_task(bed.flush_regularly())
     try:
         async for request in _started(spider):
-            gate.add_seed(request.url)
+            gate.add_seed(spelling.address(request.url))
             bed.ordinal += 1
             if bed.ordinal % BATCH == 0:  # a former life's seeds are passed over without any other wait
                 await asyncio.sleep(0)
             if taken is not None and bed.ordinal > taken:
-                bed.batch.append(_sealed(request, secret))
+                bed.batch.append(_sealed(request, secret, spelling))
             if len(bed.batch) >= BATCH:
                 await bed.flush()
                 while (await frontier.snapshot()).queued > ENOUGH:  # noqa: ASYNC110 - the frontier tells nobody
@@ -73,9 +101,9 @@ class _Bed:
             await self.flush()
 
 
-def _sealed(request: Request, secret: bytes) -> Sealed:
+def _sealed(request: Request, secret: bytes, spelling: Spelling) -> Sealed:
     # A seed was asked for by name: no scope keeps it out.
-    return seal(request if request.allow_offsite else request.replace(allow_offsite=True), secret)
+    return seal(request if request.allow_offsite else request.replace(allow_offsite=True), secret, spelling)
 
 
 async def _started(spider: Spider) -> AsyncIterator[Request]:

@@ -49,6 +49,10 @@ class Scope(Section, frozen=True):
     """``host`` of a seed (www. and http/https folded), its registrable ``domain``, below its ``path``, or ``any``."""
     max_depth: Count = 0
     """Links followed from a seed."""
+    allow: tuple[str, ...] = ()
+    """Regular expressions: of what lies in scope, only URLs in which one is found are fetched; [] for all."""
+    deny: tuple[str, ...] = ()
+    """Regular expressions: URLs in which one is found are left, wherever they lie; seeds are not."""
 
 
 class Limits(Section, frozen=True):
@@ -132,3 +136,18 @@ class Log(Section, frozen=True):
     """The least level that is shown."""
     file: str = ""
     """A file to append to; empty for standard error."""
+
+
+class Urls(Section, frozen=True):
+    """Which URLs are one though they differ. The spelling that is found first is the one that is fetched."""
+
+    sort_query: bool = False
+    """Parameters in another order make no difference."""
+    drop_params: tuple[str, ...] = ()
+    """Parameters that make no difference, as in ["utm_*", "fbclid"]."""
+    drop_sessions: bool = False
+    """Session ids make no difference: ;jsessionid, PHPSESSID, sid with a long value, and their like."""
+    fold_slash: bool = False
+    """A slash at the end of the path makes no difference."""
+    host_aliases: dict[str, str] = msgspec.field(default_factory=dict)
+    """Hosts that are one, as in {"www.example.org" = "example.org"}: the second one is asked."""

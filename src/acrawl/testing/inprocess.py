@@ -16,10 +16,9 @@ from multidict import CIMultiDict
 from acrawl.errors import CrawlFailed, FetchError
 from acrawl.fetch import Fetcher
 from acrawl.fetch.base import Send
-from acrawl.frontier.gate import ScopeGate
 from acrawl.frontier.sqlite import SqliteFrontier
 from acrawl.master.broker import CrawlBroker
-from acrawl.master.seeds import plant
+from acrawl.master.seeds import gate_of, plant
 from acrawl.outcome import PART, RELEASED, RETRY, Audit, Outcome, Receipt, Snapshot
 from acrawl.queues.messages import Hello, Welcome
 from acrawl.request import Request
@@ -36,7 +35,7 @@ from acrawl.testing.hits import Hit
 from acrawl.testing.server import PIECES
 from acrawl.testing.virtual import LoopClock, VirtualLoop
 from acrawl.ticket import Batch
-from acrawl.url import canonical, host_of, site_of
+from acrawl.url import host_of
 from acrawl.worker.handler import Handler
 from acrawl.worker.recent import RecentLinks
 from acrawl.worker.worker import Worker
@@ -172,11 +171,7 @@ class _Crawl:
         self._clock = clock = LoopClock()
         began = clock.now()
         self._stage = WebStage(self._web, self._settings, clock.now)
-        spider, by_key = self._spider, self._settings.politeness.budget_by == "spider"
-        group_of = spider.politeness_key if by_key else site_of
-        gate = ScopeGate(self._settings.scope, spider.allowed_domains, group_of)
-        for url in self._spider.start_urls:
-            gate.add_seed(canonical(url))
+        gate = gate_of(self._spider)
         frontier = await SqliteFrontier.open(str(self._folder / "job.db"), self._settings, gate, clock)
         try:
             catalog = await asyncio.to_thread(Catalog, self._folder / "results.db", self._folder)

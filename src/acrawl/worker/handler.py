@@ -19,6 +19,7 @@ from acrawl.outcome import EXCLUDED, FAILED, FETCHED, RETRY, HostFacts, Item, Ou
 from acrawl.parse.robots import encode
 from acrawl.request import Request, seal, unseal
 from acrawl.response import Failure, Response
+from acrawl.spelling import Spelling
 from acrawl.spider import Spider
 from acrawl.worker.callbacks import as_item, produced
 from acrawl.worker.harvest import Harvest
@@ -57,6 +58,7 @@ class Handler:
         self._fetcher = fetcher
         self._files = files
         self._secret = secret
+        self._spelling = Spelling(spider.settings.urls)
         self._clock = clock
         self._by_address = spider.settings.politeness.budget_by == "address"
         self._told_noindex = False
@@ -155,7 +157,7 @@ class Handler:
             response = await self._fetcher.fetch(request, exchange)
             following = response.following
             if following is not None:
-                harvest.add_request(seal(following, self._secret, continuation=True), remember=False)
+                harvest.add_request(seal(following, self._secret, self._spelling, continuation=True), remember=False)
                 if request.save and request.referrer:  # the page named an image that lives elsewhere now
                     moved = Sighting(following.url, "", "redirect")
                     harvest.add_item(as_item(Sightings(request.referrer, [moved])))
@@ -266,7 +268,7 @@ class Handler:
         if one.depth == 0:
             one = one.replace(depth=request.depth + 1)
         forbidden = harvest.page.forbids(one) if harvest.page is not None else ""
-        sealed = seal(one, self._secret, excluded=forbidden)
+        sealed = seal(one, self._secret, self._spelling, excluded=forbidden)
         self._check_travels(len(sealed.body), f"the request to {one.url}")
         harvest.add_request(sealed, remember=plain and not forbidden)
 
