@@ -24,7 +24,7 @@ The rooms, each of which imports only rooms above it::
     spider frontier fetch results monitor          each blind to the others
     queues                                         the manager-served queues
     worker master                                  lease -> fetch -> call back -> report; and who serves it
-    spiders testing demo cli                       ready-made crawls, tools, the command line
+    spiders scrapy testing demo cli                ready-made crawls, Scrapy's names, tools, the command line
 """
 
 from acrawl.errors import CloseSpider, DropItem, FetchError, IgnoreRequest

@@ -13,7 +13,7 @@ other rooms know nothing of it::
     exceptions  spidermiddlewares  pipelines  shell  utils    what public spiders import names from
 """
 
-from acrawl.scrapy import signals
+import acrawl.scrapy.signals as signals  # noqa: PLR0402 - a module must not import its own package
 from acrawl.scrapy.http import Request
 from acrawl.scrapy.item import Field, Item
 from acrawl.scrapy.linkextractors import LinkExtractor

@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 from acrawl.errors import CloseSpider, SpiderError
-from acrawl.scrapy import signals
 from acrawl.scrapy.exceptions import NotSupported
 from acrawl.scrapy.settings import Settings, turned
+from acrawl.scrapy.signals import spider_closed, spider_opened
 from acrawl.settings import flatten, from_environment, resolve
 from acrawl.spider import Source, Spider
 
@@ -56,7 +56,7 @@ class Signals:
     """Connects handlers to the signals that come here; any other is refused."""
 
     def __init__(self) -> None:
-        self._handlers: dict[str, list[Callable[..., Any]]] = {signals.spider_opened: [], signals.spider_closed: []}
+        self._handlers: dict[str, list[Callable[..., Any]]] = {spider_opened: [], spider_closed: []}
 
     def connect(self, receiver: Callable[..., Any], signal: object, **_: Any) -> None:
         """Call ``receiver`` when the signal comes. Raises `NotSupported` for one that never does."""

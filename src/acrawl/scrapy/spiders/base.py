@@ -12,12 +12,12 @@ import acrawl.response as core
 import acrawl.spider
 from acrawl.errors import CrawlFailed, SpiderError
 from acrawl.request import Request as CoreRequest
-from acrawl.scrapy import signals
 from acrawl.scrapy.crawler import Crawler
 from acrawl.scrapy.failure import Failure
 from acrawl.scrapy.http import Request, Response
 from acrawl.scrapy.pipelines import media_of, without_media
 from acrawl.scrapy.settings import Settings, turned
+from acrawl.scrapy.signals import spider_closed, spider_opened
 from acrawl.scrapy.utils.project import get_project_settings
 from acrawl.settings import Settings as CoreSettings
 from acrawl.worker.callbacks import produced
@@ -67,7 +67,7 @@ class Spider(acrawl.spider.Spider):
         crawler.spider = spider
         spider.name = spider.name or cls.__name__.lower()
         spider._adapt(own)
-        crawler.signals.send(signals.spider_opened, spider=spider)
+        crawler.signals.send(spider_opened, spider=spider)
         return spider
 
     @classmethod
@@ -130,7 +130,7 @@ class Spider(acrawl.spider.Spider):
 
     def _ended(self, closed: Callable[[str], Any], reason: str) -> None:
         closed(reason)
-        self.crawler.signals.send(signals.spider_closed, spider=self, reason=reason)
+        self.crawler.signals.send(spider_closed, spider=self, reason=reason)
 
     def _called(self, callback: Callable[..., Any], argument: core.Response | core.Failure, **cb_kwargs: Any) -> Any:
         if getattr(callback, "__module__", "").startswith("acrawl.spiders."):
