@@ -36,6 +36,7 @@ ALL = ["one?b=2&a=1", "shop/two.html", "https://b.example/three", "shop/five"]
         ({}, ALL),
         ({"allow": "two|five"}, ["shop/two.html", "shop/five"]),
         ({"allow": [re.compile("TWO", re.IGNORECASE), "five$"]}, ["shop/two.html", "shop/five"]),
+        ({"deny": "#part$"}, ALL[1:]),
         ({"allow": "shop", "deny": "five"}, ["shop/two.html"]),
         ({"allow_domains": "a.example", "deny_extensions": ()}, [*ALL[:2], "https://sub.a.example/four.PDF", ALL[3]]),
         ({"deny_domains": ["a.example"]}, ["https://b.example/three"]),

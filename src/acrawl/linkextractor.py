@@ -40,13 +40,13 @@ IGNORED_EXTENSIONS = (
 class LinkExtractor:
     """Extracts the links of a page that its arguments let through.
 
-    ``allow`` and ``deny`` are searched in the absolute URL, ``restrict_text`` in the text: one match of several is
-    enough, and deny wins. ``allow_domains`` and ``deny_domains`` include what is below a domain, ``deny_extensions``
-    are the ends of paths. Links are looked for below what ``restrict_xpaths`` and ``restrict_css`` select, in ``attrs``
-    of ``tags`` (``*``: of all), but not of ``deny_tags`` and ``deny_attrs``. ``process_value`` gets each value as an
-    absolute URL, and returns what to take in its place or None. ``canonicalize`` brings URLs into w3lib's form for
-    comparisons, ``unique`` takes each URL once, and ``strip`` removes white space around values. Raises `UsageError`
-    naming the argument for a malformed expression.
+    ``allow`` and ``deny`` are searched in the absolute URL, its fragment included, ``restrict_text`` in the text: one
+    match of several is enough, and deny wins. ``allow_domains`` and ``deny_domains`` include what is below a domain,
+    ``deny_extensions`` are the ends of paths. Links are looked for below what ``restrict_xpaths`` and ``restrict_css``
+    select, in ``attrs`` of ``tags`` (``*``: of all), but not of ``deny_tags`` and ``deny_attrs``. ``process_value``
+    gets each value as an absolute URL, and returns what to take in its place or None. ``canonicalize`` brings URLs into
+    w3lib's form for comparisons, ``unique`` takes each URL once, and ``strip`` removes white space around values.
+    Raises `UsageError` naming the argument for a malformed expression.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - Scrapy's arguments, in its order
@@ -120,18 +120,18 @@ class LinkExtractor:
                     yield from region.css(self._elements)
 
     def _read(self, element: Selector, response: Response) -> Iterator[Link]:
-        tag, attributes = element.root.tag, element.attrib
+        tag, attributes, join = element.root.tag, element.attrib, response.document.join
         if tag in self._deny_tags:
             return
         for attr, given in attributes.items():
             if attr in self._deny_attrs or (attr not in self._attrs and "*" not in self._attrs):
                 continue
             value = given.strip(" \t\n\r\f") if self._strip else given
-            url = response.urljoin(value)
+            url = join(value)
             if self._process_value is not None:
-                processed = self._process_value(url or value)
-                url = response.urljoin(processed) if processed else None
-            if url is None or not self._wants(url):
+                value = self._process_value(url or value) or ""
+                url = join(value) if value else None
+            if url is None or not self._wants(url, value.partition("#")[2]):
                 continue
             text = "".join(element.css("::text").getall())
             if self._text and not any(pattern.search(text) for pattern in self._text):
@@ -147,10 +147,10 @@ class LinkExtractor:
         """Return a link in the form `extract_links` gives; for subclasses."""
         return link
 
-    def _wants(self, url: str) -> bool:
+    def _wants(self, url: str, fragment: str) -> bool:
         if self._extensions and url.partition("?")[0].lower().endswith(self._extensions):
             return False
-        return self.matches(url)
+        return self.matches(f"{url}#{fragment}" if fragment else url)
 
 
 def _several(values: Several | None) -> tuple[str, ...]:
