@@ -3,9 +3,7 @@
 python -m acrawl run examples/books.py -o books.jsonl
 """
 
-from acrawl import Request
-from acrawl.linkextractor import LinkExtractor
-from acrawl.spiders.crawl import CrawlSpider, Rule
+from acrawl import CrawlSpider, LinkExtractor, Request, Rule
 
 
 class Books(CrawlSpider):

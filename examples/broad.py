@@ -3,8 +3,7 @@
 python -m acrawl run examples/broad.py -o pages.jsonl -a urls="https://a.example https://b.example"
 """
 
-from acrawl import Request, Spider
-from acrawl.linkextractor import LinkExtractor
+from acrawl import LinkExtractor, Request, Spider
 
 
 class Broad(Spider):

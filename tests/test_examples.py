@@ -98,6 +98,21 @@ def test_pictures(live, run, tmp_path):
     assert all((tmp_path / "pictures" / item["path"]).is_file() for item in saved)
 
 
+def test_news(live, run):
+    entry = "<url><loc>{url}</loc><lastmod>{day}</lastmod></url>"
+    dated = {"/news/new": "2024-05-02", "/news/old": "2024-04-01", "/sport/new": "2024-05-03"}
+    urls = "".join(entry.format(url=live.url(path), day=day) for path, day in dated.items())
+    start = "<urlset xmlns='http://www.sitemaps.org/schemas/sitemap/0.9'>"
+    live.add("/sitemap.xml", f"{start}{urls}</urlset>", "application/xml")
+    for path in dated:
+        text = f"<h1>{path}</h1><time datetime=2024>then</time><article><p>One <b>two</b><p>three</article>"
+        live.add(path, text)
+    assert run("news.py", "-a", f"site={live.origin}", "-a", "since=2024-05-01") == [
+        {"url": live.url("/news/new"), "title": "/news/new", "published": "2024", "text": "One two\nthree"}
+    ]
+    assert live.hits["/sport/new"] == 0
+
+
 def test_broad(live, run):
     live.page("/", ["/one", "/login", "/paper.pdf"])
     live.page("/one", ["/two"])

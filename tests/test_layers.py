@@ -25,7 +25,7 @@ ADDRESSES = {
     "multiprocessing": {"queues.wire", "queues.server", "queues.client", "cluster"},
     "sqlite3": {"frontier.database", "frontier.schema", "results.catalog"},
     "selectolax": {"parse.document", "parse.selectors", "parse.links", "parse.media"},
-    "parsel": {"parse.selectors"},
+    "parsel": {"parse.selectors", "parse.nodes"},
     "ada_url": {"url", "fetch.tls"},
     "cryptography": {"queues.tls"},
     "aiohappyeyeballs": {"fetch.tunnel"},

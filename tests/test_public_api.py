@@ -14,8 +14,23 @@ import acrawl
 from acrawl.version import VERSION
 
 NAMES = [
-    "CloseSpider", "DropItem", "Failure", "FetchError", "IgnoreRequest", "Request", "Response", "Settings", "Spider",
-]  # fmt: skip
+    "CSVFeedSpider",
+    "CloseSpider",
+    "CrawlSpider",
+    "DropItem",
+    "Failure",
+    "FetchError",
+    "IgnoreRequest",
+    "LinkExtractor",
+    "Request",
+    "Response",
+    "Rule",
+    "Settings",
+    "SitemapSpider",
+    "Spider",
+    "XMLFeedSpider",
+]
+FOR_TYPES = {"annotations", "TYPE_CHECKING", "Any"}
 #: What only one room each may load, and only when it is used.
 HEAVY = ["aiohttp", "parsel", "lxml", "cryptography", "rich", "click", "sqlite3", "multiprocessing", "uvloop"]
 
@@ -35,7 +50,12 @@ def test_every_name_in_all_exists_and_nothing_else_is_public():
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
-    assert {name for name in imported if not name.startswith("_")} - {"annotations"} <= set(acrawl.__all__)
+    assert {name for name in imported if not name.startswith("_")} - FOR_TYPES <= set(acrawl.__all__)
+
+
+def test_a_name_that_it_does_not_have_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="has no attribute 'Spyder'"):
+        _ = acrawl.Spyder
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -59,6 +79,7 @@ def test_the_package_tells_its_map():
 
 
 def test_importing_it_loads_nothing_heavy():
-    code = f"import sys, acrawl; print(*(name for name in {HEAVY!r} if name in sys.modules))"
+    light = [*HEAVY, "acrawl.spiders.feed", "acrawl.spiders.sitemap"]
+    code = f"import sys, acrawl; print(*(name for name in {light!r} if name in sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
     assert done.stdout.split() == []

@@ -27,6 +27,10 @@ The rooms, each of which imports only rooms above it::
     spiders scrapy testing demo cli                ready-made crawls, Scrapy's names, tools, the command line
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from acrawl.errors import CloseSpider, DropItem, FetchError, IgnoreRequest
 from acrawl.request import Request
 from acrawl.response import Failure, Response
@@ -34,15 +38,45 @@ from acrawl.settings import Settings
 from acrawl.spider import Spider
 from acrawl.version import VERSION as __version__  # noqa: N811 - the name that tools look for
 
+if TYPE_CHECKING:
+    from acrawl.linkextractor import LinkExtractor
+    from acrawl.spiders.crawl import CrawlSpider, Rule
+    from acrawl.spiders.feed import CSVFeedSpider, XMLFeedSpider
+    from acrawl.spiders.sitemap import SitemapSpider
+
 __all__ = [
+    "CSVFeedSpider",
     "CloseSpider",
+    "CrawlSpider",
     "DropItem",
     "Failure",
     "FetchError",
     "IgnoreRequest",
+    "LinkExtractor",
     "Request",
     "Response",
+    "Rule",
     "Settings",
+    "SitemapSpider",
     "Spider",
+    "XMLFeedSpider",
     "__version__",
 ]
+
+#: Where those names live that not every program needs: imported when they are asked for.
+_ELSEWHERE = {
+    "CSVFeedSpider": "acrawl.spiders.feed",
+    "CrawlSpider": "acrawl.spiders.crawl",
+    "LinkExtractor": "acrawl.linkextractor",
+    "Rule": "acrawl.spiders.crawl",
+    "SitemapSpider": "acrawl.spiders.sitemap",
+    "XMLFeedSpider": "acrawl.spiders.feed",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ELSEWHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(_ELSEWHERE[name]), name)

@@ -65,6 +65,11 @@ class Body:
             self._keep(_written(self._bytes, self.room))
         return pathlib.Path(self._path)
 
+    @property
+    def source(self) -> bytes | pathlib.Path:
+        """What to read it from piece by piece: the bytes where they are in memory, else the file; see `path`."""
+        return self.path if self._bytes is None else self._bytes
+
     def spill(self, path: str, size: int) -> None:
         """Have the bytes in a file of so many, which goes with this body."""
         self._bytes, self._size = None, size

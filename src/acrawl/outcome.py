@@ -25,14 +25,13 @@ class HostFacts(msgspec.Struct, frozen=True, array_like=True):
     """What a worker learned about a host while it fetched.
 
     ``pause`` asks that nobody starts anything there for so many seconds (429, 503, Retry-After). ``rules`` is what
-    the host's robots.txt says to us, encoded; with it ``crawl_delay`` and ``sitemaps``. ``address`` is the server's.
+    the host's robots.txt says to us, encoded; with it ``crawl_delay``. ``address`` is the server's.
     ``leads`` is the URL at another host where a robots.txt is to be had that was asked for here.
     """
 
     pause: float = 0.0
     rules: bytes | None = None
     crawl_delay: float | None = None
-    sitemaps: list[str] = []
     address: str = ""
     leads: str = ""
 

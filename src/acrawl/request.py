@@ -42,9 +42,10 @@ class Request(msgspec.Struct, frozen=True):
     proxy to take, or ``direct`` for none. ``cookies`` are sent, and remembered in the cookie jar that ``cookiejar``
     names (a text or a number; one jar a site for each name, and the same URL is not the same request in another jar);
     with ``dont_merge_cookies`` no jar has a part in it. ``max_retry_times`` replaces the number of further tries of
-    what the retry table tries again (0: never, -1: as the table says). ``dont_redirect`` brings redirects to the
-    callback, ``handle_httpstatus_list`` and ``handle_httpstatus_all`` redirects and failures of these statuses or of
-    all. ``download_timeout`` replaces ``fetch.total_timeout`` (``file_timeout`` of a saved file), in seconds. Raises
+    what the retry table tries again (0: never, -1: as the table says). ``max_body`` is how many bytes of a page are
+    taken, in place of ``fetch.max_body`` (0: as that says). ``dont_redirect`` brings redirects to the callback,
+    ``handle_httpstatus_list`` and ``handle_httpstatus_all`` redirects and failures of these statuses or of all.
+    ``download_timeout`` replaces ``fetch.total_timeout`` (``file_timeout`` of a saved file), in seconds. Raises
     `RequestError`, naming the field, where it was made.
     """
 
@@ -72,6 +73,7 @@ class Request(msgspec.Struct, frozen=True):
     cookiejar: str = ""
     dont_merge_cookies: bool = False
     max_retry_times: int = -1
+    max_body: int = 0
     dont_redirect: bool = False
     handle_httpstatus_list: list[int] = []
     handle_httpstatus_all: bool = False

@@ -171,3 +171,16 @@ async def test_a_head_may_announce_what_it_does_not_have(site):
     async with Exchanging(Fetch(allow_private=True, max_body=10)) as transport:
         response = await transport(Request(site.url("/bytes/3000"), method="HEAD"))
     assert (response.body, response.size, response.headers["Content-Length"]) == (b"", 0, "3000")
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(("most", "found"), [(0, "too-large"), (1999, "too-large"), (2000, b"x" * 2000)])
+@pytest.mark.parametrize("limits", [{"max_body": 1000}, {"max_body": 10**6, "max_body_of": {"text/": 1000}}])
+async def test_a_request_may_have_a_bound_of_its_own(most, found, limits):
+    fetch = Fetch(allow_private=True, **limits)
+    async with raw_server(Server(answer(b"x" * 2000, "text/html"))) as address, Exchanging(fetch) as transport:
+        try:
+            came = (await transport(Request(f"http://{address}/", max_body=most))).body
+        except FetchError as error:
+            came = error.reason
+    assert came == found

@@ -11,7 +11,7 @@ from acrawl.scrapy.exceptions import DownloadFailedError, NotSupported, TimeoutE
 from acrawl.scrapy.http import HtmlResponse, TextResponse
 from acrawl.scrapy.linkextractors import LinkExtractor
 from acrawl.scrapy.spidermiddlewares.httperror import HttpError
-from acrawl.scrapy.spiders import CrawlSpider, Rule
+from acrawl.scrapy.spiders import CrawlSpider, CSVFeedSpider, Rule, SitemapSpider, XMLFeedSpider
 from acrawl.testing import Answer, crawl
 
 HOME = "http://a.example/"
@@ -212,3 +212,64 @@ def test_a_body_without_a_type_is_what_it_looks_like():
 
     kinds = {item["url"]: (item["html"], item["text"]) for item in crawl(Kinds, pages).items}
     assert kinds == {"a": (True, True), "b": (False, False), "c": (False, True)}
+
+
+def xml(text):
+    return Answer(text.encode(), content_type="application/xml")
+
+
+def test_a_sitemap_spider_reads_sitemaps_and_gives_its_pages_to_callbacks_of_scrapys():
+    class News(SitemapSpider):
+        name = "news"
+        sitemap_urls = (f"{HOME}index.xml",)
+        sitemap_rules = (("/news/", "parse_news"),)
+
+        def sitemap_filter(self, entries):
+            return (entry for entry in entries if "old" not in entry["loc"])
+
+        def parse_news(self, response):
+            assert response.headers["Content-Type"].startswith(b"text/html")
+            yield {"url": response.url}
+            yield response.follow("/more", self.parse_news, meta={"max_retry_times": 0})
+
+    start = "<sitemapindex xmlns='http://www.sitemaps.org/schemas/sitemap/0.9'>"
+    pages = {
+        f"{HOME}index.xml": xml(f"{start}<sitemap><loc>{HOME}a.xml</loc></sitemap></sitemapindex>"),
+        f"{HOME}a.xml": xml(
+            start.replace("sitemapindex", "urlset")
+            + "".join(f"<url><loc>{HOME}{path}</loc></url>" for path in ("news/1", "news/old", "about"))
+            + "</urlset>"
+        ),
+        f"{HOME}news/1": "<p>1",
+        f"{HOME}more": "<p>more",
+    }
+    assert crawl(News, pages).items == [{"url": f"{HOME}news/1"}, {"url": f"{HOME}more"}]
+
+
+def test_feed_spiders_give_their_entries_to_the_spider():
+    class Entries(XMLFeedSpider):
+        name = "entries"
+        start_urls = (f"{HOME}feed.xml",)
+        itertag = "entry"
+
+        def parse_node(self, response, node):
+            yield {"title": node.xpath("title/text()").get()}
+            yield scrapy.Request(f"{HOME}one", callback=self.parse_one)
+
+        def parse_one(self, response):
+            return {"url": response.url, "html": isinstance(response, HtmlResponse)}
+
+    feed = xml("<feed><entry><title>A</title></entry><entry><title>B</title></entry></feed>")
+    done = crawl(Entries, {f"{HOME}feed.xml": feed, f"{HOME}one": "<p>"})
+    assert done.items == [{"title": "A"}, {"title": "B"}, {"url": f"{HOME}one", "html": True}]
+
+    class Rows(CSVFeedSpider):
+        name = "rows"
+        start_urls = (f"{HOME}table.csv",)
+        delimiter = ";"
+
+        def parse_row(self, response, row):
+            yield dict(row)
+
+    done = crawl(Rows, {f"{HOME}table.csv": Answer(b"a;b\n1;2\n", content_type="text/csv")})
+    assert done.items == [{"a": "1", "b": "2"}]

@@ -1,8 +1,9 @@
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acrawl.parse.robots import ALLOW_ALL, DISALLOW_ALL, MAX_BYTES, Rules, decode, encode, parse
+from acrawl.parse.robots import ALLOW_ALL, DISALLOW_ALL, MAX_BYTES, Rules, decode, encode, parse, sitemaps
 
 
 def rules(text, product="acrawl"):
@@ -10,11 +11,10 @@ def rules(text, product="acrawl"):
 
 
 def test_rules_travel():
-    made = rules("User-agent: *\nDisallow: /a*b$\nAllow: /é\nCrawl-delay: 2.5\nSitemap: https://h.test/s.xml")
+    made = rules("User-agent: *\nDisallow: /a*b$\nAllow: /é\nCrawl-delay: 2.5")
     back = decode(encode(made))
     assert back == made
     assert back.crawl_delay == 2.5
-    assert back.sitemaps == ["https://h.test/s.xml"]
     assert not back.allowed("https://h.test/axxb")
 
 
@@ -91,9 +91,28 @@ def test_the_delay_belongs_to_the_group():
     assert rules(text, "third") == Rules()
 
 
-def test_sitemaps_belong_to_no_group_and_are_absolute():
-    text = "Sitemap: https://h.test/1.xml\nUser-agent: x\nSitemap: /relative.xml\nSITEMAP: http://h.test/2.xml"
-    assert rules(text).sitemaps == ["https://h.test/1.xml", "http://h.test/2.xml"]
+def test_rules_that_an_earlier_version_stored_with_their_sitemaps_are_read():
+    stored = msgspec.msgpack.encode(([("/a", False)], 2.5, ["https://h.test/s.xml"]))
+    assert decode(stored) == Rules([("/a", False)], 2.5)
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("Sitemap: https://h.test/1.xml", "https://h.test/1.xml"),
+        ("SITEMAP:http://other.test/2.xml", "http://other.test/2.xml"),
+        ("sitemap: /relative.xml", "https://h.test/relative.xml"),
+        ("Sitemap: https://h.test/1.xml # the first", "https://h.test/1.xml"),
+        ("Sitemap: https://h.test/?a=1&b=%20", "https://h.test/?a=1&b=%20"),
+        ("Sitemap:", None),
+        ("Sitemap: ftp://h.test/1.xml", None),
+        ("Sitemap of our site", None),
+        ("# Sitemap: https://h.test/1.xml", None),
+    ],
+)
+def test_sitemaps_belong_to_no_group_and_are_absolute(line, found):
+    text = f"{line}\nUser-agent: x\nDisallow: /\n{line}\n"
+    assert sitemaps(text.encode(), "https://h.test/robots.txt") == ([] if found is None else [found])
 
 
 def test_what_stands_after_the_limit_is_not_read():

@@ -27,14 +27,15 @@ IMAGES = "acrawl.spiders.images:Images"
     "--hosts", type=click.Choice(["any", "same"]), default="any", help="Where images may live [default: any]."
 )
 @scoped("host", "domain", "path")
+@click.option("--sitemaps", is_flag=True, help="Read the sites' sitemaps as well: pages and images no page links to.")
 @shared
-def images(urls: tuple[str, ...], files: pathlib.Path, hosts: str, **options: Any) -> int:
+def images(urls: tuple[str, ...], files: pathlib.Path, hosts: str, sitemaps: bool, **options: Any) -> int:
     """Save every image of a web site.
 
     Reads the pages of the given sites, and saves every image that they or their stylesheets name into a folder, each
     distinct image once, with images.jsonl (where each one came from) and a gallery (index.html).
     """
-    arguments = {"urls": " ".join(seeds_of(urls)), "hosts": hosts}
+    arguments = {"urls": " ".join(seeds_of(urls)), "hosts": hosts} | ({"sitemaps": "yes"} if sitemaps else {})
     return crawl(make_plan(IMAGES, arguments, files=files, publish="gallery", **options))
 
 

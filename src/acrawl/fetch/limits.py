@@ -9,7 +9,9 @@ from acrawl.settings import Fetch
 
 
 def page_limit(fetch: Fetch, response: Response) -> int:
-    """The bytes that this page may have: ``fetch.max_body``, or what ``fetch.max_body_of`` says of its type."""
+    """The bytes that this page may have: what its request says, else ``fetch.max_body_of`` its type or ``max_body``."""
+    if response.request.max_body:
+        return response.request.max_body
     if not fetch.max_body_of:
         return fetch.max_body
     media_type = response.content_type

@@ -10,9 +10,12 @@ from __future__ import annotations
 import functools
 import math
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import msgspec
+
+from acrawl.url import join
 
 #: Bytes of a robots.txt that are read (RFC 9309, 2.5 asks for at least this).
 MAX_BYTES = 500 * 1024
@@ -24,6 +27,8 @@ _LINE = re.compile(
     r"|(?P<sitemap>site-?map)|(?P<delay>crawl-?delay))(?:\s*+:|\s)\s*+(?P<value>.*)",
     re.IGNORECASE | re.DOTALL,
 )
+#: A comment after a URL, in which a ``#`` begins a fragment.
+_COMMENT = re.compile(r"\s#")
 _TOKEN = re.compile(r"[a-zA-Z_-]*")
 _ESCAPE = re.compile(r"%([0-9a-fA-F]{2})")
 _AFTER_HOST = re.compile(r"[/?;#]")
@@ -32,14 +37,13 @@ _INDEX = "/index.html"
 
 
 class Rules(msgspec.Struct, frozen=True, array_like=True, dict=True):
-    """What one robots.txt asks of one product: ``(pattern, allowed)`` rules, a delay in seconds, and sitemaps.
+    """What one robots.txt asks of one product: ``(pattern, allowed)`` rules, and a delay in seconds.
 
     The compiled form is made at the first question and kept beside the fields; it is never encoded.
     """
 
     rules: list[tuple[str, bool]] = []
     crawl_delay: float | None = None
-    sitemaps: list[str] = []
 
     def allowed(self, url: str) -> bool:
         """Whether the product may request an absolute URL. ``/robots.txt`` itself always may be."""
@@ -92,14 +96,36 @@ def parse(body: bytes, product: str) -> Rules:
     the first 500 KiB are not read.
     """
     reader = _Reader(product.lower())
-    for line in _LINE_END.split(body[:MAX_BYTES].removeprefix(b"\xef\xbb\xbf")):
-        reader.read(line[: _MAX_LINE - 1].decode("utf-8", "surrogateescape").partition("#")[0])
+    for line in _lines(body):
+        reader.read(line.partition("#")[0])
     group = reader.own if reader.named else reader.other
     best: dict[str, bool] = {}
     for pattern, allow in group.rules:
         best[pattern] = best.get(pattern, False) or allow
     ordered = sorted(best.items(), key=lambda rule: (-len(rule[0]), not rule[1]))
-    return Rules(ordered, group.delay, list(dict.fromkeys(reader.sitemaps)))
+    return Rules(ordered, group.delay)
+
+
+def sitemaps(body: bytes, url: str) -> list[str]:
+    """Return the sitemaps that a robots.txt names, absolute, each once, at most 1000. ``url`` is where it came from.
+
+    They belong to no group and may lie at other hosts (sitemaps.org, "Specifying the Sitemap location in your
+    robots.txt file"). Never raises.
+    """
+    found: dict[str, None] = {}
+    for line in _lines(body):
+        match = _LINE.match(line)
+        if match is not None and match["sitemap"] and len(found) < _MAX_SITEMAPS:
+            words = _COMMENT.split(match["value"], maxsplit=1)[0].split()
+            named = join(url, words[0]) if len(words) == 1 else None
+            if named is not None:
+                found[named] = None
+    return list(found)
+
+
+def _lines(body: bytes) -> Iterator[str]:
+    for line in _LINE_END.split(body[:MAX_BYTES].removeprefix(b"\xef\xbb\xbf")):
+        yield line[: _MAX_LINE - 1].decode("utf-8", "surrogateescape")
 
 
 class _Group:
@@ -118,7 +144,6 @@ class _Reader:
         self.own = _Group()
         self.other = _Group()
         self.named = False
-        self.sitemaps: list[str] = []
         self._current: list[_Group] = []
         self._in_rules = True
 
@@ -130,12 +155,9 @@ class _Reader:
         kind = next(name for name in ("agent", "allow", "disallow", "sitemap", "delay") if match[name])
         if kind == "agent":
             self._agent(value)
-        elif kind == "sitemap":
-            if len(self.sitemaps) < _MAX_SITEMAPS and value.startswith(("http://", "https://")) and _encodable(value):
-                self.sitemaps.append(value)
         elif kind == "delay":
             self._delay(value)
-        else:
+        elif kind != "sitemap":  # they belong to no group: see `sitemaps`
             self._rule(value, kind == "allow")
 
     def _agent(self, value: str) -> None:
@@ -168,10 +190,6 @@ class _Reader:
             rules.append((pattern[: 1 - len(_INDEX)] + "$", True))
         for group in self._current:
             group.rules.extend(rules)
-
-
-def _encodable(text: str) -> bool:
-    return text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text)
 
 
 class _Wild(NamedTuple):

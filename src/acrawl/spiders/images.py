@@ -8,26 +8,30 @@ from acrawl.outcome import Sighting, Sightings
 from acrawl.parse.css import references
 from acrawl.parse.extensions import NOT_PAGES
 from acrawl.parse.media import stylesheets
+from acrawl.parse.sitemap import SitemapEntry
 from acrawl.request import Request
 from acrawl.response import Response
 from acrawl.spider import Spider
+from acrawl.spiders.sitemap import Sitemaps, depth_below
 from acrawl.url import host_of
 
 HTML = ("", "text/html", "application/xhtml+xml", "application/xml", "text/xml", "text/plain")
 
 
-class Images(Spider):
+class Images(Sitemaps, Spider):
     """Follows the pages in scope and saves every image they or their stylesheets name.
 
-    Arguments: ``urls``, separated by blanks; ``hosts``, where images may live: ``any`` (default) or ``same``.
+    Arguments: ``urls``, separated by blanks; ``hosts``, where images may live: ``any`` (default) or ``same``; with
+    ``sitemaps`` (any text) the pages and images that the sitemaps of the seeds' hosts name are taken, too.
     What is an image is decided by the bytes: whatever any request brings, an image is saved and a page is read.
     """
 
     name = "images"
 
-    def __init__(self, urls: str = "", hosts: str = "any") -> None:
+    def __init__(self, urls: str = "", hosts: str = "any", sitemaps: str = "") -> None:
         super().__init__()
         self.start_urls = urls.split()
+        self.sitemaps = bool(sitemaps)
         self.anywhere = hosts == "any"
 
     async def start(self) -> AsyncIterator[Request]:
@@ -37,6 +41,8 @@ class Images(Spider):
 
     def parse(self, response: Response) -> Iterator[Request | Sightings]:
         """Read a page: its images, its stylesheets, its links."""
+        if self.sitemaps and response.request.depth == 0:
+            yield from self.sitemap_requests([response.url])
         if response.content_type == "text/css":
             yield from self.parse_css(response)
             return
@@ -55,6 +61,18 @@ class Images(Spider):
             path = link.url.partition("?")[0].lower()
             if link.url not in named and not path.endswith(NOT_PAGES):
                 yield response.follow(link, save="image/")
+
+    def from_sitemap(self, entry: SitemapEntry, response: Response) -> Iterator[Request | Sightings]:
+        """Take a page that a sitemap names, and the images that it names for it."""
+        found = [Sighting(image.url, image.caption or image.title, "sitemap") for image in entry.images]
+        found += [Sighting(video.thumbnail, video.title, "sitemap") for video in entry.videos if video.thumbnail]
+        if found:
+            yield Sightings(entry.url, found)
+        for image in found:
+            yield self._image(image.url, response)
+        if not entry.url.partition("?")[0].lower().endswith(NOT_PAGES):
+            depth = depth_below(response.request)
+            yield Request(entry.url, save="image/", referrer=response.url, depth=depth)
 
     def parse_css(self, response: Response) -> Iterator[Request | Sightings]:
         """Read a stylesheet: its images and the sheets it imports."""

@@ -125,7 +125,7 @@ class Handler:
                 "ago": answer.since,
             }
         rules = answer.rules
-        facts = HostFacts(rules=encode(rules), crawl_delay=rules.crawl_delay, sitemaps=rules.sitemaps)
+        facts = HostFacts(rules=encode(rules), crawl_delay=rules.crawl_delay)
         return {"status": FETCHED, "http_status": answer.http_status, "host": facts, "ago": answer.since}
 
     async def _page(self, work: Work, request: Request, harvest: Harvest) -> dict[str, Any]:

@@ -30,6 +30,7 @@ FIELDS = {
     "cookiejar": "cookiejar",
     "dont_merge_cookies": "dont_merge_cookies",
     "dont_redirect": "dont_redirect",
+    "download_maxsize": "max_body",
     "download_timeout": "download_timeout",
     "handle_httpstatus_all": "handle_httpstatus_all",
     "handle_httpstatus_list": "handle_httpstatus_list",
