@@ -45,6 +45,10 @@ def test_a_request_takes_what_scrapys_takes():
     assert Request(URL, None, "GET", None, None, None, None).core() == Request(URL).core()
     request.priority, request.dont_filter = 5, True
     assert (request.core().priority, request.core().allow_offsite) == (5, True)
+    meta = {"n": 1}
+    made = [Request(URL, meta=meta) for _ in range(2)]
+    made[0].meta["n"] = 2
+    assert (made[1].meta, meta) == ({"n": 1}, {"n": 1})
     copied = request.copy()
     copied.meta["own"] = 1
     assert request.meta == {}

@@ -15,8 +15,8 @@ _IS_HTTP = re.compile(r"\s*https?:", re.IGNORECASE).match
 _IS_OTHER = re.compile(r"\s*[a-z][a-z0-9+.-]*:", re.IGNORECASE).match
 #: What a response's ``meta`` tells of its own request; it does not go on to the next one.
 TOLD = frozenset({"depth", "download_latency", "download_slot", "redirect_times"})
-#: Fields that may be given as None, and what makes what is meant.
-_NOTHING: dict[str, type] = {
+#: Fields that may be given as None, and what they are.
+_KINDS: dict[str, type] = {
     "headers": dict,
     "body": bytes,
     "cookies": dict,
@@ -43,9 +43,12 @@ class Request(core.Request, frozen=False):  # type: ignore[misc]  # msgspec allo
     """See `acrawl.Request`. What is no http(s) URL makes a request too, which is passed over when it is given."""
 
     def __post_init__(self) -> None:
-        for field, nothing in _NOTHING.items():
-            if getattr(self, field) is None:
-                self._put(field, nothing())
+        for field, kind in _KINDS.items():
+            given = getattr(self, field)
+            if given is None:
+                self._put(field, kind())
+            elif given and kind is dict and isinstance(given, dict):  # its own: the caller may go on with the other
+                self._put(field, dict(given))
         self._tidy()
         if self.is_http or not (isinstance(self.url, str) and _IS_OTHER(self.url)):
             core.Request.__post_init__(self)
@@ -73,18 +76,27 @@ class Request(core.Request, frozen=False):  # type: ignore[misc]  # msgspec allo
         own = {name: dict(getattr(self, name)) for name in ("headers", "cookies", "meta", "cb_kwargs")}
         return self.replace(**own)
 
-    def core(self, **defaults: Any) -> core.Request:
+    def core(self, headers: Mapping[str, str] | None = None, **defaults: Any) -> core.Request:
         """Return the request that travels: what ``meta`` says by its keys is said by fields.
 
-        ``defaults`` are fields that hold where ``meta`` says nothing. Raises `RequestError` as `acrawl.Request` does.
+        ``headers`` are those it has where it names none of its own, ``defaults`` are fields that hold where ``meta``
+        says nothing. Raises `RequestError` as `acrawl.Request` does.
         """
         self._tidy()
-        fields: dict[str, Any] = {name: getattr(self, name) for name in self.__struct_fields__} | defaults
+        values = msgspec.structs.astuple(self)
+        if not (self.meta or headers or defaults or self.dont_filter):
+            return core.Request(*values)
+        fields: dict[str, Any] = dict(zip(self.__struct_fields__, values, strict=True)) | defaults
         if self.meta:
             fields["meta"] = {key: value for key, value in self.meta.items() if key not in TOLD}
             fields |= {FIELDS[key]: value for key, value in self.meta.items() if key in FIELDS and value is not None}
             if self.meta.get("dont_retry"):
                 fields["max_retry_times"] = 0
+        if headers:
+            named = {name.lower() for name in self.headers}
+            fields["headers"] = {
+                name: text for name, text in headers.items() if name.lower() not in named
+            } | self.headers
         if self.dont_filter:  # Scrapy's offsite filter lets them through as well
             fields["allow_offsite"] = True
         return core.Request(**fields)

@@ -44,7 +44,7 @@ class Spider(acrawl.spider.Spider):
         if name is not None:
             self.name = name
         self.__dict__.update(kwargs)
-        if not hasattr(self, "start_urls"):
+        if self.start_urls == ():  # something to append to
             self.start_urls = []
 
     def __repr__(self) -> str:
@@ -168,10 +168,7 @@ class Spider(acrawl.spider.Spider):
         if not request.is_http:
             log.debug("passed over: %s is no http(s) URL", request.url[:200])
             return None
-        if self._headers:
-            named = {name.lower() for name in request.headers}
-            request.headers.update({name: text for name, text in self._headers.items() if name.lower() not in named})
-        return request.core(**self._defaults)
+        return request.core(self._headers, **self._defaults)
 
 
 def _given(cls: type[Spider]) -> dict[str, Any]:
