@@ -32,6 +32,8 @@ ADDRESSES = {
     "python_socks": {"fetch.tunnel"},
     "brotli": {"fetch.decode"},
     "backports": {"fetch.decode"},
+    "itemloaders": {"scrapy.loader", "scrapy.loader.processors"},
+    "itemadapter": {"scrapy.loader"},
 }
 SRC = pathlib.Path(__file__).parent.parent / "src" / "acrawl"
 

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from acrawl.errors import CloseSpider, SpiderError
 from acrawl.scrapy.exceptions import NotSupported
-from acrawl.scrapy.settings import Settings, turned
+from acrawl.scrapy.settings import Settings
 from acrawl.scrapy.signals import spider_closed, spider_opened
 from acrawl.settings import flatten, from_environment, resolve
 from acrawl.spider import Source, Spider
@@ -154,13 +154,11 @@ def _run(cls: type[Spider], arguments: dict[str, str], settings: dict[str, Any])
     spec = _spec(cls)
     source = Source(spec)
     custom = {**settings, **(source.cls.custom_settings or {})}
+    feeds, job = custom.pop("FEEDS", None), custom.pop("JOBDIR", None)
     source.cls.custom_settings = custom
-    usual = flatten(
-        turned({name: value for name, value in custom.items() if name not in {"FEEDS", "JOBDIR"}}), "settings"
-    )
-    resolved = resolve(("settings", usual), ("environment", from_environment(os.environ)))
+    given = ("custom_settings", flatten(source.cls.own_settings(), "custom_settings"))
+    resolved = resolve(given, ("environment", from_environment(os.environ)))
     name = source.cls.name or source.cls.__name__.lower()
-    job = custom.get("JOBDIR")
     plan = Plan(
         source=source,
         spec=spec,
@@ -168,7 +166,7 @@ def _run(cls: type[Spider], arguments: dict[str, str], settings: dict[str, Any])
         settings=resolved,
         job=pathlib.Path(job or f".acrawl/{name}"),
         workers=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
-        feeds=tuple(_feed(path, how) for path, how in dict(custom.get("FEEDS") or {}).items()),
+        feeds=tuple(_feed(path, how) for path, how in dict(feeds or {}).items()),
         resume=bool(job),
         fresh=not job,
     )
