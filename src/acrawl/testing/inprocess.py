@@ -186,7 +186,7 @@ class _Crawl:
             audit, counts = await frontier.audit(), await frontier.snapshot()
         finally:
             await frontier.close()
-        self._spider.closed("finished")
+        self._spider.closed(broker.closing or "finished")
         return Crawled(
             self._feed.items, self._stage.hits, broker.ended, broker.details, counts, audit, clock.now() - began
         )
@@ -197,10 +197,16 @@ class _Crawl:
         places = enumerate(self._workers_spiders)
         workers = [asyncio.create_task(self._work(frontier, f"w{n}", broker, spider)) for n, spider in places]
         parts = [seeds, asyncio.create_task(drain.run()), *workers]
+        closing = False
         try:
             while not (await frontier.snapshot()).finished:
+                if broker.closing and not closing:  # a callback has seen enough
+                    closing = True
+                    seeds.cancel()
+                    await asyncio.gather(seeds, return_exceptions=True)
+                    await frontier.stop("closed")
                 for part in parts:
-                    if part.done():
+                    if part.done() and not part.cancelled():
                         part.result()  # raises what ended it
                 if len(self._stage.hits) > self._most:
                     raise CrawlFailed(f"more than most={self._most} requests were made, and there is no end of it")
