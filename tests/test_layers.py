@@ -34,6 +34,8 @@ ADDRESSES = {
     "backports": {"fetch.decode"},
     "markdownify": {"parse.markdown_rules"},
     "bs4": {"parse.markdown_rules"},
+    "itemloaders": {"scrapy.loader", "scrapy.loader.processors"},
+    "itemadapter": {"scrapy.loader"},
 }
 SRC = pathlib.Path(__file__).parent.parent / "src" / "acrawl"
 

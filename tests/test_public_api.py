@@ -15,12 +15,16 @@ from acrawl.version import VERSION
 
 NAMES = [
     "CSVFeedSpider",
+    "CloseSpider",
+    "CrawlSpider",
     "DropItem",
     "Failure",
     "FetchError",
     "IgnoreRequest",
+    "LinkExtractor",
     "Request",
     "Response",
+    "Rule",
     "Settings",
     "SitemapSpider",
     "Spider",

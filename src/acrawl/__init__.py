@@ -24,14 +24,14 @@ The rooms, each of which imports only rooms above it::
     spider frontier fetch results monitor          each blind to the others
     queues                                         the manager-served queues
     worker master                                  lease -> fetch -> call back -> report; and who serves it
-    spiders testing demo cli                       ready-made crawls, tools, the command line
+    spiders scrapy testing demo cli                ready-made crawls, Scrapy's names, tools, the command line
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from acrawl.errors import DropItem, FetchError, IgnoreRequest
+from acrawl.errors import CloseSpider, DropItem, FetchError, IgnoreRequest
 from acrawl.request import Request
 from acrawl.response import Failure, Response
 from acrawl.settings import Settings
@@ -39,17 +39,23 @@ from acrawl.spider import Spider
 from acrawl.version import VERSION as __version__  # noqa: N811 - the name that tools look for
 
 if TYPE_CHECKING:
+    from acrawl.linkextractor import LinkExtractor
+    from acrawl.spiders.crawl import CrawlSpider, Rule
     from acrawl.spiders.feed import CSVFeedSpider, XMLFeedSpider
     from acrawl.spiders.sitemap import SitemapSpider
 
 __all__ = [
     "CSVFeedSpider",
+    "CloseSpider",
+    "CrawlSpider",
     "DropItem",
     "Failure",
     "FetchError",
     "IgnoreRequest",
+    "LinkExtractor",
     "Request",
     "Response",
+    "Rule",
     "Settings",
     "SitemapSpider",
     "Spider",
@@ -60,6 +66,9 @@ __all__ = [
 #: Where those names live that not every program needs: imported when they are asked for.
 _ELSEWHERE = {
     "CSVFeedSpider": "acrawl.spiders.feed",
+    "CrawlSpider": "acrawl.spiders.crawl",
+    "LinkExtractor": "acrawl.linkextractor",
+    "Rule": "acrawl.spiders.crawl",
     "SitemapSpider": "acrawl.spiders.sitemap",
     "XMLFeedSpider": "acrawl.spiders.feed",
 }

@@ -23,6 +23,7 @@
     └── CrawlFailed               a part of the crawl died: the crawl ends                 exit 1
     IgnoreRequest, DropItem       what a spider or a pipeline raises to say "not this one"
     └── Excluded                  the same of a stage, with a word of its own for the ledger
+    CloseSpider                   what a callback raises to say "enough": the crawl ends in good order
 
 Errors of other libraries are translated where they enter: aiohttp's and the operating system's in
 ``fetch/failures.py``, sqlite3's in ``frontier/database.py``, the socket's in ``queues/``.
@@ -143,3 +144,15 @@ class Excluded(IgnoreRequest):
 
 class DropItem(Exception):
     """Raised by a pipeline: this item is not wanted."""
+
+
+class CloseSpider(Exception):
+    """Raised by a callback: the crawl has what it wanted.
+
+    What the callback gave before is kept, what is under way is finished, and the rest ends as excluded(closed).
+    ``reason`` is what `Spider.closed` is told.
+    """
+
+    def __init__(self, reason: str = "cancelled") -> None:
+        super().__init__(reason)
+        self.reason = reason

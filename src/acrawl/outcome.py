@@ -139,7 +139,8 @@ class Outcome(msgspec.Struct, frozen=True, array_like=True):
     next one nearer to its end.
     All of it takes effect in one step, or none: of an outcome too large for one message the first parts have the
     status ``part``, are counted by ``part`` from 0, and bring ``requests`` and ``items`` only; they take effect with
-    the last one. ``cookies`` are what changed in cookie jars: whatever this outcome causes sees it.
+    the last one. ``cookies`` are what changed in cookie jars: whatever this outcome causes sees it. With ``close`` the
+    spider asks that the crawl ends now, for this reason.
     """
 
     token: int
@@ -159,6 +160,7 @@ class Outcome(msgspec.Struct, frozen=True, array_like=True):
     part: int = 0
     free: bool = False
     cookies: list[JarChange] = []
+    close: str = ""
 
 
 class Receipt(msgspec.Struct, frozen=True, array_like=True):

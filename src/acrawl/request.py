@@ -43,7 +43,10 @@ class Request(msgspec.Struct, frozen=True):
     names (a text or a number; one jar a site for each name, and the same URL is not the same request in another jar);
     with ``dont_merge_cookies`` no jar has a part in it. ``max_retry_times`` replaces the number of further tries of
     what the retry table tries again (0: never, -1: as the table says). ``max_body`` is how many bytes of a page are
-    taken, in place of ``fetch.max_body`` (0: as that says). Raises `RequestError`, naming the field, where it was made.
+    taken, in place of ``fetch.max_body`` (0: as that says). ``dont_redirect`` brings redirects to the callback,
+    ``handle_httpstatus_list`` and ``handle_httpstatus_all`` redirects and failures of these statuses or of all.
+    ``download_timeout`` replaces ``fetch.total_timeout`` (``file_timeout`` of a saved file), in seconds. Raises
+    `RequestError`, naming the field, where it was made.
     """
 
     url: str
@@ -71,6 +74,10 @@ class Request(msgspec.Struct, frozen=True):
     dont_merge_cookies: bool = False
     max_retry_times: int = -1
     max_body: int = 0
+    dont_redirect: bool = False
+    handle_httpstatus_list: list[int] = []
+    handle_httpstatus_all: bool = False
+    download_timeout: float = 0.0
 
     def __post_init__(self) -> None:
         if self.url.__class__ is not str or not is_known(self.url):
@@ -100,6 +107,10 @@ class Request(msgspec.Struct, frozen=True):
     def host(self) -> str:
         """The politeness key (see `acrawl.url.host_of`)."""
         return host_of(self.url)
+
+    def wants(self, status: int) -> bool:
+        """Whether the callback is to see an answer of this status, though it is a redirect or a failure."""
+        return self.handle_httpstatus_all or status in self.handle_httpstatus_list
 
     def saves(self, media_type: str) -> bool:
         """Whether a body of this type goes to the file store."""
@@ -149,7 +160,10 @@ def _checked(url: Any) -> str:
 def _method_name(field: str, function: Any) -> str:
     name = getattr(function, "__name__", "")
     if not inspect.ismethod(function) or not name.isidentifier():
-        raise RequestError(f"{field}={function!r}: give a method of the spider, or its name")
+        raise RequestError(
+            f"{field}={function!r}: give a method of the spider, or its name; other functions cannot travel, "
+            "and what they need goes into cb_kwargs"
+        )
     return name
 
 

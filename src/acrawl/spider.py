@@ -9,8 +9,8 @@ import inspect
 import logging
 import pathlib
 import sys
-from collections.abc import AsyncIterator, Mapping
-from typing import Any, ClassVar
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any, ClassVar, Self
 
 from acrawl.errors import SpiderError
 from acrawl.request import Request
@@ -61,6 +61,29 @@ class Spider:
         """Handle a response whose request names no callback."""
         raise NotImplementedError(f"{type(self).__name__} has no parse() and the request to {response.url} no callback")
 
+    @classmethod
+    def made(cls, arguments: Mapping[str, str], settings: Settings) -> Self:
+        """Make the spider of this process: called once in each, with the arguments of ``-a name=value``."""
+        spider = cls(**arguments)
+        spider.settings = settings
+        spider.name = spider.name or cls.__name__.lower()
+        return spider
+
+    @classmethod
+    def own_settings(cls) -> Mapping[str, Any]:
+        """The settings that come with the spider: its ``custom_settings``."""
+        return cls.custom_settings
+
+    def find_callback(self, name: str | None) -> Callable[..., Any]:
+        """Return what a request's ``callback`` or ``errback`` names: the method, and ``parse`` without a name.
+
+        Raises `SpiderError` when there is none.
+        """
+        method = getattr(self, name or "parse", None)
+        if not callable(method):
+            raise SpiderError(f"{type(self).__name__} has no method {name!r} to call back")
+        return method  # type: ignore[no-any-return]
+
     def politeness_key(self, host: str) -> str:
         """Return what this host (``https://a.example``) shares its second budget by; empty for none.
 
@@ -104,13 +127,11 @@ class Source:
     def make(self, arguments: Mapping[str, str], settings: Settings) -> Spider:
         """Make the spider. Raises `SpiderError` when its constructor refuses the arguments."""
         try:
-            spider = self.cls(**arguments)
+            return self.cls.made(arguments, settings)
+        except SpiderError:
+            raise
         except Exception as error:  # whatever a user's constructor raises: nothing has begun, nothing is lost
             raise SpiderError(f"{self.spec}: {self.cls.__name__}({_as_call(arguments)}) failed: {error}") from error
-        spider.settings = settings
-        if not spider.name:
-            spider.name = self.cls.__name__.lower()
-        return spider
 
 
 def _as_call(arguments: Mapping[str, str]) -> str:

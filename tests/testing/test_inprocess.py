@@ -13,7 +13,7 @@ from typing import ClassVar
 import pytest
 
 import acrawl.testing
-from acrawl import DropItem, Request, Spider
+from acrawl import CloseSpider, DropItem, Request, Spider
 from acrawl.clock import Clock
 from acrawl.errors import CrawlFailed, SettingsError
 from acrawl.testing import Answer, FakeWeb, Faults, LoopClock, Pages, Shape, VirtualLoop, WebSpider, crawl, gaps
@@ -251,3 +251,23 @@ def test_bodies_are_decoded_limited_and_put_into_files_as_on_the_network():
     }
     assert done.ended["http://a.example/huge"] == "failed(too-large)"
     assert done.ended["http://a.example/film"] == "failed(wrong-type)"
+
+
+def test_a_callback_can_end_the_crawl_with_a_reason():
+    heard = []
+
+    class Enough(Spider):
+        start_urls = ("https://a.example/",)
+
+        def parse(self, response):
+            yield {"url": response.url}
+            yield from response.follow_all(css="a")
+            raise CloseSpider("seen enough")
+
+        def closed(self, reason):
+            heard.append(reason)
+
+    done = crawl(Enough, {"https://a.example/": "<a href=/one>1</a>", "https://a.example/one": ""}, most=10)
+    assert done.items[0] == {"url": "https://a.example/"}
+    assert heard == ["seen enough"]
+    assert done.audit.problems == []

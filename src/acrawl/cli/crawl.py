@@ -82,7 +82,7 @@ def make_plan(  # noqa: PLR0913 - the command line's options, each named once
         source=source,
         spec=spec,
         arguments=arguments,
-        settings=resolved(config, dict(source.cls.custom_settings), pairs),
+        settings=resolved(config, dict(source.cls.own_settings()), pairs),
         job=job or (files / ".acrawl" if files is not None else pathlib.Path(".acrawl", name)),
         workers=workers if workers is not None else 0 if address else cores(),
         listen=address,

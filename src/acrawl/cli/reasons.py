@@ -54,6 +54,7 @@ REASONS = {
         "a limit was reached before its turn came",
         "limits.max_pages, max_bytes, max_seconds, max_errors, host_pages, host_bytes, host_errors",
     ),
+    "closed": Reason("the spider ended the crawl before its turn came", "mend the spider, then run it again"),
     "filter": Reason(
         "a stage of the spider did not want it (IgnoreRequest)", "the spider's own stages decide that, no setting does"
     ),

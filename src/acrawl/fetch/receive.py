@@ -54,7 +54,8 @@ class Receive:
         saving = Saving(request, exchange, fetch, self._files, self._now) if request.save and exchange.sink else None
         try:
             asked = request if saving is None else await saving.asked()
-            with self._deadlines.within(fetch.total_timeout if saving is None else fetch.file_timeout):
+            usual = fetch.total_timeout if saving is None else fetch.file_timeout
+            with self._deadlines.within(request.download_timeout or usual):
                 response = await send(asked)
                 if exchange.stream is not None:
                     await self._take(response, exchange, saving)
@@ -68,6 +69,7 @@ class Receive:
                 await saving.cut()
             if isinstance(error, TimeoutError):
                 limit = "fetch.total_timeout" if saving is None else "fetch.file_timeout"
+                limit = "the request's download_timeout" if request.download_timeout else limit
                 raise FetchError("timeout", limit) from error
             raise
         response.request = request

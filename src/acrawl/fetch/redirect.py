@@ -27,7 +27,7 @@ class Redirect:
     async def __call__(self, request: Request, send: Send) -> Response:
         """See `acrawl.fetch.base.Stage`. Raises `FetchError` as `target` does."""
         response = await send(request)
-        if response.status in STATUSES:
+        if response.status in STATUSES and not request.dont_redirect and not request.wants(response.status):
             response.following = target(request, response, self._max_redirects)
         return response
 

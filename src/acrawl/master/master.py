@@ -186,7 +186,7 @@ class Master:
     async def _look(self) -> int:
         """Watch the crawl; returns its exit code when it ends by itself, by a limit or by a command."""
         clock = asyncio.get_running_loop().time
-        began, limited = clock(), False
+        began, limited, closed = clock(), False, False
         while True:
             now = await self._frontier.snapshot()
             self._progress.show(now, len(self._broker.workers), self._broker.state)
@@ -199,13 +199,21 @@ class Master:
             if limit:
                 limited, self._reason = True, limit
                 log.info("%s was hit; the rest is recorded as excluded(limit)", limit)
-                self._seeding.cancel()  # there may be a billion more; a resumed crawl goes on with them
-                await asyncio.gather(self._seeding, return_exceptions=True)
-                await self._frontier.stop("limit")
+                await self._stop("limit")
+            elif self._broker.closing and not (limited or closed):
+                closed, self._reason = True, self._broker.closing
+                log.info("the spider asked to end (%s); the rest is recorded as excluded(closed)", self._reason)
+                await self._stop("closed")
             if self._broker.commands:
                 self._reason = "stopped"
                 return EXIT_INTERRUPTED
             await asyncio.sleep(TICK)
+
+    async def _stop(self, reason: str) -> None:
+        """Begin nothing more; what is queued ends as excluded for this reason."""
+        self._seeding.cancel()  # there may be a billion more; a resumed crawl goes on with them
+        await asyncio.gather(self._seeding, return_exceptions=True)
+        await self._frontier.stop(reason)
 
     def _limit_hit(self, now: Snapshot, seconds: float) -> str:
         limits = self._plan.settings.limits

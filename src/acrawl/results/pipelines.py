@@ -8,7 +8,8 @@
                 raise DropItem("no price")
             return item
 
-``open_spider(spider)`` and ``close_spider(spider)`` are optional. An item arrives as a dict of plain values, whatever
+``open_spider(spider)`` and ``close_spider(spider)`` are optional, and so is ``from_crawler(crawler)`` for spiders that
+have a crawler (`acrawl.scrapy`). An item arrives as a dict of plain values, whatever
 the callback gave. A pipeline with any ``async def`` lives on the event loop and may see up to `CONCURRENCY` items at
 once; one without lives in a thread of its own, which it may block, and sees one item after the other. After a crash an
 item may come again: pipelines are at least once.
@@ -115,7 +116,9 @@ class _Stage:
         self._thread = None if on_loop else ThreadPoolExecutor(1, f"acrawl-{cls.__name__}")
 
     async def open(self) -> None:
-        self._self = await self._call(self._class)
+        crawler = getattr(self._spider, "crawler", None)
+        by_crawler = None if crawler is None else getattr(self._class, "from_crawler", None)
+        self._self = await (self._call(self._class) if by_crawler is None else self._call(by_crawler, crawler))
         await self._optional("open_spider")
 
     async def process(self, passages: Sequence[Passage]) -> None:

@@ -83,13 +83,13 @@ def crawl(
     server. ``limits`` are the master's, and do not hold here. Raises what the beginning of a crawl raises, and
     `CrawlFailed` after more than ``most`` requests: such a spider does not end.
     """
-    layers = [("custom_settings", flatten(spider.custom_settings, "custom_settings")), ("settings", settings or {})]
+    layers = [("custom_settings", flatten(spider.own_settings(), "custom_settings")), ("settings", settings or {})]
     resolved = resolve(*layers)
     with (
         tempfile.TemporaryDirectory(prefix="acrawl-", ignore_cleanup_errors=True) as folder,
         asyncio.Runner(loop_factory=VirtualLoop) as runner,
     ):
-        made = [_made(spider, arguments or {}, resolved) for _ in range(workers + 1)]
+        made = [spider.made(arguments or {}, resolved) for _ in range(workers + 1)]
         answering: Web = Pages(web) if isinstance(web, Mapping) else web
         return runner.run(_Crawl(pathlib.Path(folder), made, answering, most).run())
 
@@ -186,7 +186,7 @@ class _Crawl:
             audit, counts = await frontier.audit(), await frontier.snapshot()
         finally:
             await frontier.close()
-        self._spider.closed("finished")
+        self._spider.closed(broker.closing or "finished")
         return Crawled(
             self._feed.items, self._stage.hits, broker.ended, broker.details, counts, audit, clock.now() - began
         )
@@ -197,10 +197,16 @@ class _Crawl:
         places = enumerate(self._workers_spiders)
         workers = [asyncio.create_task(self._work(frontier, f"w{n}", broker, spider)) for n, spider in places]
         parts = [seeds, asyncio.create_task(drain.run()), *workers]
+        closing = False
         try:
             while not (await frontier.snapshot()).finished:
+                if broker.closing and not closing:  # a callback has seen enough
+                    closing = True
+                    seeds.cancel()
+                    await asyncio.gather(seeds, return_exceptions=True)
+                    await frontier.stop("closed")
                 for part in parts:
-                    if part.done():
+                    if part.done() and not part.cancelled():
                         part.result()  # raises what ended it
                 if len(self._stage.hits) > self._most:
                     raise CrawlFailed(f"more than most={self._most} requests were made, and there is no end of it")
@@ -279,10 +285,3 @@ class _Memory:
 
     def close(self) -> None:
         return
-
-
-def _made(cls: type[Spider], arguments: Mapping[str, str], settings: Settings) -> Spider:
-    spider = cls(**arguments)
-    spider.settings = settings
-    spider.name = spider.name or cls.__name__.lower()
-    return spider

@@ -9,10 +9,8 @@ from typing import Any
 
 import msgspec
 
-from acrawl.errors import SpiderError
 from acrawl.outcome import Item, Sightings
 from acrawl.request import Request
-from acrawl.spider import Spider
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -33,14 +31,6 @@ async def produced(result: Any) -> AsyncIterator[Any]:
             yield one
     else:
         yield result
-
-
-def find(spider: Spider, name: str | None) -> Any:
-    """The spider's method of that name, ``parse`` without one. Raises `SpiderError` when there is none."""
-    method = getattr(spider, name or "parse", None)
-    if not callable(method):
-        raise SpiderError(f"{type(spider).__name__} has no method {name!r} to call back")
-    return method
 
 
 def as_item(made: Any) -> Item:

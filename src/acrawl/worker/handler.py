@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from acrawl.clock import Clock
-from acrawl.errors import FetchError, IgnoreRequest, RequestError
+from acrawl.errors import CloseSpider, FetchError, IgnoreRequest, RequestError
 from acrawl.fetch import Fetcher, retry
 from acrawl.fetch.base import Exchange, FileStore
 from acrawl.fetch.robots import lasts
@@ -33,7 +33,7 @@ from acrawl.request import Request, seal, unseal
 from acrawl.response import Failure, Response
 from acrawl.spelling import Spelling
 from acrawl.spider import Spider
-from acrawl.worker.callbacks import as_item, find, produced
+from acrawl.worker.callbacks import as_item, produced
 from acrawl.worker.harvest import Harvest
 from acrawl.worker.lanes import Work
 from acrawl.worker.recent import RecentLinks
@@ -48,6 +48,8 @@ ROBOTS_RETRY = 2.0
 _CACHED = {"hit": "cached", "stale": "cached", "revalidated": "unchanged"}
 #: Characters of a traceback or an error's text that are kept.
 _MOST_TOLD = 20_000
+#: Characters of the reason to end the crawl.
+_LONGEST_REASON = 200
 #: Hosts whose addresses are remembered as told.
 _MOST_ADDRESSES = 10_000
 
@@ -109,6 +111,7 @@ class Handler:
             requests=harvest.requests,
             items=harvest.items,
             duplicates=harvest.duplicates,
+            close=harvest.close,
             seconds=now - work.started_at,
             **facts,
         )
@@ -191,10 +194,14 @@ class Handler:
             return self._facts(RETRY, verdict.reason, response, detail, delay=verdict.delay, free=verdict.free)
         if verdict.kind == retry.PAUSE:
             return self._facts(RETRY, verdict.reason, response, detail, host=HostFacts(pause=max(verdict.delay, 0.1)))
-        if response is None or (verdict.kind == retry.FAIL and response.status not in self._wanted):
+        if response is None or (verdict.kind == retry.FAIL and not self._wants(request, response.status)):
             failure = Failure(request, verdict.reason, detail, response)
             return await self._failed(request, failure, harvest)
         return await self._answered(request, response, harvest)
+
+    def _wants(self, request: Request, status: int) -> bool:
+        """Whether a callback is to see an answer of this status that is none of success."""
+        return status in self._wanted or request.wants(status)
 
     def _judged(
         self, work: Work, request: Request, came: Response | FetchError, *, forward: bool = False
@@ -239,7 +246,7 @@ class Handler:
     async def _call(self, name: str | None, request: Request, argument: Any, harvest: Harvest) -> str:
         """Run a callback; what it made before it raised is kept. Returns the traceback, empty when all went well."""
         try:
-            made = find(self._spider, name)(argument, **request.cb_kwargs)
+            made = self._spider.find_callback(name)(argument, **request.cb_kwargs)
             if inspect.isgenerator(made):
                 for one in made:
                     self._collect(one, request, harvest)
@@ -252,6 +259,9 @@ class Handler:
                     if harvest.full:
                         await self._pass_on(harvest)
         except IgnoreRequest:  # the callback says "not this one": what it made is kept
+            return ""
+        except CloseSpider as error:  # enough: the report tells the master, and what it made is kept
+            harvest.close = told(error.reason)[:_LONGEST_REASON] or "cancelled"
             return ""
         except Exception:  # noqa: BLE001 - the user's code: its request ends as failed(callback), the crawl goes on
             text = told(traceback.format_exc())

@@ -20,10 +20,10 @@ class Harvest:
     """Collects requests and items of one lease. ``urls`` are links to be remembered once they are acknowledged.
 
     ``page`` is what the page they are made of asks of robots; None where nothing may be asked. ``made`` are files that
-    have yet to go to the file store; ``unkept`` is why one of them could not.
+    have yet to go to the file store; ``unkept`` is why one of them could not. ``close`` is why the crawl should end now.
     """
 
-    __slots__ = ("_part", "_size", "duplicates", "items", "made", "page", "requests", "unkept", "urls", "work")
+    __slots__ = ("_part", "_size", "close", "duplicates", "items", "made", "page", "requests", "unkept", "urls", "work")
 
     def __init__(self, work: Work) -> None:
         self.work = work
@@ -34,6 +34,7 @@ class Harvest:
         self.page: PageTags | None = None
         self.unkept: FetchError | None = None
         self.duplicates = 0
+        self.close = ""
         self._size = 0
         self._part = 0
 

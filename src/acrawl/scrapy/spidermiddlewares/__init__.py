@@ -1,0 +1,1 @@
+"""Scrapy's place of `HttpError`."""

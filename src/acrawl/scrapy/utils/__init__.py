@@ -1,0 +1,1 @@
+"""Those of Scrapy's helpers that public spiders import."""
