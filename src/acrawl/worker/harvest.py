@@ -20,7 +20,7 @@ class Harvest:
     """Collects requests and items of one lease. ``urls`` are links to be remembered once they are acknowledged.
 
     ``page`` is what the page they are made of asks of robots; None where nothing may be asked. ``made`` are files that
-    have yet to go to the file store; ``unkept`` is why one of them could not. ``close`` is why the crawl should end now.
+    have yet to go to the file store, ``unkept`` why one of them could not, ``close`` why the crawl should end now.
     """
 
     __slots__ = ("_part", "_size", "close", "duplicates", "items", "made", "page", "requests", "unkept", "urls", "work")
