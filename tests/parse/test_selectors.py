@@ -122,9 +122,12 @@ def test_a_malformed_xpath_query_is_named(page, query):
         page.xpath(query)
 
 
-def test_nothing_can_be_selected_from_text(page):
-    with pytest.raises(ValueError, match="cannot be selected from text"):
-        page.css("title::text").css("b")
+def test_nothing_is_selected_from_text_but_itself(page):
+    text = page.css("title::text")
+    assert text.css("b") == text.xpath("//b") == []
+    assert text.xpath(".").getall() == ["A & B"]
+    with pytest.raises(ValueError, match=r"'b\['"):
+        text.css("b[")
 
 
 def generated(seed):
