@@ -5,9 +5,9 @@
 combinator below the root, ``.a b`` inside of an ``.a``, ``table > tr``) and every XPath runs on parsel, which parses
 the page a second time, once. XML, JSON and plain text are parsel's from the beginning.
 
-For well-formed pages both give the same, but for what the HTML standard wants and lxml does not know: ``tbody`` is
-added, white space before ``head`` and a first line break in ``pre`` are no text, CR LF is one line break, the content
-of ``template`` is not part of the page, the case of SVG's names is restored, and values of some attributes
+For well-formed pages both give the same, but for what the HTML standard wants and libxml2 does not know: ``tbody`` is
+added, white space before ``head`` and a first line break in ``pre`` are no text, ``wbr`` and ``source`` hold nothing,
+the content of ``template`` is not part of the page, the case of SVG's names is restored, and values of some attributes
 (``http-equiv``, ``type``, ``rel``), and in pages without a doctype classes and ids, are compared without regard to
 case. Misnested elements are repaired in different ways, and `Selector.get` writes HTML as the standard says.
 """
