@@ -27,6 +27,7 @@ ADDRESSES = {
     "selectolax": {"parse.document", "parse.trees", "parse.texts", "parse.selectors", "parse.links", "parse.media"},
     "parsel": {"parse.trees", "parse.selectors"},
     "lxml": {"parse.trees"},
+    "IPython": {"cli.console"},
     "ada_url": {"url", "fetch.tls"},
     "cryptography": {"queues.tls"},
     "aiohappyeyeballs": {"fetch.tunnel"},
