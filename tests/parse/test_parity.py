@@ -57,6 +57,31 @@ def test_what_the_standard_says_and_libxml2_does_not(markup, query, ours, theirs
     assert asked(markup, query) == [ours, theirs]
 
 
+BOOLEAN = """<!doctype html><input checked disabled="" readonly=x data-y><select multiple><option selected>1</select>
+<script defer async></script><p nowrap hidden></p>"""
+
+
+def test_attributes_without_a_value_have_the_values_that_parsel_gives_them():
+    ours, theirs = both(BOOLEAN)
+    for name in (
+        "checked",
+        "disabled",
+        "readonly",
+        "data-y",
+        "multiple",
+        "selected",
+        "defer",
+        "async",
+        "nowrap",
+        "hidden",
+    ):
+        query = f"::attr({name})"
+        assert len(ours.css(query)) == 1
+        assert ours.css(query).getall() == theirs.css(query).getall()
+    assert ours.css("input").attrib == theirs.css("input").attrib
+    assert ours.css("input")[0].xpath("/html/body/input/@checked").get() == "checked"
+
+
 @pytest.mark.parametrize(
     ("query", "found"),
     [

@@ -128,7 +128,7 @@ class Selector:
     def attrib(self) -> dict[str, str]:
         """The attributes of an element; empty for everything else."""
         if self.node is not None:
-            return {name: value or "" for name, value in self.node.attributes.items()}
+            return {name: _given(name, value) for name, value in self.node.attributes.items()}
         # items(): lxml refuses to look up the names that hostile markup can give to attributes.
         return dict(self._foreign.root.attrib.items()) if hasattr(self._element(), "attrib") else {}
 
@@ -146,7 +146,7 @@ class Selector:
             if kind == ATTRIBUTE:
                 held = [each.attributes for each in _found(node, css)]
                 # lexbor's [href] selects xlink:href as well: not every element has the attribute.
-                return SelectorList([_value(each[name] or "", query) for each in held if name in each])
+                return SelectorList([_value(_given(name, each[name]), query) for each in held if name in each])
             found = [node] if kind == DEEP_TEXT and not css else _found(node, css)
         except (SelectolaxError, UnicodeEncodeError):
             return self._on_parsel("css", query, {})  # lexbor does not know it: parsel selects, or says what is wrong
@@ -243,6 +243,11 @@ def _asked(context: parsel.Selector, method: str, query: str, options: Mapping[s
         return list(getattr(context, method)(query, **options))
     except (ValueError, SyntaxError, RuntimeError) as error:  # what lxml, cssselect and jmespath say to malformed ones
         raise ValueError(f"not a valid {method} query: {query!r}: {error}") from None
+
+
+def _given(name: str, value: str | None) -> str:
+    """The value of an attribute; one of `BOOLEAN` without a value has its name for one, as with libxml2."""
+    return value if value is not None else name if name in trees.BOOLEAN else ""
 
 
 _new = object.__new__

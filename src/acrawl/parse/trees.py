@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     import parsel
 
 _NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_-]*\Z")
+#: Attributes that libxml2 gives a value where none is written: their name.
+BOOLEAN = frozenset(
+    ("checked", "compact", "declare", "defer", "disabled", "ismap", "multiple")
+    + ("nohref", "noresize", "noshade", "nowrap", "readonly", "selected")
+)
 _EMPTY = b"<html></html>"
 
 
@@ -136,7 +141,10 @@ class Page:
 def _alike(node: LexborNode, element: Any) -> bool:
     """Whether two elements of one tag have the same attributes; lexbor restores the case of SVG's."""
     ours = {name.lower(): value or "" for name, value in node.attributes.items()}
-    return ours == {name.lower(): value for name, value in element.attrib.items()}
+    theirs = {name.lower(): value for name, value in element.attrib.items()}
+    return ours.keys() == theirs.keys() and all(
+        value == theirs[name] or name in BOOLEAN for name, value in ours.items()
+    )
 
 
 def xml(markup: bytes, base_url: str | None = None) -> parsel.Selector:
