@@ -9,7 +9,6 @@ import parsel
 import pytest
 from multidict import CIMultiDict
 
-from acrawl.parse.document import Document
 from acrawl.response import Response
 
 FEED = """<?xml version="1.0"?><rss version="2.0" xmlns:dc="http://purl.org/dc/elements/1.1/"><channel><title>T</title>

@@ -6,6 +6,8 @@ import functools
 import re
 from typing import NamedTuple
 
+from selectolax.lexbor import LexborHTMLParser, SelectolaxError
+
 #: What a query gives: elements, their direct text, all text in them, values of an attribute, or what parsel says.
 ELEMENTS, TEXT, DEEP_TEXT, ATTRIBUTE, FOREIGN = range(5)
 
@@ -19,6 +21,8 @@ _ODD = re.compile(r"::|/\*|[()\[\]\"'|\\]")
 _CHILD = re.compile(r"([^\s>+~,]+)\s*>\s*([^\s>+~,]+)")
 _TYPE = re.compile(r"[a-zA-Z][a-zA-Z0-9]*")
 _ROW_GROUPS = frozenset(("tbody", "thead", "tfoot"))
+#: A tree to try queries on: whether lexbor knows one does not depend on the page.
+_PROBE = LexborHTMLParser(b"<p>")
 _IN_TABLE = _ROW_GROUPS | {"caption", "colgroup"}
 
 
@@ -38,7 +42,7 @@ class Plan(NamedTuple):
 
 @functools.lru_cache(2048)
 def plan(query: str) -> Plan:
-    """Return the plan of a query, which may be malformed: whoever selects says so."""
+    """Return the plan of a query. A malformed one is parsel's, as all that lexbor does not know."""
     match = _PSEUDO.search(query)
     css, name = (query, None) if match is None else (query[: match.start()], match[1])
     masked = _masked(css)
@@ -54,6 +58,11 @@ def plan(query: str) -> Plan:
         starts.append(starts[-1] + len(member) + 1)
     found = [(start, _FIRST.match(member)) for start, member in zip(starts, members, strict=False)]
     heads = tuple(css[start + first.start(1) : start + first.end(1)] for start, first in found if first)
+    try:
+        for each in (css if css or kind != DEEP_TEXT else "*", *heads):
+            _PROBE.css(each)
+    except (SelectolaxError, UnicodeEncodeError):  # parsel selects, or says what is wrong
+        return Plan(FOREIGN, query)
     return Plan(kind, css, name or "", heads, "+" in masked or "~" in masked)
 
 

@@ -15,13 +15,16 @@ case. Misnested elements are repaired in different ways, and `Selector.get` writ
 from __future__ import annotations
 
 import re
+import weakref
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
-from selectolax.lexbor import LexborNode, SelectolaxError
+from selectolax.lexbor import LexborNode
 
-from acrawl.parse import texts, trees
-from acrawl.parse.query import ATTRIBUTE, DEEP_TEXT, ELEMENTS, FOREIGN, TEXT, plan
+from acrawl.parse import trees
+from acrawl.parse.lazy import filled_when_looked_into
+from acrawl.parse.query import FOREIGN, Plan, plan
+from acrawl.parse.select import UNSURE, every, first, given
 
 if TYPE_CHECKING:
     import parsel
@@ -128,7 +131,7 @@ class Selector:
     def attrib(self) -> dict[str, str]:
         """The attributes of an element; empty for everything else."""
         if self.node is not None:
-            return {name: _given(name, value) for name, value in self.node.attributes.items()}
+            return {name: given(name, value) for name, value in self.node.attributes.items()}
         # items(): lxml refuses to look up the names that hostile markup can give to attributes.
         return dict(self._foreign.root.attrib.items()) if hasattr(self._element(), "attrib") else {}
 
@@ -137,23 +140,14 @@ class Selector:
         node, page = self.node, self._page
         if node is None:
             return self._on_parsel("css", query, {})
-        kind, css, name, heads, _ = planned = plan(query)
-        if kind == FOREIGN:
+        planned = plan(query)
+        if planned.kind == FOREIGN:
             return self._on_parsel("css", query, {})
-        try:
-            if heads and page.looks_outside(node, planned):
-                return self._on_parsel("css", query, {})
-            if kind == ATTRIBUTE:
-                held = [each.attributes for each in _found(node, css)]
-                # lexbor's [href] selects xlink:href as well: not every element has the attribute.
-                return SelectorList([_value(_given(name, each[name]), query) for each in held if name in each])
-            found = [node] if kind == DEEP_TEXT and not css else _found(node, css)
-        except (SelectolaxError, UnicodeEncodeError):
-            return self._on_parsel("css", query, {})  # lexbor does not know it: parsel selects, or says what is wrong
-        if kind == ELEMENTS:
-            return SelectorList([_element(page, each, query) for each in found])
-        strings = texts.direct(found) if kind == TEXT else texts.deep(found)
-        return SelectorList([_value(each, query) for each in strings])
+        if node.mem_id == page.root_id:
+            return _Pending.of(page, planned, query)
+        if planned.heads and page.looks_outside(node, planned):
+            return self._on_parsel("css", query, {})
+        return SelectorList([_made(page, each, query) for each in every(node, planned)])
 
     def xpath(self, query: str, namespaces: Mapping[str, str] | None = None, **variables: Any) -> SelectorList:
         """Select by XPath 1.0, relative to this element; ``$name`` is the variable of that name.
@@ -245,11 +239,6 @@ def _asked(context: parsel.Selector, method: str, query: str, options: Mapping[s
         raise ValueError(f"not a valid {method} query: {query!r}: {error}") from None
 
 
-def _given(name: str, value: str | None) -> str:
-    """The value of an attribute; one of `BOOLEAN` without a value has its name for one, as with libxml2."""
-    return value if value is not None else name if name in trees.BOOLEAN else ""
-
-
 _new = object.__new__
 
 
@@ -284,17 +273,16 @@ def adopted(found: parsel.Selector) -> Selector:
     return _foreign(None, found, None)
 
 
-def _found(node: LexborNode, css: str) -> list[LexborNode]:
-    found = node.css(css)
-    if "," in css:  # lexbor gives an element once for each member of a list that it matches
-        found = list({each.mem_id: each for each in found}.values())
-    return found
+def _made(page: trees.Page, found: LexborNode | str, query: str) -> Selector:
+    return _value(found, query) if isinstance(found, str) else _element(page, found, query)
 
 
 class SelectorList(list[Selector]):
     """What a query found, in document order. Its methods ask every member and join the answers."""
 
-    __slots__ = ()
+    __slots__ = ("__weakref__", "_asked")
+    #: What a list that is not filled yet is to be filled with: page, plan, query.
+    _asked: tuple[trees.Page, Plan, str]
 
     @overload
     def __getitem__(self, index: SupportsIndex) -> Selector: ...
@@ -358,3 +346,48 @@ class SelectorList(list[Selector]):
         """`Selector.drop` of every member."""
         for found in self:
             found.drop()
+
+
+@filled_when_looked_into
+class _Pending(SelectorList):
+    """What a query finds in a whole page, found when somebody looks: `get` finds the first and goes no further.
+
+    A page's tree changes by `Selector.drop` alone, which has all such lists filled before.
+    """
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, page: trees.Page, planned: Plan, query: str) -> _Pending:
+        made = cls()
+        made._asked = page, planned, query
+        page.pending.append(weakref.WeakMethod(made.fill))
+        return made
+
+    def fill(self) -> None:
+        page, planned, query = self._asked
+        self.__class__ = SelectorList  # type: ignore[assignment]
+        self.extend(_made(page, each, query) for each in every(page.root, planned))
+
+    def get(self, default: str | None = None) -> Any:
+        found = self._first()
+        return default if found is None else found if isinstance(found, str) else found.html or ""
+
+    extract_first = get
+
+    def getall(self) -> list[Any]:
+        page, planned, _ = self._asked
+        return [each if isinstance(each, str) else each.html or "" for each in every(page.root, planned)]
+
+    extract = getall
+
+    def __bool__(self) -> bool:
+        return self._first() is not None
+
+    def _first(self) -> Any:
+        page, planned, _ = self._asked
+        found = first(page.root, planned)
+        if found is not UNSURE:
+            return found
+        self.fill()
+        return SelectorList.get(self)

@@ -4,29 +4,41 @@ from __future__ import annotations
 
 import contextlib
 import re
+import weakref
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from acrawl.parse.bounds import bounded
 from acrawl.parse.query import Plan
+from acrawl.parse.select import BOOLEAN
 
 if TYPE_CHECKING:
     import parsel
 
 _NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_-]*\Z")
-#: Attributes that libxml2 gives a value where none is written: their name.
-BOOLEAN = frozenset(
-    ("checked", "compact", "declare", "defer", "disabled", "ismap", "multiple")
-    + ("nohref", "noresize", "noshade", "nowrap", "readonly", "selected")
-)
 _EMPTY = b"<html></html>"
 
 
 class Page:
-    """What all selectors of one HTML document share. ``namespaces`` are the prefixes registered for XPath."""
+    """What all selectors of one HTML document share.
 
-    __slots__ = ("_foreign", "_matching", "_outside", "_same", "base_url", "namespaces", "root", "root_id", "tree")
+    ``namespaces`` are the prefixes registered for XPath, ``pending`` fills what was selected and not looked at yet.
+    """
+
+    __slots__ = (
+        "_foreign",
+        "_matching",
+        "_outside",
+        "_same",
+        "base_url",
+        "namespaces",
+        "pending",
+        "root",
+        "root_id",
+        "tree",
+    )
 
     def __init__(self, tree: LexborHTMLParser, base_url: str | None = None) -> None:
         root = tree.root
@@ -36,6 +48,7 @@ class Page:
         self.root = root
         self.root_id = root.mem_id
         self.namespaces: dict[str, str] = {}
+        self.pending: list[weakref.WeakMethod[Callable[[], None]]] = []
         self._foreign: parsel.Selector | None = None
         self._same: dict[str, tuple[list[LexborNode], dict[int, int], list[Any]] | None] = {}
         self._matching: dict[str, frozenset[int]] = {}
@@ -110,8 +123,17 @@ class Page:
             self._same[tag] = (nodes, {node.mem_id: i for i, node in enumerate(nodes)}, elements) if equal else None
         return self._same[tag]
 
+    def settle(self) -> None:
+        """Find everything that was selected, before the tree changes."""
+        pending, self.pending = self.pending, []
+        for reference in pending:
+            fill = reference()
+            if fill is not None:
+                fill()
+
     def drop(self, node: LexborNode) -> None:
         """Take an element out of lexbor's tree, and its twin out of lxml's. It stays whole for those who hold it."""
+        self.settle()
         self._whole()  # cannot be made later: its bytes would have the element
         twin = self._twin(node)
         if twin is not None:
@@ -120,6 +142,7 @@ class Page:
 
     def drop_twin(self, element: Any) -> None:
         """Take the element of lexbor's tree out that is lxml's ``element``, which goes after this."""
+        self.settle()
         pairs = self._pairs(element.tag)
         if pairs is not None:
             nodes, _, elements = pairs
