@@ -247,9 +247,10 @@ def test_a_list_that_nobody_has_looked_into_is_a_list_like_any_other(use):
 
 def test_what_was_selected_before_a_drop_is_still_there():
     selector = Selector(text="<div>a<p>1</p>b<p>2</p>c</div>")
-    before = selector.css("p")
+    before, seen = selector.css("p"), selector.css("p")
+    assert len(seen) == 2
     selector.css("p")[0].drop()
-    assert before.getall() == ["<p>1</p>", "<p>2</p>"]
+    assert before.getall() == seen.getall() == ["<p>1</p>", "<p>2</p>"]
     assert selector.css("p").getall() == selector.xpath("//p").getall() == ["<p>2</p>"]
     assert selector.css("div::text").getall() == selector.xpath("//div/text()").getall() == ["ab", "c"]
     selector.xpath("//p").drop()

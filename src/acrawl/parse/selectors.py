@@ -361,7 +361,7 @@ class _Pending(SelectorList):
     def of(cls, page: trees.Page, planned: Plan, query: str) -> _Pending:
         made = cls()
         made._asked = page, planned, query
-        page.pending.append(weakref.WeakMethod(made.fill))
+        page.pending.append(weakref.ref(made))
         return made
 
     def fill(self) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import re
 import weakref
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -24,7 +23,7 @@ _EMPTY = b"<html></html>"
 class Page:
     """What all selectors of one HTML document share.
 
-    ``namespaces`` are the prefixes registered for XPath, ``pending`` fills what was selected and not looked at yet.
+    ``namespaces`` are the prefixes registered for XPath, ``pending`` are the lists of what was selected there.
     """
 
     __slots__ = (
@@ -48,7 +47,7 @@ class Page:
         self.root = root
         self.root_id = root.mem_id
         self.namespaces: dict[str, str] = {}
-        self.pending: list[weakref.WeakMethod[Callable[[], None]]] = []
+        self.pending: list[weakref.ref[list[Any]]] = []
         self._foreign: parsel.Selector | None = None
         self._same: dict[str, tuple[list[LexborNode], dict[int, int], list[Any]] | None] = {}
         self._matching: dict[str, frozenset[int]] = {}
@@ -127,9 +126,8 @@ class Page:
         """Find everything that was selected, before the tree changes."""
         pending, self.pending = self.pending, []
         for reference in pending:
-            fill = reference()
-            if fill is not None:
-                fill()
+            if (found := reference()) is not None:
+                len(found)  # whoever looks has it filled
 
     def drop(self, node: LexborNode) -> None:
         """Take an element out of lexbor's tree, and its twin out of lxml's. It stays whole for those who hold it."""
