@@ -8,7 +8,8 @@ import pytest
 from parsel.selector import CannotDropElementWithoutParent, CannotRemoveElementWithoutRoot
 
 from acrawl.parse.document import Document
-from acrawl.parse.selectors import Selector, SelectorList
+from acrawl.parse.selectors import Selector, SelectorList, whole
+from acrawl.parse.trees import Page
 
 PAGE = """<!doctype html><html><head><title>A &amp; B</title></head><body>
 <div id="one" class="card big">d1<p>p1 <a href="/x" data-n="1">link <b>bold</b></a> p2</p>d2
@@ -258,6 +259,24 @@ def test_what_was_selected_before_a_drop_is_still_there():
     for wrong in (selector, selector.css("div::text"), selector.xpath("//div/text()")):
         with pytest.raises((CannotDropElementWithoutParent, CannotRemoveElementWithoutRoot)):
             wrong.drop()
+
+
+@pytest.mark.parametrize("depth", [3, 150, 250, 900])
+def test_texts_of_deeply_nested_elements_are_in_document_order(depth):
+    markup = "<div>".join(map(str, range(depth))) + "".join(f"</div>{each}" for each in range(depth))
+    ours, theirs = Selector(text=markup), parsel.Selector(text=markup)
+    assert ours.css("div::text").getall() == theirs.css("div::text").getall()
+
+
+def test_a_page_forgets_the_lists_that_nobody_has():
+    page = Page.of(b"<p>1")
+    selector = whole(page)
+    kept = selector.css("p")
+    for _ in range(100):
+        selector.css("p::text").get()
+    assert len(page.pending) == 1
+    del kept
+    assert page.pending == {}
 
 
 @pytest.mark.parametrize(

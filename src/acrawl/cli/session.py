@@ -63,7 +63,11 @@ class Session:
 
     def __enter__(self) -> Session:
         self._runner.__enter__()
-        self._runner.run(self._fetcher.__aenter__())
+        try:
+            self._runner.run(self._fetcher.__aenter__())
+        except BaseException:  # a folder that cannot be written: nothing has begun
+            self._runner.close()
+            raise
         return self
 
     def __exit__(

@@ -14,6 +14,7 @@ case. Misnested elements are repaired in different ways, and `Selector.get` writ
 
 from __future__ import annotations
 
+import functools
 import re
 import weakref
 from collections.abc import Mapping
@@ -361,7 +362,7 @@ class _Pending(SelectorList):
     def of(cls, page: trees.Page, planned: Plan, query: str) -> _Pending:
         made = cls()
         made._asked = page, planned, query
-        page.pending.append(weakref.ref(made))
+        page.pending[id(made)] = weakref.ref(made, functools.partial(page.pending.pop, id(made)))
         return made
 
     def fill(self) -> None:

@@ -23,7 +23,8 @@ _EMPTY = b"<html></html>"
 class Page:
     """What all selectors of one HTML document share.
 
-    ``namespaces`` are the prefixes registered for XPath, ``pending`` are the lists of what was selected there.
+    ``namespaces`` are the prefixes registered for XPath. ``pending`` are the lists that queries gave, as long as
+    somebody has them: they may be filled later, though not after the tree has changed.
     """
 
     __slots__ = (
@@ -47,7 +48,7 @@ class Page:
         self.root = root
         self.root_id = root.mem_id
         self.namespaces: dict[str, str] = {}
-        self.pending: list[weakref.ref[list[Any]]] = []
+        self.pending: dict[int, weakref.ref[list[Any]]] = {}
         self._foreign: parsel.Selector | None = None
         self._same: dict[str, tuple[list[LexborNode], dict[int, int], list[Any]] | None] = {}
         self._matching: dict[str, frozenset[int]] = {}
@@ -124,8 +125,7 @@ class Page:
 
     def settle(self) -> None:
         """Find everything that was selected, before the tree changes."""
-        pending, self.pending = self.pending, []
-        for reference in pending:
+        for reference in list(self.pending.values()):
             if (found := reference()) is not None:
                 len(found)  # whoever looks has it filled
 
