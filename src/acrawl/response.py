@@ -146,9 +146,13 @@ class Response:
         """Select by XPath 1.0. Raises ValueError for a malformed query."""
         return self.selector.xpath(query, **variables)
 
+    def jmespath(self, query: str, **options: Any) -> SelectorList:
+        """Select from JSON by JMESPath; nothing from what is no JSON. Raises ValueError for a malformed query."""
+        return self.document.data.jmespath(query, **options)
+
     def json(self) -> Any:
-        """The body as JSON. Raises `msgspec.DecodeError` when it is none."""
-        return msgspec.json.decode(self.body)
+        """The body as JSON, in any encoding. Raises `msgspec.DecodeError` when it is none."""
+        return self.document.json()
 
     def urljoin(self, href: str) -> str | None:
         """Resolve a reference against the document's base; None for what must not be requested."""

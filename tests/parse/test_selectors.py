@@ -1,11 +1,15 @@
+import operator
+import pickle
 import random
 import re
 
 import parsel
 import pytest
+from parsel.selector import CannotDropElementWithoutParent, CannotRemoveElementWithoutRoot
 
 from acrawl.parse.document import Document
-from acrawl.parse.selectors import Selector, SelectorList
+from acrawl.parse.selectors import Selector, SelectorList, whole
+from acrawl.parse.trees import Page
 
 PAGE = """<!doctype html><html><head><title>A &amp; B</title></head><body>
 <div id="one" class="card big">d1<p>p1 <a href="/x" data-n="1">link <b>bold</b></a> p2</p>d2
@@ -122,9 +126,12 @@ def test_a_malformed_xpath_query_is_named(page, query):
         page.xpath(query)
 
 
-def test_nothing_can_be_selected_from_text(page):
-    with pytest.raises(ValueError, match="cannot be selected from text"):
-        page.css("title::text").css("b")
+def test_nothing_is_selected_from_text_but_itself(page):
+    text = page.css("title::text")
+    assert text.css("b") == text.xpath("//b") == []
+    assert text.xpath(".").getall() == ["A & B"]
+    with pytest.raises(ValueError, match=r"'b\['"):
+        text.css("b[")
 
 
 def generated(seed):
@@ -176,3 +183,152 @@ def test_well_formed_pages_give_what_parsel_gives(seed):
     for outer, other in zip(ours.css("div"), theirs.css("div"), strict=True):
         for query in ("./@class", "count(.//*)", "ancestor::*/@id", "string()"):
             assert outer.xpath(query).getall() == other.xpath(query).getall()
+
+
+LAZY = (
+    "<div>a<p>1<div>2</div>3</p></div><p><!-- c --><b>x</b>y</p><p id=z checked>w</p><svg><a xlink:href=q>s</a></svg>"
+    "<a href=r>t</a><i></i><i>u</i>"
+)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("p", "p::text", "div::text", "div ::text", "b::text", "::attr(href)", "a::attr(href)", "i::text", "i ::text"),
+        *("nothing", "nothing::text", "p, b", "::attr(checked)", "::text", "p ::attr(id)", "div > p", "b, div::text"),
+    ],
+)
+def test_the_first_is_the_first_of_all_however_it_is_found(query):
+    selector = Selector(text=LAZY)
+    everything = [each.get() for each in list(selector.css(query))]
+    assert selector.css(query).get() == selector.css(query).extract_first() == next(iter(everything), None)
+    assert selector.css(query).getall() == selector.css(query).extract() == everything
+    assert bool(selector.css(query)) == bool(everything)
+    assert len(selector.css(query)) == len(everything)
+    found = selector.css(query)
+    assert (found.get("none"), found.getall(), len(found)) == (
+        next(iter(everything), "none"),
+        everything,
+        len(everything),
+    )
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        list,
+        tuple,
+        sorted,
+        lambda found: [*found],
+        lambda found: operator.add([], found),
+        lambda found: operator.add(found, []),
+        lambda found: operator.iadd([], found),
+        lambda found: found * 1,
+        lambda found: found.copy(),
+        lambda found: found[:],
+        lambda found: list(reversed(found))[::-1],
+        lambda found: [found.pop(0), *found],
+        lambda found: (found.append(1), found)[1][:-1],
+        lambda found: [each for (each,) in zip(found, strict=True)],
+    ],
+)
+def test_a_list_that_nobody_has_looked_into_is_a_list_like_any_other(use):
+    selector = Selector(text="<p>1<p>2<p>3")
+    texts = selector.css("p::text")
+    if use is sorted:
+        texts.sort(key=str)
+        assert [each.get() for each in texts] == ["1", "2", "3"]
+    else:
+        assert [each.get() for each in use(texts)] == ["1", "2", "3"]
+    assert selector.css("nothing") == [] == selector.css("nothing")
+    assert selector.css("p") != []
+    assert repr(selector.css("b")) == "[]"
+    assert texts[0] in texts
+
+
+def test_what_was_selected_before_a_drop_is_still_there():
+    selector = Selector(text="<div>a<p>1</p>b<p>2</p>c</div>")
+    before, seen = selector.css("p"), selector.css("p")
+    assert len(seen) == 2
+    selector.css("p")[0].drop()
+    assert before.getall() == seen.getall() == ["<p>1</p>", "<p>2</p>"]
+    assert selector.css("p").getall() == selector.xpath("//p").getall() == ["<p>2</p>"]
+    assert selector.css("div::text").getall() == selector.xpath("//div/text()").getall() == ["ab", "c"]
+    selector.xpath("//p").drop()
+    assert selector.css("div").get() == selector.xpath("//div").get() == "<div>abc</div>"
+    for wrong in (selector, selector.css("div::text"), selector.xpath("//div/text()")):
+        with pytest.raises((CannotDropElementWithoutParent, CannotRemoveElementWithoutRoot)):
+            wrong.drop()
+
+
+@pytest.mark.parametrize("depth", [3, 150, 250, 900])
+def test_texts_of_deeply_nested_elements_are_in_document_order(depth):
+    markup = "<div>".join(map(str, range(depth))) + "".join(f"</div>{each}" for each in range(depth))
+    ours, theirs = Selector(text=markup), parsel.Selector(text=markup)
+    assert ours.css("div::text").getall() == theirs.css("div::text").getall()
+
+
+def test_a_page_forgets_the_lists_that_nobody_has():
+    page = Page.of(b"<p>1")
+    selector = whole(page)
+    kept = selector.css("p")
+    for _ in range(100):
+        selector.css("p::text").get()
+    assert len(page.pending) == 1
+    del kept
+    assert page.pending == {}
+
+
+@pytest.mark.parametrize(
+    ("made", "type_", "root"),
+    [
+        ({"text": "<p>x"}, "html", "html"),
+        ({"text": '{"a": 1}'}, "json", {"a": 1}),
+        ({"text": "[1"}, "html", "html"),
+        ({"text": "<?xml version='1.0'?><A/>"}, "xml", "A"),
+        ({"text": "<A/>", "type": "xml"}, "xml", "A"),
+        ({"text": "<A/>", "type": "text"}, "text", "<A/>"),
+        ({"text": "1", "type": "json"}, "json", 1),
+        ({"body": "<p>é".encode("latin-1"), "encoding": "latin-1"}, "html", "html"),
+        ({"root": {"a": [1]}}, "json", {"a": [1]}),
+    ],
+)
+def test_selectors_are_made_of_text_bytes_and_roots(made, type_, root):
+    ours, theirs = Selector(**made), parsel.Selector(**made)
+    assert ours.type == theirs.type == type_
+    assert getattr(ours.root, "tag", ours.root) == getattr(theirs.root, "tag", theirs.root) == root
+    assert str(ours) == str(ours.get())
+    assert bool(ours) == bool(theirs)
+
+
+def test_a_selector_is_made_of_an_element_of_lxml():
+    found = parsel.Selector(text="<div><p class='a b'>x</div>").css("p")[0].root
+    assert Selector(root=found).xpath("self::*[has-class('b')]/text()").get() == "x"
+    with pytest.raises(ValueError, match="one of html, xml, json, text"):
+        Selector(text="", type="pdf")
+    with pytest.raises(ValueError, match="needs text, body or root"):
+        Selector()
+    with pytest.raises(TypeError, match="cannot be pickled"):
+        pickle.dumps(Selector(text="x"))
+
+
+def test_a_selector_tells_of_itself_as_parsels_does():
+    for query in ("p", "p::text", "b"):
+        ours, theirs = Selector(text="<p>" + "long " * 20), parsel.Selector(text="<p>" + "long " * 20)
+        assert [repr(each).partition("data=")[2] for each in ours.css(query)] == [
+            repr(each).partition("data=")[2] for each in theirs.css(query)
+        ]
+    assert repr(ours.xpath("//p/text()")[0]) == repr(theirs.xpath("//p/text()")[0])
+    assert not Selector(text="<p title=''>x").css("p::attr(title)")[0]
+
+
+def test_expressions_may_have_variables_namespaces_and_exslt(page):
+    assert page.xpath("//a[re:test(@href, '^/X$', 'i')]/b/text()").getall() == ["bold"]
+    assert len(page.xpath("set:difference(//p, //p[@class])")) == 1
+    assert page.xpath("//*[has-class('big', 'card')]/@id").getall() == ["one"]
+    assert page.css("p").xpath("a[@data-n=$n]/@href", n="1").getall() == ["/x"]
+    assert page.xpath("//s:p", namespaces={"s": "urn:none"}) == []
+    page.register_namespace("t", "urn:none")
+    assert page.css("div").xpath(".//t:p") == []
+    page.remove_namespaces()
+    assert page.css("title").get() == "<title>A &amp; B</title>"

@@ -23,6 +23,7 @@ COMMANDS = {
     "why": "ask:why",
     "audit": "ask:audit",
     "fetch": "fetch:fetch",
+    "shell": "shell:shell",
     "retry": "mend:retry",
     "demo": "demo:demo",
     "list": "inspect:list_spiders",
@@ -40,6 +41,7 @@ Examples:
   acrawl run spider.py --listen 0.0.0.0:8001            the same, open to other machines
   acrawl work --join join.json spider.py                on each of them
   acrawl fetch https://example.org/                     what one request does, with times
+  acrawl shell https://example.org/                     look at a page in a Python session
   acrawl why https://example.org/missing                what became of a URL
   acrawl audit --failed                                 what a crawl's books say
 

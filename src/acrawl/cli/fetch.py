@@ -9,20 +9,18 @@ import time
 import click
 import msgspec
 
-from acrawl.cli.hop import Hop, told
+from acrawl.cli.chain import Chain
+from acrawl.cli.hop import told
 from acrawl.cli.loop import run_loop
 from acrawl.cli.options import arguments_of, resolved
-from acrawl.errors import EXIT_FAILED, EXIT_OK, Excluded, FetchError, FolderProblem, IgnoreRequest, UsageError
+from acrawl.errors import EXIT_FAILED, EXIT_OK, FolderProblem, UsageError
 from acrawl.fetch import Fetcher
-from acrawl.fetch.base import Exchange
-from acrawl.fetch.robots import RobotsAnswer, lasts
-from acrawl.fetch.trace import Trace
 from acrawl.logs import configure
 from acrawl.request import Request
 from acrawl.response import Response
 from acrawl.settings import Settings
 from acrawl.spider import Source, Spider, login_of
-from acrawl.url import canonical, host_of
+from acrawl.url import canonical
 
 #: What ``-d`` sends, unless ``-H`` says otherwise.
 _FORM = "application/x-www-form-urlencoded"
@@ -90,57 +88,13 @@ async def _told(request: Request, settings: Settings, spider: Spider | None, wan
     caching = settings.cache.mode != "off"
     own, login = (spider.stages, login_of(spider)) if spider is not None else ((), ("", "", ""))
     async with Fetcher(settings, own, login=login) as fetcher:
-        chain = _Chain(fetcher, settings, request.host)
-        following: Request | None = request
-        while following is not None:
-            hop = await chain.hop(following)
+        async for hop in Chain(fetcher, settings).hops(request, follow=wanted.follow):
             for line in told(hop, settings.retry, time.time(), caching=caching, verbose=wanted.verbose):
                 click.echo(line, err=wanted.body)
-            following = hop.came.following if wanted.follow and isinstance(hop.came, Response) else None
         if not isinstance(hop.came, Response):
             return EXIT_FAILED
         _write(hop.came, wanted)  # here, for the fetcher removes its temporary files in the end
         return EXIT_OK if hop.came.status < 400 else EXIT_FAILED
-
-
-class _Chain:
-    """Makes the requests of one chain. ``seed`` is the host that may have a private address."""
-
-    def __init__(self, fetcher: Fetcher, settings: Settings, seed: str) -> None:
-        self._fetcher = fetcher
-        self._obeys = settings.politeness.obey_robots
-        self._seed = seed
-        self._robots: dict[str, RobotsAnswer] = {}
-
-    async def _robots_of(self, host: str, trace: Trace) -> RobotsAnswer:
-        """Fetch a robots.txt, also where it leads to other hosts: in a crawl the frontier does that."""
-        url, hops = f"{host}/robots.txt", 0
-        while True:
-            opened = host_of(url) == self._seed
-            answer = await self._fetcher.fetch_robots(url, opened=opened, hops=hops, trace=trace)
-            if not answer.leads:
-                return answer
-            url, hops = answer.leads, hops + 1
-
-    async def hop(self, request: Request) -> Hop:
-        """Ask robots.txt of a host that was not asked yet, then make the request. Raises nothing."""
-        hop = Hop(request, Trace())
-        exchange = Exchange(private_host=self._seed, trace=hop.trace)
-        if self._obeys:
-            if request.host not in self._robots:
-                hop.asked = Trace()
-                self._robots[request.host] = await self._robots_of(request.host, hop.asked)
-            hop.robots = answer = self._robots[request.host]
-            if answer.rules is None:  # nothing of the host may be asked for
-                for_good = lasts(answer.reason)
-                hop.came = FetchError(answer.reason, answer.detail) if for_good else Excluded("robots-unreachable")
-                return hop
-            exchange.rules = answer.rules
-        try:
-            hop.came = await self._fetcher.fetch(request, exchange)
-        except (FetchError, IgnoreRequest) as error:  # it is what there is to tell
-            hop.came = error
-        return hop
 
 
 def _write(response: Response, wanted: Wanted) -> None:

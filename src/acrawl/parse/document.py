@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+import json
+import re
 from functools import cached_property
+from typing import Any
 
+import msgspec
 from selectolax.lexbor import LexborHTMLParser
 
 from acrawl.parse import encoding as encodings
+from acrawl.parse import trees
 from acrawl.parse.bounds import bounded
-from acrawl.parse.selectors import Page, Selector
+from acrawl.parse.selectors import Selector, adopted, whole
 from acrawl.url import Joiner
 
 #: Encodings in which a byte below 0x80 is always the ASCII character.
 _STATEFUL = frozenset(("utf-16-le", "utf-16-be", "iso2022-jp"))
+_HTML = frozenset(("text/html", "application/xhtml+xml", "application/vnd.wap.xhtml+xml"))
+_JSON = frozenset(("application/json", "text/json", "application/x-json", "application/json-amazonui-streaming"))
+#: Media types that say nothing: the first bytes decide.
+_VAGUE = frozenset(("", "text/plain", "application/octet-stream", "binary/octet-stream", "application/unknown"))
+_SNIFFED = 1024
+_XML_START = re.compile(rb"(?:\xef\xbb\xbf)?\s*<\?xml\s|\xff\xfe<\0\?\0x\0|\xfe\xff\0<\0\?\0x|<\0\?\0x\0|\0<\0\?\0x")
+_HTML_START = re.compile(rb"<(?:!doctype\s+)?html[\s>]", re.IGNORECASE)
+_JSON_START = re.compile(rb"(?:\xef\xbb\xbf)?\s*[\[{]")
 
 
 class Document:
-    """A page. ``content_type`` is the whole Content-Type header, which may name the encoding. Nothing here raises."""
+    """A page. ``content_type`` is the whole Content-Type header, which may name the encoding.
+
+    Nothing here raises but `json`, and the methods of selectors for malformed queries.
+    """
 
     def __init__(self, body: bytes, url: str, content_type: str = "") -> None:
         self.body = body
@@ -24,9 +40,39 @@ class Document:
         self.content_type = content_type
 
     @cached_property
+    def type(self) -> str:
+        """What `selector` selects from: ``html``, ``xml`` or ``json``.
+
+        The media type says it; XHTML is HTML unless it is served as plain XML. Where that is missing or says nothing
+        (``text/plain``), it is XML with an XML declaration and no ``html`` element, and JSON if it is a JSON object or
+        array. Everything else is HTML.
+        """
+        if self._is_xml:
+            return "xml"
+        media = self._media
+        if media in _JSON or media.endswith("+json"):
+            return "json"
+        return "json" if media in _VAGUE and _JSON_START.match(self.body) and self._data is not None else "html"
+
+    @cached_property
+    def _media(self) -> str:
+        return self.content_type.partition(";")[0].strip().lower()
+
+    @cached_property
+    def _is_xml(self) -> bool:
+        media = self._media
+        if media in _HTML:
+            return False
+        if media not in _VAGUE:
+            return media.endswith(("/xml", "+xml"))
+        if not _XML_START.match(self.body):
+            return False
+        return not _HTML_START.search(self.body[:_SNIFFED].replace(b"\0", b""))
+
+    @cached_property
     def encoding(self) -> str:
         """The Python codec that decodes the body (see `acrawl.parse.encoding`)."""
-        return encodings.sniff(self.body, self.content_type)
+        return encodings.sniff(self.body, self.content_type, xml=self._is_xml)
 
     @cached_property
     def text(self) -> str:
@@ -37,14 +83,16 @@ class Document:
     @cached_property
     def root(self) -> LexborHTMLParser:
         """The tree, as browsers without scripts build it: the content of ``noscript`` is markup."""
+        return LexborHTMLParser(bounded(self._markup()))
+
+    def _markup(self) -> bytes:
+        """The body in UTF-8, without a byte order mark."""
         body, encoding = self.body, self.encoding
         if encoding == "utf-8":
-            markup = body[3:] if body.startswith(b"\xef\xbb\xbf") else body
-        elif encoding not in _STATEFUL and body.isascii():
-            markup = body
-        else:
-            markup = self.text.encode("utf-8", "replace")
-        return LexborHTMLParser(bounded(markup))
+            return body[3:] if body.startswith(b"\xef\xbb\xbf") else body
+        if encoding not in _STATEFUL and body.isascii():
+            return body
+        return self.text.encode("utf-8", "replace")
 
     @cached_property
     def lowered(self) -> bytes:
@@ -70,6 +118,42 @@ class Document:
 
     @cached_property
     def selector(self) -> Selector:
-        """The root element, to select from."""
-        tree = self.root
-        return Selector(Page(tree), tree.root)
+        """The root of the document, to select from."""
+        if self.type == "html":
+            return whole(trees.Page(self.root, self.url))
+        if self.type == "xml":
+            return adopted(trees.xml(self._markup(), self.url))
+        return self.data
+
+    @cached_property
+    def data(self) -> Selector:
+        """The body as JSON, to select from by JMESPath, whatever its type; with nothing in it if it is none."""
+        return Selector(root=self._data, type="json")
+
+    def json(self) -> Any:
+        """The body as JSON, made anew each time. Raises `msgspec.DecodeError` when it is none.
+
+        A byte order mark, UTF-16 and UTF-32, the header's encoding, lone surrogates, ``NaN`` and ``Infinity`` are read.
+        """
+        try:
+            return msgspec.json.decode(self.body)
+        except (ValueError, RecursionError) as error:  # most of it is no JSON at all; the rest gets a second look
+            try:
+                return json.loads(self._as_json())
+            except (ValueError, RecursionError):  # the first complaint is the better one
+                raise msgspec.DecodeError(f"{self.url}: the body is not JSON: {error}") from None
+
+    def _as_json(self) -> str:
+        """The body as text, in the encoding that JSON's first bytes tell (RFC 4627, section 3) if none is declared."""
+        if encodings.declared(self.body, self.content_type) in (None, "utf-16-le"):
+            wide = json.detect_encoding(self.body)
+            if wide.startswith(("utf-16", "utf-32")):
+                return self.body.decode(wide, "replace")
+        return self.text
+
+    @cached_property
+    def _data(self) -> Any:
+        try:
+            return self.json()
+        except msgspec.DecodeError:  # nothing can be selected from it
+            return None

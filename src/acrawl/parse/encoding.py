@@ -78,18 +78,18 @@ def lookup(label: str) -> str | None:
     return codec
 
 
-def sniff(body: bytes, content_type: str = "") -> str:
-    """Return the codec that decodes ``body``. Never raises."""
-    return declared(body, content_type) or _guess(body)
+def sniff(body: bytes, content_type: str = "", *, xml: bool = False) -> str:
+    """Return the codec that decodes ``body``. In ``xml`` a ``meta`` says nothing. Never raises."""
+    return declared(body, content_type, xml=xml) or _guess(body)
 
 
-def declared(body: bytes, content_type: str = "") -> str | None:
+def declared(body: bytes, content_type: str = "", *, xml: bool = False) -> str | None:
     """Return the encoding that a byte order mark, the header or the document itself names; None without one."""
     if body[:1] in _FIRST_OF_MARKS:
         for mark, codec in _MARKS:
             if body.startswith(mark):
                 return codec
-    return _from_header(content_type) or _prescan(body[:PRESCAN])
+    return _from_header(content_type) or (_declaration(body[:_START]) if xml else _prescan(body[:PRESCAN]))
 
 
 @functools.lru_cache(256)
@@ -136,16 +136,26 @@ def _detect(body: bytes) -> str:
 
 def _prescan(head: bytes) -> str | None:
     """Look for a ``meta`` that names the encoding (HTML standard, "prescan a byte stream")."""
-    if head.startswith(b"<\0?\0x\0"):
-        return "utf-16-le"
-    if head.startswith(b"\0<\0?\0x"):
-        return "utf-16-be"
+    if wide := _wide(head):
+        return wide
     start = head[:_START].lower().find(b"charset")
     end = head.find(b">", start, _START) + 1 if start >= 0 else 0
     found = _meta_of_beginning(head[:end]) if end else None
     if found is None and b"charset" in head.lower():
         found = _meta(head)
     return found or _xml(head)
+
+
+def _declaration(head: bytes) -> str | None:
+    """Return what an XML declaration names, or is written in (XML 1.0, appendix F)."""
+    return _wide(head) or _xml(head.lstrip())
+
+
+def _wide(head: bytes) -> str | None:
+    """Return the UTF-16 that an XML declaration without a byte order mark is written in."""
+    if head.startswith(b"<\0?\0x\0"):
+        return "utf-16-le"
+    return "utf-16-be" if head.startswith(b"\0<\0?\0x") else None
 
 
 def _meta(head: bytes) -> str | None:

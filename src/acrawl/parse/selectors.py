@@ -1,190 +1,178 @@
 """Selecting from a page with parsel's interface: CSS on lexbor, XPath on lxml.
 
 ``css`` understands ``::text`` and ``::attr(name)`` like parsel. A query that lexbor cannot do (``:contains``,
-``:scope``, a list whose members select different things) and every XPath runs on parsel, which parses the page a second
-time, once. For well-formed pages both give the same. Known differences: lexbor builds the tree that browsers build
-(``tbody`` is added, the content of ``template`` is not part of the page, misnested elements are repaired), writes HTML
-as the standard says, and looks at ancestors outside of the selected element when a query names them (``body p``).
+``:scope``, a list whose members select different things), one that would mean something else to it (a sibling
+combinator below the root, ``.a b`` inside of an ``.a``, ``table > tr``) and every XPath runs on parsel, which parses
+the page a second time, once. XML, JSON and plain text are parsel's from the beginning.
+
+For well-formed pages both give the same, but for what the HTML standard wants and libxml2 does not know: ``tbody`` is
+added, white space before ``head`` and a first line break in ``pre`` are no text, ``wbr`` and ``source`` hold nothing,
+the content of ``template`` is not part of the page, the case of SVG's names is restored, and values of some attributes
+(``http-equiv``, ``type``, ``rel``), and in pages without a doctype classes and ids, are compared without regard to
+case. Misnested elements are repaired in different ways, and `Selector.get` writes HTML as the standard says.
 """
 
 from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex, overload
+import weakref
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
-import msgspec
-from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
+from selectolax.lexbor import LexborNode
+
+from acrawl.parse import trees
+from acrawl.parse.lazy import filled_when_looked_into
+from acrawl.parse.query import FOREIGN, Plan, plan
+from acrawl.parse.select import UNSURE, every, first, given
 
 if TYPE_CHECKING:
     import parsel
 
-_PSEUDO = re.compile(r"::(?:text|attr\(\s*([a-zA-Z_][\w-]*)\s*\))\s*\Z")
-_COMBINATOR = re.compile(r"[>+~]\s*\Z")
-_DESCENDANT = re.compile(r"(?:\A|\s)\s*\*?\s*\Z")
-_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_-]*\Z")
-_GROUPS = re.compile(r"\([^()]*\)|\[[^\]]*\]|\"[^\"]*\"|'[^']*'")
-
-
 Regex = str | re.Pattern[str]
+_UNSET: Any = object()
+_TYPES = ("html", "xml", "json", "text")
+_XML = re.compile(r"[\s\ufeff]*<\?xml\s")
+_WIDTH = 40
 
 
-class _Plan(NamedTuple):
-    """A query, split: what lexbor selects and what is taken from it. ``kind`` is one of the constants below."""
+class Selector:
+    """One document, or what was selected from one: an element, a text, an attribute's value, a piece of JSON.
 
-    kind: int
-    css: str
-    attribute: str = ""
+    Made from ``text``, from ``body`` in an ``encoding``, or from a ``root`` (an lxml element, or what JSON is made of).
+    ``type`` is ``html``, ``xml``, ``json`` or ``text``; without it JSON objects and arrays and XML declarations are
+    recognised, and all else is HTML. ``namespaces`` are prefixes for XPath.
+    """
 
+    __slots__ = ("_foreign", "_page", "_query", "_text", "node", "type")
+    #: An element of HTML: lexbor's node. None for everything else, and for what XPath found.
+    node: LexborNode | None
+    type: str
+    _page: Any
+    _text: str | None
+    _foreign: Any
+    _query: str | None
 
-_ELEMENTS, _TEXT, _DEEP_TEXT, _ATTRIBUTE, _FOREIGN = range(5)
+    def __init__(
+        self,
+        text: str | None = None,
+        type: str | None = None,  # noqa: A002
+        body: bytes | bytearray = b"",
+        encoding: str = "utf-8",
+        namespaces: Mapping[str, str] | None = None,
+        root: Any = _UNSET,
+        base_url: str | None = None,
+    ) -> None:
+        if type not in (None, *_TYPES):
+            raise ValueError(f"type={type!r}: a selector's type is one of {', '.join(_TYPES)}")
+        if text is None and body:
+            text = bytes(body).decode(encoding, "replace")
+        self._text = self._query = self.node = self._page = self._foreign = None
+        if text is None:
+            if root is _UNSET:
+                raise ValueError("Selector() needs text, body or root")
+            import parsel
 
+            self._foreign = parsel.Selector(root=root, type=type)
+        else:
+            self._read(text, type, base_url)
+        self.type = "html" if self._foreign is None else self._foreign.type
+        for prefix, uri in (namespaces or {}).items():
+            self.register_namespace(prefix, uri)
 
-@functools.lru_cache(2048)
-def _plan(query: str) -> _Plan:
-    match = _PSEUDO.search(query)
-    if match is None:
-        return _Plan(_FOREIGN if "::" in query else _ELEMENTS, query)
-    css, name = query[: match.start()], match[1]
-    if "::" in css or ("," in css and "," in _outside(css)):
-        return _Plan(_FOREIGN, query)
-    deep = _DESCENDANT.search(css)
-    if _COMBINATOR.search(css):
-        css, deep = css + "*", None
-    elif deep and _COMBINATOR.search(css[: deep.start()]):
-        deep = None
-    if deep:
-        scope = css[: deep.start()].rstrip()
-        if name is None:
-            return _Plan(_DEEP_TEXT, scope)
-        inner = f"[{name}]"
-        return _Plan(_ATTRIBUTE, f"{scope}{inner},{scope} {inner}" if scope else inner, name)
-    return _Plan(_TEXT, css) if name is None else _Plan(_ATTRIBUTE, f"{css}[{name}]", name)
+    def _read(self, text: str, kind: str | None, base_url: str | None) -> None:
+        if kind == "html" or (kind is None and not text.lstrip().startswith(("{", "[")) and not _XML.match(text)):
+            self._page = trees.Page.of(text.encode("utf-8", "replace"), base_url)
+            self.node = self._page.root
+        elif kind == "xml" or (kind is None and _XML.match(text)):
+            self._foreign = trees.xml(text.encode("utf-8", "replace"), base_url)
+        else:
+            import parsel
 
-
-def _outside(css: str) -> str:
-    """Return a query without what stands in brackets and quotes."""
-    while (shorter := _GROUPS.sub("", css)) != css:
-        css = shorter
-    return css
-
-
-class Page:
-    """What all selectors of one document share: the tree, and parsel's tree once somebody needs it."""
-
-    __slots__ = ("_foreign", "_same", "tree")
-
-    def __init__(self, tree: LexborHTMLParser) -> None:
-        self.tree = tree
-        self._foreign: parsel.Selector | None = None
-        self._same: dict[str, tuple[dict[int, int], list[Any]] | None] = {}
-
-    def foreign(self, node: LexborNode) -> parsel.Selector:
-        """Return parsel's selector for a node of the tree."""
-        import parsel
-
-        if self._foreign is None:
-            markup = self.tree.raw_html.replace(b"\0", b"")
-            self._foreign = parsel.Selector(body=markup or b"<html></html>", encoding="utf-8", type="html")
-        tag = node.tag or ""
-        if node.parent is None or tag == "html":
-            return self._foreign
-        pairs = self._pairs(tag) if _NAME.match(tag) else None
-        if pairs is not None:
-            ranks, elements = pairs
-            rank = ranks.get(node.mem_id)
-            if rank is not None:
-                element = elements[rank]
-                if {name: value or "" for name, value in node.attributes.items()} == dict(element.attrib.items()):
-                    return parsel.Selector(root=element, type="html")
-        # The two trees differ here (misnested markup): the element is parsed again by itself.
-        fragment = parsel.Selector(text=node.html or "<html></html>", type="html")
-        found = fragment.xpath(f"//{tag}") if _NAME.match(tag) else fragment.xpath("/html/body/*")
-        return found[0] if found else fragment
-
-    def _pairs(self, tag: str) -> tuple[dict[int, int], list[Any]] | None:
-        """Return the rank of each lexbor element of a tag and lxml's elements; None where their number differs."""
-        if tag not in self._same:
-            assert self._foreign is not None
-            nodes = self.tree.tags(tag)
-            elements = list(self._foreign.root.iter(tag))
-            equal = len(nodes) == len(elements)
-            self._same[tag] = ({node.mem_id: i for i, node in enumerate(nodes)}, elements) if equal else None
-        return self._same[tag]
-
-
-class Selector(msgspec.Struct, eq=False):
-    """One selected element, text or attribute value; made by `css` and `xpath`."""
-
-    page: Page
-    node: Any = None
-    value: str | None = None
-    other: Any = None
+            self._foreign = parsel.Selector(text=text, type=kind, base_url=base_url)
+            if self._foreign.type == "html":  # it only began like JSON
+                self._foreign = None
+                self._read(text, "html", base_url)
 
     def __repr__(self) -> str:
-        return f"<Selector {(self.get() or '')[:40]!r}>"
+        data = str(self.get())
+        data = data if len(data) <= _WIDTH else f"{data[: _WIDTH - 3]}..."
+        return f"<{type(self).__name__} query={self._query!r} data={data!r}>"
 
     def __str__(self) -> str:
-        return self.get()
+        return str(self.get())
 
     def __bool__(self) -> bool:
         return bool(self.get())
 
+    def __reduce__(self) -> Any:
+        raise TypeError("a Selector cannot be pickled; pass on what get() gives")
+
     @property
     def root(self) -> Any:
-        """The parser's own object: a lexbor node, an lxml element, or the text."""
-        if self.value is not None:
-            return self.value
-        return self.node if self.node is not None else self.other.root
+        """The element of lxml (which has lxml parse an HTML page too), the text, or the piece of JSON."""
+        if self._text is not None:
+            return self._text
+        return self._context().root
 
-    def get(self) -> str:
-        """The text or value itself; for an element its HTML."""
-        if self.value is not None:
-            return self.value
-        return (self.node.html or "") if self.node is not None else str(self.other.get())
+    def get(self) -> Any:
+        """The text or value itself, or JSON's value; for an element its markup as text."""
+        if self._text is not None:
+            return self._text
+        return (self.node.html or "") if self.node is not None else self._foreign.get()
 
     extract = get
 
-    def getall(self) -> list[str]:
+    def getall(self) -> list[Any]:
         """What `get` gives, in a list."""
         return [self.get()]
 
     @property
     def attrib(self) -> dict[str, str]:
-        """The attributes of an element; empty for text."""
+        """The attributes of an element; empty for everything else."""
         if self.node is not None:
-            return {name: value or "" for name, value in self.node.attributes.items()}
+            return {name: given(name, value) for name, value in self.node.attributes.items()}
         # items(): lxml refuses to look up the names that hostile markup can give to attributes.
-        return dict(self.other.root.attrib.items()) if hasattr(getattr(self.other, "root", None), "attrib") else {}
+        return dict(self._foreign.root.attrib.items()) if hasattr(self._element(), "attrib") else {}
 
     def css(self, query: str) -> SelectorList:
-        """Select below (and including) this element. Raises ValueError for a malformed query."""
-        if self.node is None:
+        """Select below (and including) this element; nothing from text. Raises ValueError for a malformed query."""
+        node, page = self.node, self._page
+        if node is None:
             return self._on_parsel("css", query, {})
-        plan = _plan(query)
-        if plan.kind == _FOREIGN:
+        planned = plan(query)
+        if planned.kind == FOREIGN:
             return self._on_parsel("css", query, {})
-        page, node = self.page, self.node
-        try:
-            if plan.kind == _ATTRIBUTE:
-                name = plan.attribute
-                held = [each.attributes for each in _found(node, plan.css)]
-                # lexbor's [href] selects xlink:href as well: not every element has the attribute.
-                return SelectorList([Selector(page, None, each[name] or "") for each in held if name in each])
-            found = [node] if plan.kind == _DEEP_TEXT and not plan.css else _found(node, plan.css)
-        except (SelectolaxError, UnicodeEncodeError):
-            return self._on_parsel("css", query, {})  # lexbor does not know it: parsel selects, or says what is wrong
-        if plan.kind == _ELEMENTS:
-            return SelectorList([Selector(page, element) for element in found])
-        texts = _direct(found) if plan.kind == _TEXT else _texts(found, None)
-        return SelectorList([Selector(page, None, text) for text in texts])
+        if node.mem_id == page.root_id:
+            return _Pending.of(page, planned, query)
+        if planned.heads and page.looks_outside(node, planned):
+            return self._on_parsel("css", query, {})
+        return SelectorList([_made(page, each, query) for each in every(node, planned)])
 
-    def xpath(self, query: str, namespaces: dict[str, str] | None = None, **variables: Any) -> SelectorList:
-        """Select by XPath 1.0, relative to this element. Raises ValueError for a malformed query."""
-        if namespaces:
-            variables["namespaces"] = namespaces
-        return self._on_parsel("xpath", query, variables)
+    def xpath(self, query: str, namespaces: Mapping[str, str] | None = None, **variables: Any) -> SelectorList:
+        """Select by XPath 1.0, relative to this element; ``$name`` is the variable of that name.
+
+        EXSLT's ``re:`` and ``set:`` and the function ``has-class`` are there. Raises ValueError for a malformed query.
+        """
+        if self._page is not None:
+            namespaces = {**self._page.namespaces, **(namespaces or {})}
+        return self._on_parsel("xpath", query, variables | ({"namespaces": namespaces} if namespaces else {}))
+
+    def jmespath(self, query: str, **options: Any) -> SelectorList:
+        """Select from JSON by JMESPath; from text and elements (``script``) whose text is JSON too, else nothing.
+
+        Raises ValueError for a malformed query.
+        """
+        context: Any = self._foreign
+        if self.node is not None or self._text is not None:
+            import parsel
+
+            child = self.node.first_child if self.node is not None else None
+            inner = child.text_content or "" if child is not None and child.is_text_node else ""
+            context = parsel.Selector(text=inner if self._text is None else self._text, type="json")
+        found = _asked(context, "jmespath", query, options)
+        return SelectorList([_foreign(None, each, query) for each in found])
 
     def re(self, regex: Regex, replace_entities: bool = True) -> list[str]:
         """Every match in `get`: its groups, its group named ``extract``, or all of it."""
@@ -196,76 +184,106 @@ class Selector(msgspec.Struct, eq=False):
         """The first of `re`, or ``default``."""
         return next(iter(self.re(regex, replace_entities)), default)
 
-    def _on_parsel(self, method: str, query: str, variables: dict[str, Any]) -> SelectorList:
-        if self.value is not None:
-            raise ValueError(f"{query!r} cannot be selected from text or an attribute's value")
-        context = self.other if self.node is None else self.page.foreign(self.node)
-        try:
-            found = getattr(context, method)(query, **variables)
-        except (ValueError, SyntaxError, RuntimeError) as error:  # what lxml and cssselect say to malformed queries
-            raise ValueError(f"not a valid {method} query: {query!r}: {error}") from None
-        return SelectorList([_adopted(self.page, each) for each in found])
+    def register_namespace(self, prefix: str, uri: str) -> None:
+        """Let ``prefix`` mean the namespace in the XPaths of this selector and those made by it."""
+        if self._page is not None:
+            self._page.namespaces[prefix] = uri
+        elif self._foreign is not None:
+            self._foreign.register_namespace(prefix, uri)
+
+    def remove_namespaces(self) -> None:
+        """Take the namespaces out of an XML document, so that XPath needs no prefixes. HTML has none."""
+        if self.type == "xml" and self._text is None:
+            self._foreign.remove_namespaces()
+
+    def drop(self) -> None:
+        """Take this element out of its document; the text around it stays.
+
+        Raises parsel's ``CannotRemoveElementWithoutRoot`` for text and values, and ``CannotDropElementWithoutParent``
+        for the root.
+        """
+        if self._text is not None or self.node is None or self.node.mem_id == self._page.root_id:
+            element = self._element()
+            if self._page is not None and hasattr(element, "getparent") and self.node is None:
+                self._page.drop_twin(element)
+            self._context().drop()
+        else:
+            self._page.drop(self.node)
+
+    def _element(self) -> Any:
+        return getattr(self._foreign, "root", None)
+
+    def _context(self) -> parsel.Selector:
+        """The same thing as parsel's selector."""
+        if self._text is not None:
+            import parsel
+
+            return parsel.Selector(root=self._text, type=self.type)
+        found: parsel.Selector = self._foreign if self.node is None else self._page.foreign(self.node)
+        return found
+
+    def _on_parsel(self, method: str, query: str, options: Mapping[str, Any]) -> SelectorList:
+        found = _asked(self._context(), method, query, options)
+        page, kind = self._page, self.type
+        return SelectorList(
+            [
+                _value(each.root, query, kind) if isinstance(each.root, str) else _foreign(page, each, query)
+                for each in found
+            ]
+        )
 
 
-def _found(node: LexborNode, css: str) -> list[LexborNode]:
-    found = node.css(css)
-    if "," in css:  # lexbor gives an element once for each member of a list that it matches
-        found = list({each.mem_id: each for each in found}.values())
-    return found
+def _asked(context: parsel.Selector, method: str, query: str, options: Mapping[str, Any]) -> list[parsel.Selector]:
+    try:
+        return list(getattr(context, method)(query, **options))
+    except (ValueError, SyntaxError, RuntimeError) as error:  # what lxml, cssselect and jmespath say to malformed ones
+        raise ValueError(f"not a valid {method} query: {query!r}: {error}") from None
 
 
-def _adopted(page: Page, found: Any) -> Selector:
-    return Selector(page, None, found.root) if isinstance(found.root, str) else Selector(page, None, None, found)
+_new = object.__new__
 
 
-def _direct(nodes: Iterable[LexborNode]) -> list[str]:
-    """Return the text nodes that are children of the nodes, in document order."""
-    nodes = list(nodes)
-    texts: list[str] = []
-    last = len(nodes) - 1
-    for index, node in enumerate(nodes):
-        child = node.first_child
-        after_element = False
-        while child is not None:
-            if child.is_text_node:
-                if after_element and index < last and _holds(node, nodes[index + 1]):
-                    return _texts(nodes, {each.mem_id for each in nodes})
-                texts.append(child.text_content or "")
-                after_element = False
-            else:
-                after_element = True
-            child = child.next
-    return texts
+def _element(page: trees.Page, node: LexborNode, query: str | None) -> Selector:
+    made = _new(Selector)
+    made._page, made.node, made._query, made.type = page, node, query, "html"
+    made._text = made._foreign = None
+    return made
 
 
-def _holds(outer: LexborNode, inner: LexborNode) -> bool:
-    parent, wanted = inner.parent, outer.mem_id
-    while parent is not None:
-        if parent.mem_id == wanted:
-            return True
-        parent = parent.parent
-    return False
+def _value(text: str, query: str, kind: str = "html") -> Selector:
+    made = _new(Selector)
+    made._text, made._query, made.type = text, query, kind
+    made._page = made.node = made._foreign = None
+    return made
 
 
-def _texts(nodes: Iterable[LexborNode], parents: set[int] | None) -> list[str]:
-    """Return the text nodes below the nodes in document order, each once; only children of ``parents`` if given."""
-    texts: list[str] = []
-    seen: set[int] = set()
-    for node in nodes:
-        if node.mem_id in seen:
-            continue
-        for inner in node.traverse(include_text=True):
-            if not inner.is_text_node:
-                seen.add(inner.mem_id)
-            elif parents is None or (inner.parent is not None and inner.parent.mem_id in parents):
-                texts.append(inner.text_content or "")
-    return texts
+def _foreign(page: trees.Page | None, found: parsel.Selector, query: str | None) -> Selector:
+    made = _new(Selector)
+    made._page, made._foreign, made._query, made.type = page, found, query, found.type
+    made._text = made.node = None
+    return made
+
+
+def whole(page: trees.Page) -> Selector:
+    """Return the selector of an HTML document's root."""
+    return _element(page, page.root, None)
+
+
+def adopted(found: parsel.Selector) -> Selector:
+    """Return parsel's selector as one of ours."""
+    return _foreign(None, found, None)
+
+
+def _made(page: trees.Page, found: LexborNode | str, query: str) -> Selector:
+    return _value(found, query) if isinstance(found, str) else _element(page, found, query)
 
 
 class SelectorList(list[Selector]):
     """What a query found, in document order. Its methods ask every member and join the answers."""
 
-    __slots__ = ()
+    __slots__ = ("__weakref__", "_asked")
+    #: What a list that is not filled yet is to be filled with: page, plan, query.
+    _asked: tuple[trees.Page, Plan, str]
 
     @overload
     def __getitem__(self, index: SupportsIndex) -> Selector: ...
@@ -283,12 +301,13 @@ class SelectorList(list[Selector]):
     def get(self, default: str | None = None) -> str | None:
         """`Selector.get` of the first member, or ``default`` where nothing was found."""
         for found in self:
-            return found.get()
+            first: str | None = found.get()
+            return first
         return default
 
     extract_first = get
 
-    def getall(self) -> list[str]:
+    def getall(self) -> list[Any]:
         """`Selector.get` of every member."""
         return [found.get() for found in self]
 
@@ -305,9 +324,13 @@ class SelectorList(list[Selector]):
         """`Selector.css` of every member."""
         return SelectorList([inner for found in self for inner in found.css(query)])
 
-    def xpath(self, query: str, namespaces: dict[str, str] | None = None, **variables: Any) -> SelectorList:
+    def xpath(self, query: str, namespaces: Mapping[str, str] | None = None, **variables: Any) -> SelectorList:
         """`Selector.xpath` of every member."""
         return SelectorList([inner for found in self for inner in found.xpath(query, namespaces, **variables)])
+
+    def jmespath(self, query: str, **options: Any) -> SelectorList:
+        """`Selector.jmespath` of every member."""
+        return SelectorList([inner for found in self for inner in found.jmespath(query, **options)])
 
     def re(self, regex: Regex, replace_entities: bool = True) -> list[str]:
         """`Selector.re` of every member."""
@@ -319,3 +342,53 @@ class SelectorList(list[Selector]):
             for match in found.re(regex, replace_entities):
                 return match
         return default
+
+    def drop(self) -> None:
+        """`Selector.drop` of every member."""
+        for found in self:
+            found.drop()
+
+
+@filled_when_looked_into
+class _Pending(SelectorList):
+    """What a query finds in a whole page, found when somebody looks: `get` finds the first and goes no further.
+
+    A page's tree changes by `Selector.drop` alone, which has all such lists filled before.
+    """
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, page: trees.Page, planned: Plan, query: str) -> _Pending:
+        made = cls()
+        made._asked = page, planned, query
+        page.pending[id(made)] = weakref.ref(made, functools.partial(page.pending.pop, id(made)))
+        return made
+
+    def fill(self) -> None:
+        page, planned, query = self._asked
+        self.__class__ = SelectorList  # type: ignore[assignment]
+        self.extend(_made(page, each, query) for each in every(page.root, planned))
+
+    def get(self, default: str | None = None) -> Any:
+        found = self._first()
+        return default if found is None else found if isinstance(found, str) else found.html or ""
+
+    extract_first = get
+
+    def getall(self) -> list[Any]:
+        page, planned, _ = self._asked
+        return [each if isinstance(each, str) else each.html or "" for each in every(page.root, planned)]
+
+    extract = getall
+
+    def __bool__(self) -> bool:
+        return self._first() is not None
+
+    def _first(self) -> Any:
+        page, planned, _ = self._asked
+        found = first(page.root, planned)
+        if found is not UNSURE:
+            return found
+        self.fill()
+        return SelectorList.get(self)
