@@ -23,7 +23,7 @@ ADDRESSES = {
     },
     "redis": {"frontier.redis"},
     "multiprocessing": {"queues.wire", "queues.server", "queues.client", "cluster"},
-    "sqlite3": {"frontier.database", "frontier.schema", "results.catalog"},
+    "sqlite3": {"frontier.database", "frontier.schema", "results.catalog", "results.register"},
     "selectolax": {"parse.document", "parse.selectors", "parse.links", "parse.media"},
     "parsel": {"parse.selectors"},
     "ada_url": {"url", "fetch.tls"},

@@ -16,6 +16,7 @@ from acrawl.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, AcrawlError
 #: Where each verb lives. Only the one that is typed is imported: a worker needs no master and starts sooner.
 COMMANDS = {
     "images": "crawl:images",
+    "mirror": "mirror:mirror",
     "run": "crawl:run",
     "work": "work:work",
     "why": "ask:why",
@@ -32,6 +33,7 @@ EPILOG = """
 \b
 Examples:
   acrawl images https://example.org/ -o pictures/       every image of a site
+  acrawl mirror https://example.org/ -o copy/           a copy of a site, to read without a network
   acrawl run spider.py -o items.jsonl --workers 4       a spider of your own
   acrawl run spider.py --listen 0.0.0.0:8001            the same, open to other machines
   acrawl work --join join.json spider.py                on each of them

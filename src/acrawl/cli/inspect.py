@@ -17,7 +17,10 @@ from acrawl.settings.masks import masked
 from acrawl.spider import spiders_in
 from acrawl.version import VERSION
 
-READY_MADE = {"images": "every image of a web site: acrawl images URL... -o DIR"}
+READY_MADE = {
+    "images": "every image of a web site: acrawl images URL... -o DIR",
+    "mirror": "a browsable copy of a web site: acrawl mirror URL... -o DIR",
+}
 
 
 @click.command("list")

@@ -15,7 +15,7 @@ import msgspec
 from acrawl.errors import RequestError
 from acrawl.frontier.database import Database
 from acrawl.frontier.tally import Counts
-from acrawl.outcome import FAILED, Audit, Ended, Story, Try
+from acrawl.outcome import FAILED, Audit, Ended, Redirected, Story, Try
 from acrawl.request import unseal
 from acrawl.url import canonical, fingerprint, host_of, host_prefix
 
@@ -179,6 +179,19 @@ def ended(db: Database, status: str, reason: str = "") -> Iterator[Ended]:
         status, reason,
     )  # fmt: skip
     return (Ended(url, s, r, detail, attempts, at / 1000) for url, s, r, detail, attempts, at in rows)
+
+
+def redirects(db: Database, after: int, n: int) -> list[Redirected]:
+    """See `Frontier.redirects`."""
+    rows = db.all(
+        "select l.id, url, detail from ledger l join ending e on e.id = l.ending "
+        "where status = 'fetched' and reason = 'redirect' and l.id > ?1 order by l.id limit ?2",
+        after, n,
+    )  # fmt: skip
+    # "to URL", and with ", from the cache" perhaps: a URL has no space in it
+    return [
+        Redirected(number, url, detail.removesuffix(", from the cache")[len("to ") :]) for number, url, detail in rows
+    ]
 
 
 def find_ended(db: Database, ends: Sequence[tuple[str, str]], urls: Sequence[str] = ()) -> Found:

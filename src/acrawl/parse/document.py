@@ -12,7 +12,7 @@ from acrawl.parse.selectors import Page, Selector
 from acrawl.url import Joiner
 
 #: Encodings in which a byte below 0x80 is always the ASCII character.
-_STATEFUL = frozenset(("utf-16-le", "utf-16-be", "iso2022-jp"))
+STATEFUL = frozenset(("utf-16-le", "utf-16-be", "iso2022-jp"))
 
 
 class Document:
@@ -40,7 +40,7 @@ class Document:
         body, encoding = self.body, self.encoding
         if encoding == "utf-8":
             markup = body[3:] if body.startswith(b"\xef\xbb\xbf") else body
-        elif encoding not in _STATEFUL and body.isascii():
+        elif encoding not in STATEFUL and body.isascii():
             markup = body
         else:
             markup = self.text.encode("utf-8", "replace")
@@ -49,7 +49,7 @@ class Document:
     @cached_property
     def lowered(self) -> bytes:
         """The markup in lower case, to see at once that some name is not in it; not cut, and in any encoding."""
-        return self.root.raw_html.lower() if self.encoding in _STATEFUL else self.body.lower()
+        return self.root.raw_html.lower() if self.encoding in STATEFUL else self.body.lower()
 
     @cached_property
     def base(self) -> str:
