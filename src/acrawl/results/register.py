@@ -46,7 +46,7 @@ class Register:
 
     def __init__(self, root: pathlib.Path) -> None:
         self.root = root
-        self._naming = Naming(self, self._taken, lambda key: bool(self._taken((key,))))
+        self._naming = Naming(self, self._taken, self._is_file)
         self.path_of = functools.lru_cache(_REMEMBERED)(self._path_of)
         try:
             (root / ".objects").mkdir(parents=True, exist_ok=True)
@@ -148,6 +148,9 @@ class Register:
             if sha256 == fact.sha256 and _folder(url) == _folder(fact.url):
                 return str(path)
         return None
+
+    def _is_file(self, key: str) -> bool:
+        return self._db.execute("SELECT 1 FROM names WHERE folded = ?", (key,)).fetchone() is not None
 
     def _taken(self, keys: Iterable[str]) -> set[str]:
         return {key for (key,) in self._db.execute(_TAKEN, (_listed(keys),))}
