@@ -7,7 +7,6 @@ import contextlib
 import functools
 import hashlib
 import http.server
-import os
 import pathlib
 import threading
 from collections.abc import Iterator
@@ -248,26 +247,6 @@ def test_a_crawl_that_is_killed_and_run_again_gives_the_same_copy(tmp_path):
             command.close()
         mirror(again, home.url(), "--resume")
         assert tree(again / "copy") == whole
-
-
-def test_a_copy_whose_making_is_killed_is_made_again(tmp_path):
-    with LiveSite() as home:
-        woods(home, 700)
-        mirror(tmp_path, home.url())
-        whole = tree(tmp_path / "copy")
-        again = tmp_path / "again"
-        again.mkdir()
-        host = again / "copy" / home.origin.partition("//")[2].replace(":", "+")
-        for name in ("index.html", "page/400.html"):
-            command = Command("mirror", home.url(), "-o", "copy", *MORE, "--resume", cwd=again)
-            until(lambda: (host / name).exists() or not command.alive)  # noqa: B023
-            command.kill()
-            command.close()
-        part = tree(again / "copy")
-        assert part.items() <= whole.items()
-        mirror(again, home.url(), "--resume")
-        assert tree(again / "copy") == whole
-    assert not os.listdir(again / "copy" / ".objects" / "tmp")
 
 
 def test_workers_that_send_their_files_read_them_too(tmp_path, start):
