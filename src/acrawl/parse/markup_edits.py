@@ -45,6 +45,12 @@ _TOKEN = re.compile(
     rf"|([a-zA-Z][^{_W}/>]*+)((?:[{_W}/]++|{_ATTRIBUTE_SOURCE})*+)>?)",
     re.DOTALL,
 )
+#: Text, and tags that name nothing and change nothing: most of a page, passed over at once.
+_IDLE = re.compile(
+    rf"(?:[^<]++|</(?!(?i:svg|math)[{_W}/>])[a-zA-Z][^>]*+>"
+    rf"|<(?!(?i:script|style|textarea|title|xmp|iframe|noembed|noframes|plaintext|svg|math|head|html)[{_W}/>])"
+    r'[a-zA-Z][a-zA-Z0-9]*+(?: (?:class|id)="[^"]*+")*+>)*+'
+)
 _ATTRIBUTE = re.compile(rf"""([^{_W}/>][^{_W}/>=]*+)(?:[{_W}]*+=[{_W}]*+(?:"([^"]*+)"?|'([^']*+)'?|([^{_W}>]*+)))?+""")
 _MATTERS = re.compile(r"href|src|style|action|data|background|poster|cite|http-equiv|longdesc", re.IGNORECASE)
 _ENTITY = re.compile(r"&(?:#[0-9]{1,8};?|#[xX][0-9a-fA-F]{1,8};?|([a-zA-Z][a-zA-Z0-9]{0,40})(;?))(=?)")
@@ -109,8 +115,12 @@ class Markup:
 
     def read(self) -> Markup:
         """Go over the text and ask for each reference, in order. Never raises."""
-        text, search, position = self._text, _TOKEN.search, 0
-        while (token := search(text, position)) is not None:
+        text, position = self._text, 0
+        while True:
+            idle = _IDLE.match(text, position)
+            token = _TOKEN.search(text, idle.end() if idle else position)
+            if token is None:
+                return self
             position = token.end()
             end, name, attributes = token.groups()
             if name is None:
@@ -130,8 +140,7 @@ class Markup:
             elif tag in ("head", "html"):
                 self.head = position
             elif tag == "plaintext":
-                break
-        return self
+                return self
 
     def _declaration(self, token: re.Match[str]) -> None:
         if not self.head and token[0][:9].lower() == "<!doctype":
