@@ -129,6 +129,7 @@ def test_bytes_that_do_not_decode_stay():
     ("markup", "expected"),
     [
         ("<!doctype html><html><head><p>é", '<!doctype html><html><head><meta charset="latin1"><p>é'),
+        ("<html><head>é<html><!doctype html>", '<html><head><meta charset="latin1">é<html><!doctype html>'),
         ("<!doctype html><p>é", '<!doctype html><meta charset="latin1"><p>é'),
         ("<meta charset=windows-1252><p>é", "<meta charset=windows-1252><p>é"),
         ("<p>e", "<p>e"),

@@ -56,6 +56,8 @@ _MATTERS = re.compile(r"href|src|style|action|data|background|poster|cite|http-e
 _ENTITY = re.compile(r"&(?:#[0-9]{1,8};?|#[xX][0-9a-fA-F]{1,8};?|([a-zA-Z][a-zA-Z0-9]{0,40})(;?))(=?)")
 _XML_STYLE = re.compile(r"""<\?xml-stylesheet\b[^>]*?\bhref=(?:"([^">]*)"|'([^'>]*)')""")
 _RAW = frozenset(["script", "style", "textarea", "title", "xmp", "iframe", "noembed", "noframes"])
+#: What a ``meta`` stands behind, the nearest with the highest number.
+_INNER = {"!doctype": 1, "html": 2, "head": 3}
 _FOREIGN = frozenset(("svg", "math"))
 _FOREIGN_PARTS = frozenset(("image", "use", "feimage"))
 _GAP = re.compile(rf"[{_W},]*+")
@@ -110,6 +112,7 @@ class Markup:
         self._decode = decode
         self._replace = replace
         self._xml = xml
+        self._above = ""
         self._foreign = 0
         self._depth = 0
 
@@ -137,14 +140,14 @@ class Markup:
                     position = self._raw(tag, position)
             elif tag in _FOREIGN:
                 self._foreign += not attributes.endswith("/")
-            elif tag in ("head", "html"):
-                self.head = position
+            elif _INNER.get(tag, 0) > _INNER.get(self._above, 0):
+                self.head, self._above = position, tag
             elif tag == "plaintext":
                 return self
 
     def _declaration(self, token: re.Match[str]) -> None:
-        if not self.head and token[0][:9].lower() == "<!doctype":
-            self.head = token.end()
+        if not self._above and token[0][:9].lower() == "<!doctype":
+            self.head, self._above = token.end(), "!doctype"
         elif self._xml and (found := _XML_STYLE.match(self._text, *token.span())):
             group = 1 if found[1] is not None else 2
             self._reference(found[group], Use.PART, "link", found.span(group), quoted=True)
