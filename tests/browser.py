@@ -42,7 +42,9 @@ class Page:
         while True:
             message = await self._socket.receive_json(timeout=20)
             if message.get("method") == "Log.entryAdded":
-                self.console.append(message["params"]["entry"]["text"])
+                entry = message["params"]["entry"]
+                if not entry.get("url", "").endswith("/favicon.ico"):  # asked for though no page names it
+                    self.console.append(entry["text"])
             if message.get("id") == self._calls:
                 assert "error" not in message, message
                 return message["result"]

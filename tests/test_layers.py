@@ -23,7 +23,7 @@ ADDRESSES = {
     },
     "redis": {"frontier.redis"},
     "multiprocessing": {"queues.wire", "queues.server", "queues.client", "cluster"},
-    "sqlite3": {"frontier.database", "frontier.schema", "results.catalog", "results.linkbook"},
+    "sqlite3": {"frontier.database", "frontier.schema", "results.catalog", "results.linkbook", "results.register"},
     "selectolax": {"parse"},
     "parsel": {"parse.trees", "parse.selectors", "parse.nodes"},
     "lxml": {"parse.trees"},

@@ -1,4 +1,4 @@
-"""The bytes of a response: in memory, or in a temporary file that goes with it."""
+"""The bytes of a response: in memory, in a temporary file that goes with it, or in a saved file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Body:
     What is in a file is there until `release`, and no longer: `save` what is to stay.
     """
 
-    __slots__ = ("__weakref__", "_bytes", "_done", "_path", "_remove", "_size", "_url", "room")
+    __slots__ = ("__weakref__", "_bytes", "_done", "_lent", "_path", "_remove", "_size", "_url", "room")
 
     def __init__(self, url: str, body: bytes = b"") -> None:
         self.room: Callable[[], str] | None = None
@@ -27,12 +27,15 @@ class Body:
         self._path = ""
         self._size = 0
         self._done = False
+        self._lent = False
         self._remove: weakref.finalize[[str], Body] | None = None
 
     def read(self) -> bytes:
-        """All of it. Bytes in a file are read anew each time; ValueError once that file is gone."""
+        """All of it. Bytes in a file are read anew each time; ValueError once that file is gone, or was never here."""
         if self._bytes is not None:
             return self._bytes
+        if self._lent:
+            self.check()
         try:
             return pathlib.Path(self._path).read_bytes()
         except FileNotFoundError:
@@ -42,12 +45,17 @@ class Body:
         """Have other bytes from now on."""
         if self._remove is not None:
             self._remove()
-        self._bytes, self._path, self._remove = body, "", None
+        self._bytes, self._path, self._remove, self._lent = body, "", None, False
 
     @property
     def size(self) -> int:
         """How many bytes. Reads nothing."""
         return self._size if self._bytes is None else len(self._bytes)
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the bytes can be read on this machine. Looks at no disk."""
+        return self._bytes is not None or self._path != ""
 
     @property
     def in_memory(self) -> bool:
@@ -74,6 +82,11 @@ class Body:
         """Have the bytes in a file of so many, which goes with this body."""
         self._bytes, self._size = None, size
         self._keep(path)
+
+    def lend(self, path: str, size: int) -> None:
+        """Have the bytes in a file of so many that stays with its owner; an empty path says that it is not here."""
+        self.replace(b"")
+        self._bytes, self._path, self._size, self._lent = None, path, size, True
 
     def release(self) -> None:
         """Remove the temporary file. Called when the callback is done, at the latest when nobody has the body."""
@@ -104,8 +117,16 @@ class Body:
         """Raise ValueError after `release`."""
         if self._done:
             raise self._gone()
+        if self._lent and not self._path:
+            raise ValueError(
+                f"the bytes of {self._url} went to the file store and are not on this worker's disk; "
+                "response.file has their facts"
+            )
 
     def _copy(self, part: pathlib.Path) -> None:
+        if self._lent:  # a link would let whoever changes the new file change the saved one
+            shutil.copyfile(self._path, part)
+            return
         try:
             part.hardlink_to(self._path)
         except OSError:  # another filesystem, or one without links
@@ -116,6 +137,8 @@ class Body:
         self._remove = weakref.finalize(self, _removed, path)
 
     def _gone(self) -> ValueError:
+        if self._lent:
+            return ValueError(f"the saved file of {self._url} is gone, or its callback is done with the response")
         return ValueError(
             f"the temporary file with the body of {self._url} is gone: it is there until the callback is done with the "
             "response; response.save(path) makes one that stays"

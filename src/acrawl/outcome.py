@@ -67,7 +67,8 @@ class FileFact(msgspec.Struct, frozen=True):
     """A saved file, as its worker stored it: the body of an `Item` of kind ``file``.
 
     ``sha256`` is in hexadecimal; ``type``, ``width`` and ``height`` are read from the bytes (empty and 0 if unknown);
-    ``name`` is what the server called it; ``where`` names the worker that kept the bytes for itself.
+    ``name`` is what the server called it; ``where`` names the worker that kept the bytes for itself. ``charset`` is the
+    encoding that the server named, as it wrote it.
     """
 
     url: str
@@ -78,6 +79,7 @@ class FileFact(msgspec.Struct, frozen=True):
     height: int = 0
     name: str = ""
     where: str = ""
+    charset: str = ""
 
 
 class PageFacts(msgspec.Struct, frozen=True, array_like=True):
@@ -242,6 +244,14 @@ class Ended(msgspec.Struct, frozen=True):
     attempts: int = 0
     ended_at: float = 0.0
     http_status: int = 0
+
+
+class Redirected(msgspec.Struct, frozen=True):
+    """A request that was answered by a redirect: its number in the ledger, its URL and where it leads."""
+
+    number: int
+    url: str
+    target: str
 
 
 class Audit(msgspec.Struct, frozen=True):

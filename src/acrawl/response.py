@@ -26,12 +26,13 @@ from acrawl.url import is_known
 class Response:
     """What a server answered to a request.
 
-    ``url`` is the URL that answered, ``headers`` are as they were sent, ``body`` has the decoded bytes (none for a
-    saved file, whose facts are in ``file``). ``seconds`` is the time from start to last byte, ``latency`` that to the
-    head. ``ip_address`` is the server's (or the proxy's), empty where nothing was sent; ``proxy`` names the proxy,
-    empty without one. ``following`` is the request that a redirect leads to. ``cached`` is empty for what the server
-    sent, else ``hit`` (stored before, nothing was sent), ``revalidated`` (stored before, and the server says that it
-    holds) or ``stale`` (used though it may not hold any more).
+    ``url`` is the URL that answered, ``headers`` are as they were sent, ``body`` has the decoded bytes. Those of a
+    saved file, whose facts are in ``file``, are read from where it was saved when they are asked for, and not before;
+    ValueError says that they are not to be had here. ``seconds`` is the time from start to last byte, ``latency`` that
+    to the head. ``ip_address`` is the server's (or the proxy's), empty where nothing was sent; ``proxy`` names the
+    proxy, empty without one. ``following`` is the request that a redirect leads to. ``cached`` is empty for what the
+    server sent, else ``hit`` (stored before, nothing was sent), ``revalidated`` (stored before, and the server says
+    that it holds) or ``stale`` (used though it may not hold any more).
 
     A body of more than ``fetch.spill`` bytes lies in a temporary file. That file, as every `path`, is there until the
     callback (or errback) is done with the response, generators included, and no longer: `save` what is to stay.
@@ -55,6 +56,8 @@ class Response:
         self.status = status
         self.headers: CIMultiDict[str] = CIMultiDict() if headers is None else headers
         self.content = Body(url, body)
+        if file is not None:
+            self.content.lend("", file.size)
         self.request = Request(url) if request is None else request
         self.seconds = seconds
         self.latency = latency
@@ -69,7 +72,10 @@ class Response:
 
     @property
     def body(self) -> bytes:
-        """The decoded bytes. Those in a file are read anew each time; ValueError once that file is gone."""
+        """The decoded bytes. Those in a file are read anew each time; ValueError once that file is gone.
+
+        All of them come into memory: ask `size` before, where they may be many.
+        """
         return self.content.read()
 
     @body.setter
@@ -85,23 +91,18 @@ class Response:
     def path(self) -> pathlib.Path:
         """A temporary file with the body; that of a short one is written at first use. For reading only.
 
-        Blocks. Raises OSError, and ValueError once the callback is done, and for a saved file.
+        That of a saved file is the saved file itself: who writes to it spoils it for everybody. Blocks. Raises OSError,
+        and ValueError once the callback is done.
         """
-        self._check_here()
         return self.content.path
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Put the body into a file of your own, whole or not at all; what stood there is replaced.
 
-        A body in a temporary file is linked or copied, and never read into memory. Blocks. Raises OSError, and
-        ValueError when the temporary file is gone, and for a saved file.
+        A body in a file is linked or copied, and never read into memory. Blocks. Raises OSError, and ValueError when
+        the file is gone.
         """
-        self._check_here()
         self.content.save(path)
-
-    def _check_here(self) -> None:
-        if self.file is not None:
-            raise ValueError(f"{self.url} went to the file store and not into a body; response.file has its facts")
 
     @property
     def meta(self) -> dict[str, Any]:
@@ -210,7 +211,7 @@ class Response:
                 yield Request(url, callback, referrer=referrer, depth=depth, **fields)  # type: ignore[arg-type]
 
     def download(self, url: str | Link | Selector, callback: Callback | str | None = None, **fields: Any) -> Request:
-        """Make a request whose body goes to the file store; it yields a file item, and the callback sees its facts."""
+        """Make a request whose body goes to the file store; it yields a file item, and a callback may read it."""
         return self.follow(url, callback, save=True, **fields)
 
 

@@ -301,3 +301,31 @@ def test_a_catalog_goes_on_after_it_was_closed(tmp_path, root):
     again = Catalog(tmp_path / "results.db", root)
     assert added(again, stored(root, "https://e.org/A.png", png(2))) == ["e.org/A-2.png"]
     again.close()
+
+
+def test_a_catalog_of_the_version_before_is_brought_up_to_date(tmp_path, root):
+    path = tmp_path / "results.db"
+    catalog = Catalog(path, root)
+    fact = stored(root, "https://e.org/a.png", png(1))
+    added(catalog, fact)
+    catalog.close()
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        for column in ("type", "charset"):
+            database.execute(f"ALTER TABLE files DROP COLUMN {column}")
+        database.execute("PRAGMA user_version = 1")
+    catalog = Catalog(path, root)
+    (saved,) = catalog.saved("", 10)
+    catalog.close()
+    assert (saved.url, saved.sha256, saved.type, saved.charset) == (fact.url, fact.sha256, "image/png", "")
+
+
+def test_without_names_what_is_gone_is_told_and_nothing_is_linked(tmp_path, root):
+    here, gone = stored(root, "https://e.org/a", b"a", type="text/html", charset="utf-8"), FileFact("x", "0" * 64, 1)
+    catalog = Catalog(tmp_path / "results.db", root, named=False)
+    name, error = added(catalog, here, gone)
+    assert name is None
+    assert isinstance(error, FileNotFoundError)
+    assert [(saved.url, saved.charset) for saved in catalog.saved("", 10)] == [("https://e.org/a", "utf-8")]
+    assert catalog.saved("https://e.org/a", 10) == []
+    assert readable(root) == {}
+    catalog.close()

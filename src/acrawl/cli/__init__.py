@@ -17,6 +17,7 @@ from acrawl.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, AcrawlError
 COMMANDS = {
     "images": "crawl:images",
     "pages": "pages:pages",
+    "mirror": "mirror:mirror",
     "links": "links:links",
     "run": "crawl:run",
     "work": "work:work",
@@ -36,6 +37,7 @@ EPILOG = """
 Examples:
   acrawl images https://example.org/ -o pictures/       every image of a site
   acrawl pages https://example.org/ -o texts/           every page of a site as Markdown
+  acrawl mirror https://example.org/ -o copy/           a copy of a site, to read without a network
   acrawl links https://example.org/                     which links are broken, and on which pages
   acrawl run spider.py -o items.jsonl --workers 4       a spider of your own
   acrawl run spider.py --listen 0.0.0.0:8001            the same, open to other machines

@@ -21,6 +21,7 @@ READY_MADE = {
     "images": "every image of a web site: acrawl images URL... -o DIR",
     "pages": "every page of a web site as Markdown: acrawl pages URL... -o DIR",
     "links": "the broken links of a web site: acrawl links URL...",
+    "mirror": "a browsable copy of a web site: acrawl mirror URL... -o DIR",
 }
 
 

@@ -183,7 +183,10 @@ class Sink(Protocol):
         """The digest of all bytes so far, by a name of `acrawl.parse.digest.ALGORITHMS`. Raises `FetchError`."""
 
     async def finish(self, url: str, name: str, content_type: str) -> FileFact:
-        """Put the file under its hash, whole and fsynced, and say what it is. ``name`` is the server's, or empty."""
+        """Put the file under its hash, whole and fsynced, and say what it is. ``name`` is the server's, or empty.
+
+        A later ``leave`` or ``discard`` says that nobody reads it here any more.
+        """
 
     async def leave(self) -> int:
         """Leave the bytes for a later `find` and return how many; 0 and forgotten where they cannot be left.
@@ -203,6 +206,9 @@ class FileStore(Protocol):
 
     def sink(self, advance: Advance = ..., /) -> Sink:
         """A new, empty file. ``advance`` hears of the bytes that `Sink.find` finds, and of whatever else takes long."""
+
+    def place(self, fact: FileFact, /) -> str:
+        """Where a file that one of its sinks has finished may be read until that sink's end; empty where it cannot."""
 
 
 def unheard(_: int) -> None:

@@ -105,6 +105,7 @@ class Saving:
             name = file_name(response.headers.get("Content-Disposition", ""))
             content_type = response.headers.get("Content-Type", "")
             response.file = await self._sink.finish(response.url, name, content_type)
+            response.content.lend("", response.file.size)  # the worker says where, once there is a callback to read it
         return taken
 
     async def cut(self) -> None:

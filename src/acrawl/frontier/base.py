@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from acrawl.cookie import JarCopy
-from acrawl.outcome import Audit, Delivery, Outcome, Receipt, Snapshot, Story
+from acrawl.outcome import Audit, Delivery, Outcome, Receipt, Redirected, Snapshot, Story
 from acrawl.request import Sealed
 from acrawl.ticket import Batch
 
@@ -116,6 +116,9 @@ class Frontier(Leasing, Protocol):
 
     async def snapshot(self) -> Snapshot:
         """Where the crawl stands, read from the structures in one step."""
+
+    async def redirects(self, after: int, n: int) -> Sequence[Redirected]:
+        """The next ``n`` requests that ended as redirects, in the order of their numbers, behind that number."""
 
     async def explain(self, url: str) -> Story:
         """All that is known about a URL; state ``unknown`` if it was never discovered."""

@@ -15,7 +15,7 @@ import msgspec
 from acrawl.errors import RequestError
 from acrawl.frontier.database import Database
 from acrawl.frontier.tally import Counts
-from acrawl.outcome import FAILED, FETCHED, QUARANTINED, Audit, Ended, Story, Try
+from acrawl.outcome import FAILED, FETCHED, QUARANTINED, Audit, Ended, Redirected, Story, Try
 from acrawl.request import unseal
 from acrawl.settings import Urls
 from acrawl.spelling import EXACT, Spelling
@@ -219,6 +219,19 @@ def moved(db: Database) -> Iterator[tuple[str, str, int]]:
     """``(url, target, http_status)`` of every request that was answered by a redirect."""
     for end in ended(db, FETCHED, "redirect"):
         yield end.url, end.detail.removeprefix("to ").removesuffix(", from the cache"), end.http_status
+
+
+def redirects(db: Database, after: int, n: int) -> list[Redirected]:
+    """See `Frontier.redirects`."""
+    rows = db.all(
+        "select l.id, url, detail from ledger l join ending e on e.id = l.ending "
+        "where status = 'fetched' and reason = 'redirect' and l.id > ?1 order by l.id limit ?2",
+        after, n,
+    )  # fmt: skip
+    # "to URL", and with ", from the cache" perhaps: a URL has no space in it
+    return [
+        Redirected(number, url, detail.removesuffix(", from the cache")[len("to ") :]) for number, url, detail in rows
+    ]
 
 
 def find_ended(db: Database, ends: Sequence[tuple[str, str]], urls: Sequence[str] = ()) -> Found:

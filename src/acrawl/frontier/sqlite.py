@@ -29,7 +29,7 @@ from acrawl.frontier.reader import Reader
 from acrawl.frontier.rows import Committed, Group, Row
 from acrawl.frontier.scheduler import Scheduler
 from acrawl.frontier.store import Delivered, Store
-from acrawl.outcome import EXCLUDED, Audit, Outcome, Receipt, Snapshot, Story
+from acrawl.outcome import EXCLUDED, Audit, Outcome, Receipt, Redirected, Snapshot, Story
 from acrawl.request import Sealed
 from acrawl.settings import Settings
 from acrawl.ticket import Batch
@@ -238,6 +238,11 @@ class SqliteFrontier:
         if any(held.row is not None and held.row.url == url for held in self._plan.leases):
             return msgspec.structs.replace(story, state="leased")
         return msgspec.structs.replace(story, host_waits=self._plan.hosts.waits(url, self._clock.now()))
+
+    async def redirects(self, after: int, n: int) -> list[Redirected]:
+        """See `Frontier.redirects`."""
+        await self._committer.durable()
+        return await self._committer.run(books.redirects, self._store.database, after, n)
 
     async def audit(self) -> Audit:
         """See `Frontier.audit`."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import pathlib
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from acrawl.frontier.base import Frontier
 from acrawl.job import Job
@@ -15,6 +16,7 @@ from acrawl.results.feeds import open_feeds
 from acrawl.results.files import FolderStore
 from acrawl.results.gallery import write_gallery
 from acrawl.results.images import write_images
+from acrawl.results.mirror import write_mirror
 from acrawl.results.objects import Objects
 from acrawl.results.outbox import Drain
 from acrawl.results.pages import write_pages
@@ -24,18 +26,35 @@ from acrawl.results.uploads import Uploads
 from acrawl.spider import Spider
 
 
-def _gallery(catalog: Catalog, urls: Sequence[str]) -> None:
+class Publisher(NamedTuple):
+    """What can be made of the whole when a crawl has ended.
+
+    ``make`` is called with the catalog, the URLs it began with, and pairs of a URL and the one it redirects to; it
+    blocks. ``names`` says whether saved files get their readable names as they come, or by ``make``.
+    """
+
+    make: Callable[[Catalog, Sequence[str], Iterable[tuple[str, str]]], object]
+    names: bool = True
+
+
+def _gallery(catalog: Catalog, urls: Sequence[str], _redirects: Iterable[tuple[str, str]]) -> None:
     more = f" and {len(urls) - 1} more" if len(urls) > 1 else ""
     write_images(catalog)
     write_gallery(catalog, f"Images of {urls[0]}{more}" if urls else "Images")
 
 
-def _pages(catalog: Catalog, _: Sequence[str]) -> None:
+def _pages(catalog: Catalog, _urls: Sequence[str], _redirects: Iterable[tuple[str, str]]) -> None:
     write_pages(catalog)
 
 
-#: What can be made of the whole when a crawl has ended: called with the catalog and the URLs it began with. Blocking.
-PUBLISHERS: Mapping[str, Callable[[Catalog, Sequence[str]], None]] = {"gallery": _gallery, "pages": _pages}
+#: By their names in plans.
+PUBLISHERS: Mapping[str, Publisher] = {
+    "gallery": Publisher(_gallery),
+    "pages": Publisher(_pages),
+    "mirror": Publisher(write_mirror, names=False),
+}
+#: Redirects that are read from the frontier at once.
+_REDIRECTS = 1000
 
 
 class Output:
@@ -71,7 +90,9 @@ class Output:
         self.uploads = Uploads(self.folder, self._plan.settings.fetch.max_file)
         marks, fresh = await self._frontier.marks(), self._plan.fresh
         feeds = await asyncio.to_thread(lambda: open_feeds(self._plan.feeds, marks, overwrite=fresh))
-        self._catalog = await asyncio.to_thread(Catalog, self._job.folder / "results.db", self.folder)
+        named = PUBLISHERS[self._plan.publish].names if self._plan.publish else True
+        database = self._job.folder / "results.db"
+        self._catalog = await asyncio.to_thread(lambda: Catalog(database, self.folder, named=named))
         pipelines = Pipelines.of(self._spider)
         self._drain = Drain(self._frontier, feeds, self._catalog, pipelines, files_to_feeds=not self._plan.publish)
         await self._drain.open()
@@ -104,5 +125,13 @@ class Output:
         """Sweep, and render what is made of the whole."""
         await asyncio.to_thread(self._sweep)
         if self._plan.publish:
-            publisher = PUBLISHERS[self._plan.publish]
-            await self._drain.in_thread(publisher, self._catalog, list(self._spider.start_urls))
+            make, starts = PUBLISHERS[self._plan.publish].make, list(self._spider.start_urls)
+            redirects = self._redirects(asyncio.get_running_loop())
+            await self._drain.in_thread(make, self._catalog, starts, redirects)
+
+    def _redirects(self, loop: asyncio.AbstractEventLoop) -> Iterator[tuple[str, str]]:
+        """Every redirect of the crawl, for a thread other than the loop's; a part of them is in memory."""
+        after = 0
+        while found := asyncio.run_coroutine_threadsafe(self._frontier.redirects(after, _REDIRECTS), loop).result():
+            after = found[-1].number
+            yield from ((one.url, one.target) for one in found)

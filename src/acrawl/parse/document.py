@@ -17,7 +17,7 @@ from acrawl.parse.selectors import Selector, adopted, whole
 from acrawl.url import Joiner
 
 #: Encodings in which a byte below 0x80 is always the ASCII character.
-_STATEFUL = frozenset(("utf-16-le", "utf-16-be", "iso2022-jp"))
+STATEFUL = frozenset(("utf-16-le", "utf-16-be", "iso2022-jp"))
 _HTML = frozenset(("text/html", "application/xhtml+xml", "application/vnd.wap.xhtml+xml"))
 _JSON = frozenset(("application/json", "text/json", "application/x-json", "application/json-amazonui-streaming"))
 #: Media types that say nothing: the first bytes decide.
@@ -90,14 +90,14 @@ class Document:
         body, encoding = self.body, self.encoding
         if encoding == "utf-8":
             return body[3:] if body.startswith(b"\xef\xbb\xbf") else body
-        if encoding not in _STATEFUL and body.isascii():
+        if encoding not in STATEFUL and body.isascii():
             return body
         return self.text.encode("utf-8", "replace")
 
     @cached_property
     def lowered(self) -> bytes:
         """The markup in lower case, to see at once that some name is not in it; not cut, and in any encoding."""
-        return self.root.raw_html.lower() if self.encoding in _STATEFUL else self.body.lower()
+        return self.root.raw_html.lower() if self.encoding in STATEFUL else self.body.lower()
 
     @cached_property
     def base(self) -> str:

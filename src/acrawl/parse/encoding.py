@@ -93,9 +93,15 @@ def declared(body: bytes, content_type: str = "", *, xml: bool = False) -> str |
 
 
 @functools.lru_cache(256)
-def _from_header(content_type: str) -> str | None:
+def charset(content_type: str) -> str:
+    """Return the ``charset`` of a Content-Type header, as written; empty without one."""
     header = _HEADER.search(content_type)
-    return lookup(header[1] or header[2] or header[3] or "") if header else None
+    return (header[1] or header[2] or header[3] or "") if header else ""
+
+
+@functools.lru_cache(256)
+def _from_header(content_type: str) -> str | None:
+    return lookup(charset(content_type))
 
 
 def bom_length(body: bytes, encoding: str) -> int:

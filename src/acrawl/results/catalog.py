@@ -4,7 +4,7 @@ One SQLite file of its own, ``results.db`` in the job's folder, whatever engine 
 transaction, and every write is idempotent: a batch that arrives again after a crash changes nothing.
 
     objects      n, sha256, path, folded, size, type, width, height       one row a digest; path below ROOT, or NULL
-    files        url, sha256, at, place                                    one row a URL; place: a worker's, or empty
+    files        url, sha256, at, place, type, charset                     one row a URL; place: a worker's, or empty
     pages        url, sha256, text_sha256, title ...                       one row a page; of equal texts one sha256
     sightings    url, page, alt, source                                    one row for an image, or a link, on a page
     failed_items item_id, url, kind, reason, detail, body, at              what a pipeline or a feed could not take
@@ -28,13 +28,14 @@ from acrawl.results.naming import Naming
 from acrawl.results.objects import is_sha256
 from acrawl.results.placing import Tree
 
-VERSION = 1
+VERSION = 2
 _SCHEMA = """
 CREATE TABLE objects(
     n INTEGER PRIMARY KEY, sha256 TEXT NOT NULL UNIQUE, path TEXT, folded TEXT UNIQUE,
     size INTEGER NOT NULL, type TEXT NOT NULL, width INTEGER NOT NULL, height INTEGER NOT NULL);
 CREATE TABLE files(
-    url TEXT PRIMARY KEY, sha256 TEXT NOT NULL, at REAL NOT NULL, place TEXT NOT NULL) WITHOUT ROWID;
+    url TEXT PRIMARY KEY, sha256 TEXT NOT NULL, at REAL NOT NULL, place TEXT NOT NULL,
+    type TEXT NOT NULL DEFAULT '', charset TEXT NOT NULL DEFAULT '') WITHOUT ROWID;
 CREATE INDEX files_of_object ON files(sha256);
 CREATE TABLE sightings(
     n INTEGER PRIMARY KEY, url TEXT NOT NULL, page TEXT NOT NULL, alt TEXT NOT NULL, source TEXT NOT NULL,
@@ -51,14 +52,20 @@ CREATE TABLE IF NOT EXISTS pages(
     fetched_at REAL NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS pages_of_text ON pages(text_sha256);
 """
+#: From version 1, which kept one type for each digest, and no encodings.
+_V1_TO_V2 = """
+ALTER TABLE files ADD COLUMN type TEXT NOT NULL DEFAULT '';
+ALTER TABLE files ADD COLUMN charset TEXT NOT NULL DEFAULT '';
+UPDATE files SET type = coalesce((SELECT type FROM objects o WHERE o.sha256 = files.sha256), '');
+"""
 _ADD_OBJECT = (
     "INSERT INTO objects(sha256, path, folded, size, type, width, height) VALUES(?, ?, ?, ?, ?, ?, ?)"
     " ON CONFLICT(sha256) DO UPDATE SET path = excluded.path, folded = excluded.folded"
 )
 _ADD_FILE = (
-    "INSERT INTO files(url, sha256, at, place) VALUES(?, ?, ?, ?) ON CONFLICT(url) DO UPDATE SET"
+    "INSERT INTO files(url, sha256, at, place, type, charset) VALUES(?, ?, ?, ?, ?, ?) ON CONFLICT(url) DO UPDATE SET"
     " at = CASE sha256 WHEN excluded.sha256 THEN at ELSE excluded.at END,"
-    " sha256 = excluded.sha256, place = excluded.place"
+    " sha256 = excluded.sha256, place = excluded.place, type = excluded.type, charset = excluded.charset"
 )
 _ADD_PAGE = f"INSERT OR REPLACE INTO pages VALUES({', '.join('?' * (2 + len(PageFacts.__struct_fields__)))})"
 #: "0" comes after "/": all names below a folder of this name.
@@ -103,6 +110,16 @@ class PageText(msgspec.Struct, frozen=True):
     facts: PageFacts
 
 
+class SavedFile(msgspec.Struct, frozen=True):
+    """One URL whose bytes are in the folder; ``charset`` is the encoding that the server named, or empty."""
+
+    url: str
+    sha256: str
+    size: int
+    type: str
+    charset: str
+
+
 class Seen(msgspec.Struct, frozen=True):
     """An image on a page."""
 
@@ -139,14 +156,20 @@ class Totals(msgspec.Struct, frozen=True):
 class Catalog:
     """See the module. Blocking; may be made in one thread and used in another, one at a time.
 
-    ``root`` is the folder of the files. Raises `FolderProblem` when the database cannot be opened, `VersionMismatch`
-    when another acrawl made it. A failure while it works is `CrawlFailed`.
+    ``root`` is the folder of the files; without ``named`` they get no readable names. Raises `FolderProblem` when the
+    database cannot be opened, `VersionMismatch` when another acrawl made it. A failure while it works is `CrawlFailed`.
     """
 
     def __init__(
-        self, database: str | os.PathLike[str], root: str | os.PathLike[str], clock: Clock | None = None
+        self,
+        database: str | os.PathLike[str],
+        root: str | os.PathLike[str],
+        clock: Clock | None = None,
+        *,
+        named: bool = True,
     ) -> None:
         self.root = pathlib.Path(root)
+        self._named = named
         self._clock = clock or SystemClock()
         self._tree = Tree(root)
         self._needless: set[str] = set()
@@ -168,6 +191,8 @@ class Catalog:
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
         if version == 0:
             self._db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version={VERSION}; COMMIT;")
+        elif version == 1:
+            self._db.executescript(f"BEGIN IMMEDIATE; {_V1_TO_V2} PRAGMA user_version={VERSION}; COMMIT;")
         elif version != VERSION:
             raise VersionMismatch(f"{name} is of catalog version {version}, this acrawl reads {VERSION}")
         self._db.executescript(_LATER)
@@ -194,7 +219,7 @@ class Catalog:
             raise CrawlFailed(f"the catalog of files cannot go on: {error}; make room and resume") from error
 
     def add_files(self, facts: Sequence[FileFact]) -> list[str | Exception | None]:
-        """Record saved files; returns the name of each below ROOT, None when the bytes are on a worker only.
+        """Record saved files; returns the name of each below ROOT, None when it has none or a worker has the bytes.
 
         The first URL of a digest names it. Idempotent. In the place of a file that cannot be listed stands why, and
         nothing of it is recorded: FileNotFoundError when the bytes are not where the worker said it put them,
@@ -205,7 +230,7 @@ class Catalog:
         known = self._names_of({fact.sha256 for fact in facts})
         nameless = {fact.sha256: fact for fact in reversed(facts) if not fact.where and not known.get(fact.sha256)}
         wanting = list(nameless.values())[::-1]
-        named = {fact.sha256: name for fact, name in zip(wanting, self._naming.name(wanting), strict=True)}
+        named = {fact.sha256: name for fact, name in zip(wanting, self._names_for(wanting), strict=True)}
         objects: dict[str, tuple[str | int | None, ...]] = {}
         files: list[tuple[str | float, ...]] = []
         at = self._clock.time()
@@ -218,7 +243,7 @@ class Catalog:
                     continue
                 name = None
             names.append(name)
-            files.append((fact.url, fact.sha256, at, fact.where))
+            files.append((fact.url, fact.sha256, at, fact.where, fact.type, fact.charset))
             if fact.sha256 not in objects and not known.get(fact.sha256):
                 facts_of_it = (fact.size, fact.type, fact.width, fact.height)
                 objects[fact.sha256] = (fact.sha256, name, name and folded(name), *facts_of_it)
@@ -289,6 +314,15 @@ class Catalog:
         )
         return (PageText(url, path, sha256, place, PageFacts(*facts)) for url, path, sha256, place, *facts in rows)
 
+    def saved(self, after: str, limit: int) -> list[SavedFile]:
+        """The next URLs whose bytes are in the folder, in the order of URLs; ``after`` is the last one."""
+        rows = self._db.execute(
+            "SELECT f.url, o.sha256, o.size, f.type, f.charset FROM files f JOIN objects o USING(sha256)"
+            " WHERE f.url > ? AND f.place = '' ORDER BY f.url LIMIT ?",
+            (after, limit),
+        )
+        return [SavedFile(*row) for row in rows]
+
     def pages_of(self, url: str, limit: int) -> tuple[list[Seen], int]:
         """The first ``limit`` pages that name an image, and how many there are."""
         rows = self._db.execute(
@@ -333,6 +367,10 @@ class Catalog:
         """Let go of the database. Idempotent."""
         self._tree.close()
         self._db.close()
+
+    def _names_for(self, facts: Sequence[FileFact]) -> Sequence[str | Exception | None]:
+        """Link objects under new names; without names, make sure that they are there."""
+        return self._naming.name(facts) if self._named else [self._tree.missing(fact.sha256) for fact in facts]
 
     def _names_of(self, digests: Iterable[str]) -> dict[str, str | None]:
         """The digests that are known, and their names."""

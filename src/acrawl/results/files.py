@@ -19,9 +19,10 @@ from aiofiles.threadpool import wrap
 from acrawl.errors import FetchError, FolderProblem
 from acrawl.outcome import Beginning, FileFact
 from acrawl.parse.digest import ALGORITHMS
+from acrawl.parse.encoding import charset
 from acrawl.parse.image import probe
 from acrawl.results.groups import Groups
-from acrawl.results.objects import Objects, object_path
+from acrawl.results.objects import Objects, object_name, object_path
 from acrawl.results.partials import Partial, Partials
 
 __all__ = ["FolderSink", "FolderStore", "object_path"]
@@ -75,6 +76,10 @@ class FolderStore:
     def sink(self, advance: Callable[[int], None] = _unheard, /) -> FolderSink:
         """A new, empty file. Nothing is on disk before its first `BLOCK` or its end."""
         return FolderSink(self, advance)
+
+    def place(self, fact: FileFact, /) -> str:
+        """Where a saved file's bytes are. Looks at nothing."""
+        return object_name(os.fspath(self.objects.root), fact.sha256)
 
     async def has_left(self, key: str) -> bool:
         """Whether a cut download had left something under this key a moment ago. Raises `FetchError` ("disk")."""
@@ -206,7 +211,8 @@ class FolderSink:
         media_type, width, height = probe(self._head)
         if not media_type:
             media_type = content_type.partition(";")[0].strip().lower()
-        fact = FileFact(url, sha256, self._size, media_type, width, height, name, self._store.where)
+        said = charset(content_type)
+        fact = FileFact(url, sha256, self._size, media_type, width, height, name, self._store.where, said)
         self._left = ""
         self._begin()
         return fact

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import pathlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Protocol
 
 from acrawl.errors import CrawlFailed
 from acrawl.outcome import FileFact
 from acrawl.results.names import distinct, folded, name_for, split_extension
-from acrawl.results.placing import Tree
 
 #: Folders known to be folders; kept to spare a look-up for each file.
 _MAX_KNOWN = 50_000
+
+
+class Places(Protocol):
+    """The tree of names on the disk: `acrawl.results.placing.Tree`."""
+
+    root: pathlib.Path
+
+    def place(self, sha256: str, name: str) -> bool:
+        """Take a name for an object. False says that it is somebody else's."""
+
+    def blocks(self, folder: str) -> bool:
+        """Whether something that is no folder stands where this folder should be."""
 
 
 class Naming:
@@ -21,7 +34,7 @@ class Naming:
     """
 
     def __init__(
-        self, tree: Tree, taken: Callable[[Iterable[str]], set[str]], is_object: Callable[[str], bool]
+        self, tree: Places, taken: Callable[[Iterable[str]], set[str]], is_object: Callable[[str], bool]
     ) -> None:
         self._tree = tree
         self._which_are_taken = taken

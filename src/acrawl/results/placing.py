@@ -49,6 +49,15 @@ class Tree:
         self._touch(name.rpartition("/")[0])
         return True
 
+    def missing(self, sha256: str) -> Exception | None:
+        """Say what is wrong where there is no such object, and see to its being durable where there is."""
+        try:
+            os.stat(object_name(self._root, sha256))
+        except (FileNotFoundError, ValueError) as error:  # told to whoever named it; others are not concerned
+            return error
+        self._touch(f".objects/{sha256[:1]}")
+        return None
+
     def blocks(self, folder: str) -> bool:
         """Say whether something that is no folder stands where this folder should be."""
         try:

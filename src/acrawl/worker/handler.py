@@ -214,6 +214,7 @@ class Handler:
             harvest.add_item(Item("file", _encode(response.file)))
             if request.callback is None:
                 return self._facts(FETCHED, "", response)
+            response.content.lend(self._files.place(response.file), response.file.size)
         page = harvest.page = (
             PageTags(response, self._obeyed, self._product, self._clock.time) if self._obeyed else None
         )

@@ -9,6 +9,8 @@ from acrawl.parse.robots_tags import NONE, Tags, may_ask, of_document, of_header
 from acrawl.request import Request
 from acrawl.response import Response
 
+#: Bytes of a saved page that are read for its tags.
+_LARGEST = 32 << 20
 #: The only bodies in which a meta tag is one.
 _HTML = frozenset({"", "text/html", "application/xhtml+xml"})
 
@@ -32,11 +34,17 @@ class PageTags:
         response, product = self._response, self._product
         said = response.headers.getall("X-Robots-Tag", ())
         found = of_headers(said, product, self._now()) if said else NONE
-        if response.content_type in _HTML and may_ask(response.document, product):
+        if response.content_type in _HTML and self._readable and may_ask(response.document, product):
             found |= of_document(response.document, product, self._now())
         if found == NONE:
             return NONE
         return Tags(*(asked and word in self._obeyed for word, asked in found._asdict().items()))
+
+    @property
+    def _readable(self) -> bool:
+        """Whether the page's tags can be looked at: a saved file may be too large, or somewhere else by now."""
+        response = self._response
+        return response.file is None or (response.content.is_here and response.size <= _LARGEST)
 
     def forbids(self, request: Request) -> str:
         """Why a request of the page's callback is not made, in the ledger's words; empty when it is.

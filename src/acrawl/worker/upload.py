@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import pathlib
 import secrets
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from typing import Protocol
 
@@ -33,8 +35,8 @@ class Courier(Protocol):
 class UploadStore:
     """Satisfies `acrawl.fetch.base.FileStore`; `close` removes its temporary folder.
 
-    What a cut download leaves is there for this worker only. Making one removes what workers that were killed left
-    behind. Blocks.
+    A file that was sent stays until its callback has had it. What a cut download leaves is there for this worker only.
+    Making one removes what workers that were killed left behind. Blocks.
     """
 
     def __init__(self, courier: Courier, worker: str, partial_bytes: int = 0) -> None:
@@ -44,10 +46,28 @@ class UploadStore:
         self._own.sweep()
         self._folder = self._own.path()
         self._local = FolderStore(self._folder, partial_bytes=partial_bytes)
+        self._held: Counter[str] = Counter()
 
     def sink(self, advance: Advance = unheard, /) -> Sink:
         """A new, empty file."""
         return _UploadSink(self, self._local.sink(advance), advance)
+
+    def place(self, fact: FileFact, /) -> str:
+        """Where a file may be read that has just been sent."""
+        return str(object_path(self._folder, fact.sha256)) if self._held[fact.sha256] else ""
+
+    def hold(self, sha256: str) -> None:
+        """Keep a file until as many have let go of it as have held it."""
+        self._held[sha256] += 1
+
+    async def let_go(self, sha256: str) -> None:
+        """Forget a file that nobody holds any more. What cannot be removed now goes with the folder."""
+        self._held[sha256] -= 1
+        if self._held[sha256] > 0:
+            return
+        del self._held[sha256]
+        with contextlib.suppress(OSError):
+            await asyncio.to_thread(object_path(self._folder, sha256).unlink, missing_ok=True)
 
     def close(self) -> None:
         """Forget what is here. Blocks; idempotent."""
@@ -65,10 +85,9 @@ class UploadStore:
         return msgspec.structs.replace(fact, where="") if is_there else None
 
     async def send(self, fact: FileFact, advance: Advance) -> None:
-        """Send a whole file and forget it here; ``advance`` hears of it, for it may take longer than the download.
+        """Send a whole file that is held; ``advance`` hears of it, for it may take longer than the download.
 
-        It is forgotten in any case, because the next try fetches it anew. Raises `FetchError` ("disk") when it did not
-        arrive as it was sent.
+        Raises `FetchError` ("disk") when it did not arrive as it was sent: the next try fetches it anew.
         """
         path = object_path(self._folder, fact.sha256)
         upload, offset = secrets.token_hex(8), 0
@@ -83,10 +102,8 @@ class UploadStore:
                 raise FetchError("disk", _LOST)
         except WireError as error:  # the master could not write it
             raise FetchError("disk", str(error)) from error
-        except OSError as error:  # another download of the same bytes has sent and removed them: try again later
+        except OSError as error:  # another download of the same bytes has just removed them: try again later
             raise FetchError("disk", str(error)) from error
-        finally:
-            await asyncio.to_thread(path.unlink, missing_ok=True)
 
 
 class _UploadSink:
@@ -94,6 +111,7 @@ class _UploadSink:
         self._store = store
         self._sink = sink
         self._advance = advance
+        self._sent = ""
 
     async def find(self, key: str) -> Beginning | None:
         return await self._sink.find(key)
@@ -109,14 +127,27 @@ class _UploadSink:
 
     async def finish(self, url: str, name: str, content_type: str) -> FileFact:
         fact = await self._sink.finish(url, name, content_type)
-        await self._store.send(fact, self._advance)
+        self._sent = fact.sha256
+        self._store.hold(self._sent)
+        try:
+            await self._store.send(fact, self._advance)
+        except BaseException:  # told to the caller; the next try fetches it anew
+            await self._let_go()
+            raise
         return fact
 
     async def leave(self) -> int:
+        await self._let_go()
         return await self._sink.leave()
 
     async def discard(self) -> None:
+        await self._let_go()
         await self._sink.discard()
+
+    async def _let_go(self) -> None:
+        sent, self._sent = self._sent, ""
+        if sent:
+            await self._store.let_go(sent)
 
     async def kept(self, fact: FileFact) -> FileFact | None:
         return await self._store.kept(fact)

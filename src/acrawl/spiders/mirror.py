@@ -1,0 +1,80 @@
+"""A browsable copy of a web site: ``acrawl mirror URL... -o DIR``."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Iterator
+
+from acrawl.parse import robots_tags
+from acrawl.parse.linked import HTML, Use, kind_of, named
+from acrawl.request import Request
+from acrawl.response import Response
+from acrawl.spider import Spider
+from acrawl.url import host_of
+
+#: Longer documents are saved, and not read for more.
+LARGEST = 32 << 20
+
+
+class Mirror(Spider):
+    """Saves the pages in scope, and everything they need to be shown.
+
+    Arguments: ``urls``, separated by blanks; ``hosts``, where parts of pages may live: ``any`` (default) or ``same``;
+    ``requisites``, whether parts are saved: ``yes`` (default) or ``no``; ``depth``, how many links away from the first
+    pages (empty: any number).
+    What a file is read as is decided by its type, whatever named it.
+    """
+
+    name = "mirror"
+
+    def __init__(self, urls: str = "", hosts: str = "any", requisites: str = "yes", depth: str = "") -> None:
+        super().__init__()
+        self.start_urls = urls.split()
+        self.anywhere = hosts == "any"
+        self.requisites = requisites == "yes"
+        self.deepest = int(depth) if depth else None
+
+    async def start(self) -> AsyncIterator[Request]:
+        """See `Spider.start`."""
+        for url in self.start_urls:
+            yield Request(url, "parse", save=True)
+
+    def parse(self, response: Response) -> Iterator[Request]:
+        """Read what stands in its own right: its parts, and where it leads."""
+        yield from self._read(response, follow=True)
+
+    def part(self, response: Response) -> Iterator[Request]:
+        """Read a part of something for its own parts. A page of another host was not meant to be followed."""
+        request = response.request
+        yield from self._read(response, follow=host_of(request.url) == host_of(request.referrer))
+
+    def _read(self, response: Response, *, follow: bool) -> Iterator[Request]:
+        fact = response.file
+        if fact is None or response.size > LARGEST:
+            return
+        kind = kind_of(fact.type, response.body if not fact.type else b"")
+        if not kind:
+            return
+        depth = response.request.depth
+        framed = self.requisites and follow and (self.deepest is None or depth <= self.deepest)
+        follow = follow and kind == HTML and (self.deepest is None or depth < self.deepest)
+        if follow:
+            follow = not self._closed(response)
+        for url, use in named(response.document, kind):
+            if use is Use.PART and self.requisites:
+                yield Request(
+                    url, "part", save=True, allow_offsite=self.anywhere, referrer=response.url, depth=max(depth, 1)
+                )
+            elif (use is Use.PAGE and follow) or (use is Use.FRAME and framed):
+                yield Request(url, "parse", save=True, referrer=response.url, depth=depth + 1)
+
+    def _closed(self, response: Response) -> bool:
+        """Whether the page asks crawlers to follow none of its links."""
+        if "nofollow" not in self.settings.politeness.obey_robots_tags:
+            return False
+        product = self.settings.fetch.user_agent.partition("/")[0].lower()
+        now = time.time()
+        tags = robots_tags.of_headers(response.headers.getall("X-Robots-Tag", ()), product, now)
+        if robots_tags.may_ask(response.document, product):
+            tags |= robots_tags.of_document(response.document, product, now)
+        return tags.nofollow
