@@ -120,7 +120,7 @@ class Response:
     @cached_property
     def document(self) -> Document:
         """The body, parsed at first use."""
-        return Document(self.body, self.url, self.headers.get("Content-Type", ""))
+        return Document(self.body, self.url, self.headers.get("Content-Type", ""), self.headers.items())
 
     @property
     def encoding(self) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Iterator
 from functools import cached_property
+from typing import Any
 
-from selectolax.lexbor import LexborHTMLParser
+from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from acrawl.parse import encoding as encodings
 from acrawl.parse.bounds import bounded
@@ -16,12 +18,22 @@ _STATEFUL = frozenset(("utf-16-le", "utf-16-be", "iso2022-jp"))
 
 
 class Document:
-    """A page. ``content_type`` is the whole Content-Type header, which may name the encoding. Nothing here raises."""
+    """A page. ``content_type`` is the whole Content-Type header, which may name the encoding. Nothing here raises.
 
-    def __init__(self, body: bytes, url: str, content_type: str = "") -> None:
+    ``headers`` are read for the links they name. ``left_out`` is empty, or a word for what the page has more of than
+    was read: ``links`` once `links` or `resources` came to their limit. ``memo`` is for what was made of the page and
+    is not to be made again.
+    """
+
+    def __init__(
+        self, body: bytes, url: str, content_type: str = "", headers: Collection[tuple[str, str]] = ()
+    ) -> None:
         self.body = body
         self.url = url
         self.content_type = content_type
+        self.headers = headers
+        self.left_out = ""
+        self.memo: dict[str, Any] = {}
 
     @cached_property
     def encoding(self) -> str:
@@ -45,6 +57,18 @@ class Document:
         else:
             markup = self.text.encode("utf-8", "replace")
         return LexborHTMLParser(bounded(markup))
+
+    def select(self, query: str) -> Iterable[LexborNode]:
+        """Select by CSS, also in ``template`` (last); an element once for each member of the query that it matches."""
+        return self._select_all(query) if b"<template" in self.lowered else self.root.css(query)
+
+    def _select_all(self, query: str) -> Iterator[LexborNode]:
+        scopes: list[Any] = [self.root]
+        while scopes:
+            scope = scopes.pop()
+            yield from scope.css(query)
+            for template in scope.css("template"):
+                scopes.extend(template.template_fragments())
 
     @cached_property
     def lowered(self) -> bytes:
