@@ -86,12 +86,13 @@ def links(
 
     There are at most ``limit``; `Document.left_out` tells when the page has more.
     """
-    found = _Found(document, limit)
-    found.take_headers(rels)
     readers = _readers(rels, forms=forms, citations=citations)
     query = ",".join((_QUERY, *("[action]",) * forms, *("[cite],[longdesc],[profile]",) * citations))
+    nodes = document.select(query)
+    found = _Found(document, limit)
+    found.take_headers(rels)
     seen: set[str] = set()
-    for node in document.select(query):
+    for node in nodes:
         tag = node.tag or ""
         for read in readers.get(tag, ()):
             attributes = node.attributes
@@ -106,11 +107,12 @@ def links(
 
 def urls(document: Document, limit: int = MAX_LINKS) -> list[str]:
     """Return the URLs of `links`, for those who need no more: they cost less."""
-    headers = _Found(document, limit)
-    headers.take_headers(RELS)
+    nodes = document.select(_QUERY)
+    if len(nodes) > limit:
+        return [link.url for link in links(document, limit=limit)]
     references: dict[str | None, None] = {}
-    for node in document.select(_QUERY):
-        tag = node.tag
+    for node in nodes:
+        tag = node.tag or ""
         if tag in _HYPERLINKS:
             held = node.attrs
             reference = held.get("href")
@@ -118,6 +120,8 @@ def urls(document: Document, limit: int = MAX_LINKS) -> list[str]:
         elif tag in _READERS:
             references[_READERS[tag][0](node.attributes)[1]] = None
     references.pop(None, None)
+    headers = _Found(document, limit)
+    headers.take_headers(RELS)
     found: dict[str | None, None] = dict.fromkeys(headers.links)
     found.update(dict.fromkeys(map(document.joiner, references)))  # type: ignore[arg-type]
     found.pop(None, None)
@@ -275,7 +279,7 @@ def _citation(attr: str, attributes: Attributes) -> tuple[str, str | None]:
     return attr, attributes.get(attr)
 
 
-_READERS: dict[str | None, tuple[Reader, ...]] = {
+_READERS: dict[str, tuple[Reader, ...]] = {
     "a": (_hyperlink,),
     "area": (_hyperlink,),
     "link": (functools.partial(_relation, RELS),),
@@ -285,7 +289,7 @@ _READERS: dict[str | None, tuple[Reader, ...]] = {
 }
 
 
-def _readers(rels: Collection[str], *, forms: bool, citations: bool) -> dict[str | None, tuple[Reader, ...]]:
+def _readers(rels: Collection[str], *, forms: bool, citations: bool) -> dict[str, tuple[Reader, ...]]:
     """Return how the elements of each tag are read."""
     readers = dict(_READERS)
     if rels is not RELS:

@@ -31,23 +31,8 @@ LINKED = "linked"
 _SPACE = "\t\n\f\r "
 #: What follows ``data-`` in the attributes that scripts turn into references.
 _LAZY = re.compile(rb"(?:src(?:set)?|original|lazy(?:-src)?|bg|background-image|full-src)(?=[\s=/>])")
-#: Each member of a query is a pass over the tree, so most are asked for only where the markup has the word.
-_ALWAYS = "[href],[src],meta[content]"
-_MEMBERS = {
-    b"srcset": "[srcset]",
-    b"imagesrcset": "[imagesrcset]",
-    b"poster": "video[poster]",
-    b"<object": "object",
-    b"<applet": "applet",
-    b"<style": "style",
-    b"style": "[style]",
-    b"background": "[background]",
-    b"ld+json": "script[type]",
-    b"lowsrc": "[lowsrc]",
-    b"dynsrc": "[dynsrc]",
-    b"manifest": "html[manifest]",
-}
-
+#: Selects too much where that costs less than to tell apart. In SVG, lexbor's ``[href]`` selects ``xlink:href`` too.
+_QUERY = "[href],[src],[srcset],[style],[background],img,video,meta,link,style,script,object,applet,html"
 _LIST = re.compile(r"[,\s]+")
 
 Attributes = dict[str, str | None]
@@ -85,25 +70,22 @@ class _Walk:
 
     def __init__(self, document: Document, pick: Pick, limit: int) -> None:
         self.found: dict[tuple[str, str], Link] = {}
-        self.join = document.joiner
         self._document = document
         self._largest = pick == "largest"
         self._limit = limit
         self._full = False
         self._urls: dict[str, str | None] = {}
-        self._lazy = _lazy_names(document.lowered)
         self._pictures: set[int] = set()
+        self._lazy = _lazy_names(document.lowered)
+        members = [_QUERY, *(f"[{name}]" for name in self._lazy), *("picture",) * self._largest]
+        self._nodes = document.select(",".join(members))
+        self.join = document.joiner
 
     def read(self) -> None:
         """Read the headers and all elements, until the limit is reached."""
         self._headers()
-        lowered = self._document.lowered
-        members = [_ALWAYS, *(member for word, member in _MEMBERS.items() if word in lowered)]
-        members += [f"[{name}]" for name in self._lazy]
-        if self._largest:
-            members.append("picture")
         last = 0
-        for node in self._document.select(",".join(members)):
+        for node in self._nodes:
             if node.mem_id == last:
                 continue  # selected for each member of the query that it matches
             last = node.mem_id
