@@ -58,29 +58,26 @@ class Document:
             markup = self.text.encode("utf-8", "replace")
         return LexborHTMLParser(bounded(markup))
 
-    def select(self, query: str) -> list[LexborNode]:
-        """Return what a CSS query selects, and each ``template`` and ``base``; what templates hold comes last.
+    def select(self, query: str) -> tuple[list[str | None], list[LexborNode]]:
+        """Return tags and nodes of what a CSS query selects, and each ``template`` and ``base``.
 
-        An element comes once for each member of the query that it matches. The document's `base` is found on the way:
-        one more member costs little, where to search the markup for a word costs a quarter of a walk.
+        What templates hold comes last; an element comes once for each member of the query that it matches. The
+        document's `base` is found on the way: one more member costs little, where to search the markup for a word costs
+        a quarter of a walk.
         """
-        found = self.root.css(query + ",template,base")
-        templates: list[LexborNode] = []
-        base: str | None = None
-        for node in found:
-            tag = node.tag
-            if tag == "template":
-                templates.append(node)
-            elif tag == "base" and base is None:
-                base = node.attrs.get("href")
+        nodes = self.root.css(query + ",template,base")
+        tags = [node.tag for node in nodes]
         if "base" not in self.__dict__:
-            self.base = self._base(base)
+            bases = [node for tag, node in zip(tags, nodes, strict=True) if tag == "base"] if "base" in tags else []
+            self.base = self._base(next((node for node in bases if "href" in node.attributes), None))
+        templates = [node for node in nodes if node.tag == "template"] if "template" in tags else []
         while templates:
             for fragment in templates.pop().template_fragments():
                 inner = fragment.css(query + ",template")
                 templates.extend(node for node in inner if node.tag == "template")
-                found.extend(inner)
-        return found
+                nodes.extend(inner)
+                tags.extend(node.tag for node in inner)
+        return tags, nodes
 
     @cached_property
     def lowered(self) -> bytes:
@@ -92,10 +89,10 @@ class Document:
         """The URL that references are relative to: the first ``<base href>`` that is one, else the document's own."""
         if b"<base" not in self.lowered:
             return self.url  # most pages: the tree need not be searched to its end
-        node = self.root.css_first("base[href]")
-        return self._base(node.attributes.get("href") if node is not None else None)
+        return self._base(self.root.css_first("base[href]"))
 
-    def _base(self, href: str | None) -> str:
+    def _base(self, node: LexborNode | None) -> str:
+        href = node.attributes.get("href") if node is not None else None
         return (Joiner(self.url)(href) or self.url) if href else self.url
 
     @cached_property

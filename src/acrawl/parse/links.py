@@ -37,6 +37,8 @@ MAX_LINKS = 100_000
 #: What `Document.left_out` says then.
 LINKS = "links"
 
+#: Relations and types beyond it are not read: what they mean is remembered.
+_LONG = 200
 _NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_-]*\Z")
 
 Attributes = dict[str, str | None]
@@ -44,7 +46,7 @@ Attributes = dict[str, str | None]
 Reader = Callable[[Attributes], tuple[str, str | None]]
 
 
-class Link(msgspec.Struct, frozen=True):
+class Link(msgspec.Struct, frozen=True, gc=False):
     """A link: absolute ``url`` without its ``fragment``, its text with white space folded, and where it stands.
 
     ``tag`` and ``attr`` are those that named it first; what a header names has no tag, and the header's name for an
@@ -86,20 +88,24 @@ def links(
 
     There are at most ``limit``; `Document.left_out` tells when the page has more.
     """
+    rels = frozenset(rels)
     readers = _readers(rels, forms=forms, citations=citations)
     query = ",".join((_QUERY, *("[action]",) * forms, *("[cite],[longdesc],[profile]",) * citations))
-    nodes = document.select(query)
+    tags, nodes = document.select(query)
     found = _Found(document, limit)
     found.take_headers(rels)
     seen: set[str] = set()
-    for node in nodes:
-        tag = node.tag or ""
-        for read in readers.get(tag, ()):
-            attributes = node.attributes
-            attr, reference = read(attributes)
+    for tag, node in zip(tags, nodes, strict=True):
+        if tag in _HYPERLINKS:
+            attr, reference = _hyperlink(node.attrs)
             if reference is not None and reference not in seen:
                 seen.add(reference)
-                found.take(reference, node, tag, attr, attributes)
+                found.take(reference, node, tag, attr)
+        for read in readers.get(tag, ()):
+            attr, reference = read(node.attributes)
+            if reference is not None and reference not in seen:
+                seen.add(reference)
+                found.take(reference, node, tag, attr)
         if found.full:
             break
     return list(found.links.values())
@@ -107,16 +113,13 @@ def links(
 
 def urls(document: Document, limit: int = MAX_LINKS) -> list[str]:
     """Return the URLs of `links`, for those who need no more: they cost less."""
-    nodes = document.select(_QUERY)
+    tags, nodes = document.select(_QUERY)
     if len(nodes) > limit:
         return [link.url for link in links(document, limit=limit)]
     references: dict[str | None, None] = {}
-    for node in nodes:
-        tag = node.tag or ""
+    for tag, node in zip(tags, nodes, strict=True):
         if tag in _HYPERLINKS:
-            held = node.attrs
-            reference = held.get("href")
-            references[held.get("xlink:href") if reference is None else reference] = None
+            references[_hyperlink(node.attrs)[1]] = None
         elif tag in _READERS:
             references[_READERS[tag][0](node.attributes)[1]] = None
     references.pop(None, None)
@@ -168,12 +171,12 @@ def _below(document: Document, query: str, within: Iterable[Selector] | None) ->
     """Select from a document, or from some of its elements; each element once for each of them."""
     for scope in (None,) if within is None else within:
         if scope is None:
-            nodes = document.select(query)
+            nodes = document.select(query)[1]
         elif scope.node is not None:
             nodes = scope.node.css(query)
         else:  # selected by XPath, from another tree
             markup = scope.get().encode("utf-8", "replace")
-            nodes = Document(markup, document.base, "text/html; charset=utf-8").select(query)
+            nodes = Document(markup, document.base, "text/html; charset=utf-8").select(query)[1]
         last = 0
         for node in nodes:
             if node.mem_id != last:  # selected for each member of the query that it matches
@@ -193,10 +196,12 @@ class _Found:
         # Elements within each other (SVG) would have the same text again and again.
         self._text = 2 * len(document.body) + 1
 
-    def take_headers(self, rels: Collection[str]) -> None:
+    def take_headers(self, rels: frozenset[str]) -> None:
         """Take what the headers name; their references are relative to the document's own URL."""
         for header, reference, parameters in header_links.of_headers(self._document.headers):
-            if header == "Link" and not _leads_to_page(parameters.get("rel"), parameters.get("type"), rels):
+            if header == "Link" and not _leads_to_page(
+                parameters.get("rel", "")[:_LONG], parameters.get("type", "")[:_LONG], rels
+            ):
                 continue
             url = Joiner(self._document.url)(reference)
             if url is not None and self._is_new(url):
@@ -204,17 +209,18 @@ class _Found:
                 fragment, hreflang = reference.partition("#")[2], parameters.get("hreflang", "")
                 self.links[url] = Link(url, text, "", header, rel, fragment=fragment, hreflang=hreflang)
 
-    def take(self, reference: str, node: Any, tag: str, attr: str, attributes: Attributes) -> None:
+    def take(self, reference: str, node: Any, tag: str | None, attr: str) -> None:
         """Take the reference of an element."""
         url = self._join(reference)
         if url is None or not self._is_new(url):
             return
+        attributes = node.attributes
         text = ""
-        if tag == "a" and self._text > 0:
+        if tag != "a":
+            text = attributes.get("alt") or ""
+        elif self._text > 0:
             text = node.text()
             self._text -= len(text)
-        elif tag != "a":
-            text = attributes.get("alt") or ""
         self.links[url] = _link(url, reference, folded(text), tag, attr, attributes)
 
     def _is_new(self, url: str) -> bool:
@@ -227,18 +233,27 @@ class _Found:
         return True
 
 
-def _link(url: str, reference: str, text: str, tag: str, attr: str, attributes: Attributes) -> Link:
+def _link(url: str, reference: str, text: str, tag: str | None, attr: str, attributes: Attributes) -> Link:
     get = attributes.get
-    alt, fragment = get("alt"), reference.partition("#")[2]
+    alt, fragment = get("alt"), reference.partition("#")[2] if "#" in reference else ""
     return Link(
-        url, text, tag, attr, get("rel") or "", folded(alt) if alt else "", fragment, "page", get("hreflang") or ""
+        url,
+        text,
+        tag or "",
+        attr,
+        get("rel") or "",
+        folded(alt) if alt else "",
+        fragment,
+        "page",
+        get("hreflang") or "",
     )
 
 
-def _hyperlink(attributes: Attributes) -> tuple[str, str | None]:
-    if "href" in attributes:
-        return "href", attributes["href"]
-    return "xlink:href", attributes.get("xlink:href")
+def _hyperlink(attributes: Any) -> tuple[str, str | None]:
+    reference = attributes.get("href")
+    if reference is None and "href" not in attributes:
+        return "xlink:href", attributes.get("xlink:href")
+    return "href", reference
 
 
 def _frame(attributes: Attributes) -> tuple[str, str | None]:
@@ -252,18 +267,19 @@ def _meta(attributes: Attributes) -> tuple[str, str | None]:
     return "content", target[1] if target else None
 
 
-def _relation(rels: Collection[str], attributes: Attributes) -> tuple[str, str | None]:
-    to_page = _leads_to_page(attributes.get("rel"), attributes.get("type"), rels)
+def _relation(rels: frozenset[str], attributes: Attributes) -> tuple[str, str | None]:
+    to_page = _leads_to_page((attributes.get("rel") or "")[:_LONG], (attributes.get("type") or "")[:_LONG], rels)
     return "href", attributes.get("href") if to_page else None
 
 
-def _leads_to_page(rel: str | None, media_type: str | None, rels: Collection[str]) -> bool:
-    relations = (rel or "").lower().split()
+@functools.lru_cache(1024)
+def _leads_to_page(rel: str, media_type: str, rels: frozenset[str]) -> bool:
+    relations = rel.lower().split()
     return any(
         relation in rels
         and (
             relation != "alternate"
-            or ("stylesheet" not in relations and (media_type or "").partition(";")[0].strip().lower() in _HTML)
+            or ("stylesheet" not in relations and media_type.partition(";")[0].strip().lower() in _HTML)
         )
         for relation in relations
     )
@@ -279,9 +295,7 @@ def _citation(attr: str, attributes: Attributes) -> tuple[str, str | None]:
     return attr, attributes.get(attr)
 
 
-_READERS: dict[str, tuple[Reader, ...]] = {
-    "a": (_hyperlink,),
-    "area": (_hyperlink,),
+_READERS: dict[str | None, tuple[Reader, ...]] = {
     "link": (functools.partial(_relation, RELS),),
     "meta": (_meta,),
     "iframe": (_frame,),
@@ -289,10 +303,10 @@ _READERS: dict[str, tuple[Reader, ...]] = {
 }
 
 
-def _readers(rels: Collection[str], *, forms: bool, citations: bool) -> dict[str, tuple[Reader, ...]]:
+def _readers(rels: frozenset[str], *, forms: bool, citations: bool) -> dict[str | None, tuple[Reader, ...]]:
     """Return how the elements of each tag are read."""
     readers = dict(_READERS)
-    if rels is not RELS:
+    if rels != RELS:
         readers["link"] = (functools.partial(_relation, rels),)
     if forms:
         readers["form"] = (_form,)

@@ -78,18 +78,18 @@ class _Walk:
         self._pictures: set[int] = set()
         self._lazy = _lazy_names(document.lowered)
         members = [_QUERY, *(f"[{name}]" for name in self._lazy), *("picture",) * self._largest]
-        self._nodes = document.select(",".join(members))
+        self._tags, self._nodes = document.select(",".join(members))
         self.join = document.joiner
 
     def read(self) -> None:
         """Read the headers and all elements, until the limit is reached."""
         self._headers()
         last = 0
-        for node in self._nodes:
+        for tag, node in zip(self._tags, self._nodes, strict=True):
             if node.mem_id == last:
                 continue  # selected for each member of the query that it matches
             last = node.mem_id
-            self._element(node, node.tag or "", node.attributes)
+            self._element(node, tag or "", node.attributes)
             if self._full:
                 return
 

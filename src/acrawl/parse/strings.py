@@ -77,8 +77,8 @@ def _everywhere(document: Document) -> Iterator[tuple[str, str]]:
     if document.content_type and "html" not in document.content_type.lower():
         yield from (("#text", reference) for reference in references(document.text))
         return
-    for node in document.select("script"):
-        if node.tag == "script":
+    for tag, node in zip(*document.select("script"), strict=True):
+        if tag == "script":
             yield from (("script", reference) for reference in references(node.text()))
     for match in _COMMENT.finditer(document.text):
         yield from (("#comment", reference) for reference in references(match[1] or match[2] or ""))
