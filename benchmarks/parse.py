@@ -37,8 +37,8 @@ FOLDERS = (
 #: Larger pages would be all that is measured.
 LARGEST = 300_000
 SELECTORS = (
-    "title::text", "h1::text", "h2 a::attr(href)", "p::text", "div.section, div.sect1", "ul > li > a::attr(href)",
-    "table td", "a.reference::attr(title)", "img::attr(src)", "meta[name]::attr(content)", "pre, code",
+    "title::text", "h1::text", "h2::text", "meta[name=description]::attr(content)", "link[rel=next]::attr(href)",
+    "a::attr(href)", "img::attr(src)", "ul > li > a::text", "table td::text", "div p::text", "pre",
 )  # fmt: skip
 
 
@@ -50,8 +50,8 @@ def sample(folders, count):
         if not files:
             print(f"{folder} has no pages: passed over")
             continue
-        for path in random.Random(7).sample(files, min(count, len(files))):
-            pages.append((f"https://site{number}.test/{path.relative_to(folder)}", path.read_bytes()))
+        chosen = random.Random(7).sample(files, min(count, len(files)))
+        pages += [(f"https://site{number}.test/{path.relative_to(folder)}", path.read_bytes()) for path in chosen]
     return pages
 
 
@@ -107,11 +107,11 @@ def joined_by_urljoin(url, references):
     return found
 
 
-def parse_only(_url, body):
+def parse_alone(_url, body):
     LexborHTMLParser(body)
 
 
-def bounds_only(_url, body):
+def bounds_alone(_url, body):
     bounded(body)
 
 
@@ -230,9 +230,8 @@ def main():
         raise SystemExit("no pages to read: name folders with HTML")
     size = sum(len(body) for _, body in pages)
     found = [dict.fromkeys(node.attrs["href"] for node in LexborHTMLParser(body).css("a[href]")) for _, body in pages]
-    print(
-        f"{len(pages)} pages of {size / len(pages) / 1000:.1f} kB with {sum(map(len, found)) / len(pages):.1f} references"
-    )
+    total = sum(map(len, found))
+    print(f"{len(pages)} pages of {size / len(pages) / 1000:.1f} kB with {total / len(pages):.1f} references")
     print(f"parses a page, links, images, resources, css and follow_all asked: {parses(pages):.2f}")
     count = len(pages)
     candidates = (
@@ -242,13 +241,12 @@ def main():
         acrawl_everything,
         lxml_links,
         parsel_links,
-        parse_only,
-        bounds_only,
+        parse_alone,
+        bounds_alone,
     )
     measure("links of a page", candidates, pages, options.rounds, count)
     measure("title and ten selectors of a page", (parsel_css, acrawl_css, selectolax_css), pages, options.rounds, count)
     references = [(url, each) for (url, _), each in zip(pages, found, strict=True)]
-    total = sum(map(len, found))
     measure("a join", (join_ada, join_acrawl, join_yarl, join_urllib), references, options.rounds, total)
 
 

@@ -84,12 +84,16 @@ class _Walk:
     def read(self) -> None:
         """Read the headers and all elements, until the limit is reached."""
         self._headers()
-        last = 0
+        last, plain = 0, not self._lazy
         for tag, node in zip(self._tags, self._nodes, strict=True):
             if node.mem_id == last:
                 continue  # selected for each member of the query that it matches
             last = node.mem_id
-            self._element(node, tag or "", node.attributes)
+            attributes = node.attributes
+            if tag == "a" and plain and "style" not in attributes:
+                _hyperlink(self, node, tag, attributes)  # most of what is selected: it can be nothing else
+            else:
+                self._element(node, tag or "", attributes)
             if self._full:
                 return
 
