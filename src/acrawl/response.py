@@ -173,7 +173,7 @@ class Response:
         """
         document = self.document
         found = links(document, rels=rels, forms=forms, citations=citations, limit=limit)
-        if strings and not document.left_out:
+        if strings:
             known = {link.url for link in found}
             found += [link for link in url_strings(document, limit=limit) if link.url not in known]
             if len(found) > limit:

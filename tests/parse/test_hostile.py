@@ -140,3 +140,9 @@ def test_two_hundred_thousand_lazy_attributes_are_read():
     markup = b"".join(b"<img data-src=/%d data-x=y>" % n for n in range(200_000))
     page = Document(markup, "https://h.test/")
     assert (len(images(page)), page.left_out) == (100_000, "links")
+
+
+def test_a_long_text_is_not_repeated_for_each_candidate():
+    srcset = ", ".join(f"/{n}" for n in range(10_000))
+    page = Document(f"<img alt='{'x' * 1_000_000}' srcset='{srcset}'>".encode(), "https://h.test/")
+    assert {len(image.alt) for image in images(page)} == {1000}

@@ -177,3 +177,4 @@ def test_texts_within_each_other_are_not_taken_again_and_again():
     found = links(page)
     assert (len(found), found[0].text) == (depth, text)
     assert sum(len(link.text) for link in found) < 4 * len(page.body)
+    assert sum(len(link.text) for link in chosen(page, ["a"], ["href"])) < 4 * len(page.body)

@@ -65,7 +65,6 @@ META = {
     "og:audio:secure_url": "media",
     "twitter:player:stream": "media",
     "twitter:player": "page",
-    "msapplication-config": "data",
 }
 
 #: What ``data-src`` of these elements names, unless its extension is that of an image; of all others it is an image.

@@ -33,6 +33,8 @@ _SPACE = "\t\n\f\r "
 _LAZY = re.compile(rb"(?:src(?:set)?|original|lazy(?:-src)?|bg|background-image|full-src)(?=[\s=/>])")
 #: Selects too much where that costs less than to tell apart. In SVG, lexbor's ``[href]`` selects ``xlink:href`` too.
 _QUERY = "[href],[src],[srcset],[style],[background],img,video,meta,link,style,script,object,applet,html"
+#: Longer texts are cut: each candidate of a ``srcset`` has that of its element.
+_LONG = 1000
 _LIST = re.compile(r"[,\s]+")
 
 Attributes = dict[str, str | None]
@@ -43,8 +45,8 @@ def resources(document: Document, *, pick: Pick = "all", limit: int = MAX_LINKS)
     """Return what the page names besides links, in document order, each URL once for each ``kind``. Never raises.
 
     ``kind`` is ``image``, ``style``, ``script``, ``font``, ``media`` (video, audio, subtitles), ``page`` (frames,
-    players) or ``data`` (manifests, feeds, whatever else). ``alt`` is the alternative text or the title; ``attr`` is
-    empty for what the text of ``style`` and of JSON-LD names. The content of ``template`` comes last.
+    players) or ``data`` (manifests, feeds, whatever else). ``alt`` is the alternative text or the title, at most 1000
+    characters; ``attr`` is empty for what the text of ``style`` and of JSON-LD names. The content of ``template`` comes last.
 
     ``pick="largest"`` takes, of an element with candidates (``srcset``) and of a ``picture``, the largest alone, and
     leaves its ``src`` out. There are at most ``limit``; `Document.left_out` tells when the page has more.
@@ -76,6 +78,7 @@ class _Walk:
         self._full = False
         self._urls: dict[str, str | None] = {}
         self._pictures: set[int] = set()
+        self._described: tuple[Attributes, str] = (_NONE, "")
         self._lazy = _lazy_names(document.lowered)
         members = [_QUERY, *(f"[{name}]" for name in self._lazy), *("picture",) * self._largest]
         self._tags, self._nodes = document.select(",".join(members))
@@ -116,7 +119,7 @@ class _Walk:
     def _keep(self, url: str, reference: str, kind: str, tag: str, attr: str, attributes: Attributes) -> None:
         key = kind, url
         known = self.found.get(key)
-        alt = " ".join((attributes.get("alt") or attributes.get("title") or "").split())
+        alt = self._text(attributes)
         if known is None:
             if len(self.found) >= self._limit:
                 self._full = True
@@ -126,6 +129,13 @@ class _Walk:
             self.found[key] = Link(url, "", tag, attr, rel, alt, fragment, kind, attributes.get("hreflang") or "")
         elif alt and not known.alt:
             self.found[key] = msgspec.structs.replace(known, alt=alt)
+
+    def _text(self, attributes: Attributes) -> str:
+        """Return what stands for an element; made once, however many candidates it has."""
+        if attributes is not self._described[0]:
+            text = (attributes.get("alt") or attributes.get("title") or "")[:_LONG]
+            self._described = attributes, " ".join(text.split())
+        return self._described[1]
 
     def _headers(self) -> None:
         joiner = Joiner(self._document.url)
@@ -208,7 +218,7 @@ class _Walk:
 
 
 def _lazy_names(lowered: bytes) -> list[str]:
-    """Return the lazy attributes that the page may have: most have none, and each costs a pass over the tree."""
+    """Return the lazy attributes that the page may have: most have none."""
     pieces = lowered.split(b"data-")
     names = {match[0] for piece in pieces[1:] if (match := _LAZY.match(piece))}
     return sorted("data-" + name.decode() for name in names)
