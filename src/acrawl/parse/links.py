@@ -166,8 +166,7 @@ def chosen(
 
 def folded(text: str) -> str:
     """Return a text with its white space as pages show it."""
-    text = text.strip()
-    return " ".join(text.split()) if "  " in text or not text.isprintable() else text
+    return " ".join(text.split()) if "  " in text or not text.isprintable() else text.strip()
 
 
 def _below(document: Document, query: str, within: Iterable[Selector] | None) -> Iterator[Any]:
@@ -237,19 +236,12 @@ class _Found:
 
 
 def _link(url: str, reference: str, text: str, tag: str | None, attr: str, attributes: Attributes) -> Link:
+    fragment = reference.partition("#")[2] if "#" in reference else ""
+    if len(attributes) == 1:  # most links say no more
+        return Link(url, text, tag or "", attr, fragment=fragment)
     get = attributes.get
-    alt, fragment = get("alt"), reference.partition("#")[2] if "#" in reference else ""
-    return Link(
-        url,
-        text,
-        tag or "",
-        attr,
-        get("rel") or "",
-        folded(alt) if alt else "",
-        fragment,
-        "page",
-        get("hreflang") or "",
-    )
+    rel, alt, hreflang = get("rel") or "", get("alt") or "", get("hreflang") or ""
+    return Link(url, text, tag or "", attr, rel, folded(alt), fragment, "page", hreflang)
 
 
 def _hyperlink(attributes: Any) -> tuple[str, str | None]:

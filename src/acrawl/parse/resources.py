@@ -46,7 +46,8 @@ def resources(document: Document, *, pick: Pick = "all", limit: int = MAX_LINKS)
 
     ``kind`` is ``image``, ``style``, ``script``, ``font``, ``media`` (video, audio, subtitles), ``page`` (frames,
     players) or ``data`` (manifests, feeds, whatever else). ``alt`` is the alternative text or the title, at most 1000
-    characters; ``attr`` is empty for what the text of ``style`` and of JSON-LD names. The content of ``template`` comes last.
+    characters; ``attr`` is empty for what the text of ``style`` and of JSON-LD names. The content of ``template`` comes
+    last.
 
     ``pick="largest"`` takes, of an element with candidates (``srcset``) and of a ``picture``, the largest alone, and
     leaves its ``src`` out. There are at most ``limit``; `Document.left_out` tells when the page has more.
