@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 
-#: Tokens that matter, by CSS Syntax 3: comments and strings are taken whole, so that nothing inside them counts. Each
-#: begins with a character of its own (no IGNORECASE, no optional beginning): what lies between is searched in C.
+#: Tokens that matter, by CSS Syntax 3: comments and strings are taken whole, so that nothing inside them counts. All
+#: begin with a character of one set, which is searched for in C; what begins the token is looked at from behind. A mark
+#: takes all that follows and begins no other token.
 _TOKEN = re.compile(
-    r"""/\*(?:.*?\*/|.*)
-    |(?P<string>"(?:[^"\\\n]++|\\.)*+"?|'(?:[^'\\\n]++|\\.)*+'?)
-    |(?P<url>[uU](?<![-\w].)[rR][lL]\(\s*+(?:(?P<quoted>"(?:[^"\\\n]++|\\.)*+"|'(?:[^'\\\n]++|\\.)*+')|(?P<bare>(?:[^"'()\\\s]++|\\[0-9a-fA-F]{1,6}\s?|\\.)*+))\s*+\)?)
-    |(?P<at>@[-\w]++)
-    |(?P<open>\()
-    |(?P<close>\))
-    |(?P<mark>[{};]++)""",
+    r"""[/"'uU@(){};](?:
+    (?<=/)\*(?:.*?\*/|.*)
+    |(?P<string>(?<=")(?:[^"\\\n]++|\\.)*+"?|(?<=')(?:[^'\\\n]++|\\.)*+'?)
+    |(?P<url>(?<=[uU])(?<![-\w].)[rR][lL]\(\s*+(?:(?P<quoted>"(?:[^"\\\n]++|\\.)*+"|'(?:[^'\\\n]++|\\.)*+')|(?P<bare>(?:[^"'()\\\s]++|\\[0-9a-fA-F]{1,6}\s?|\\.)*+))\s*+\)?)
+    |(?P<at>(?<=@)[-\w]++)
+    |(?P<open>(?<=\())
+    |(?P<close>(?<=\)))
+    |(?P<mark>(?<=[{};])[^/"'uU@()]*+))""",
     re.DOTALL | re.VERBOSE,
 )
 _ESCAPE = re.compile(r"\\(?:([0-9a-fA-F]{1,6})\s?|\n|(.))", re.DOTALL)
@@ -62,7 +64,9 @@ class _Reader:
             self._mark(token[0])
         elif kind == "open":
             start = token.start()
-            self._functions.append(self._css[max(0, start - len(_SET)) : start].lower() == _SET)
+            is_set = self._css[max(0, start - len(_SET)) : start].lower() == _SET
+            if is_set or self._functions:
+                self._functions.append(is_set)
         elif kind == "close":
             if self._functions:
                 self._functions.pop()
@@ -75,16 +79,18 @@ class _Reader:
         elif kind == "at":
             self._rule, self._depth = token[0].lower(), 0
 
-    def _mark(self, marks: str) -> None:
+    def _mark(self, text: str) -> None:
         self._functions.clear()
-        for mark in marks:
+        if not self._rule:
+            return
+        for mark in text:
             if mark == "{":
                 self._depth += 1
-                continue
-            if mark == "}":
+            elif mark == "}":
                 self._depth -= 1
-            if self._depth <= 0:
+            if mark in "};" and self._depth <= 0:
                 self._rule = ""
+                return
 
     def _found(self, reference: str) -> None:
         reference = reference.strip()
