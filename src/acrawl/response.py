@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import cached_property
 from typing import Any
 
@@ -14,11 +14,13 @@ from multidict import CIMultiDict
 from acrawl.body import Body
 from acrawl.outcome import FileFact
 from acrawl.parse.document import Document
-from acrawl.parse.links import Link, links
+from acrawl.parse.links import LINKS, MAX_LINKS, RELS, Link, links
 from acrawl.parse.links import urls as link_urls
 from acrawl.parse.markdown import markdown
 from acrawl.parse.media import Image, images
+from acrawl.parse.resources import Pick, resources
 from acrawl.parse.selectors import Selector, SelectorList
+from acrawl.parse.strings import strings as url_strings
 from acrawl.request import Callback, Request
 from acrawl.url import is_known
 
@@ -122,7 +124,7 @@ class Response:
     @cached_property
     def document(self) -> Document:
         """The body, parsed at first use."""
-        return Document(self.body, self.url, self.headers.get("Content-Type", ""))
+        return Document(self.body, self.url, self.headers.get("Content-Type", ""), self.headers.items())
 
     @property
     def encoding(self) -> str:
@@ -159,13 +161,44 @@ class Response:
         """Resolve a reference against the document's base; None for what must not be requested."""
         return self.document.join(href)
 
-    def links(self) -> list[Link]:
-        """Every link to another page, in document order, absolute, without duplicates."""
-        return links(self.document)
+    def links(
+        self,
+        *,
+        rels: Collection[str] = RELS,
+        forms: bool = False,
+        citations: bool = False,
+        strings: bool = False,
+        limit: int = MAX_LINKS,
+    ) -> list[Link]:
+        """Every link to another page, in document order, absolute, without duplicates.
 
-    def images(self) -> list[Image]:
-        """Every image the page names, wherever HTML and inline CSS can name one, absolute, without duplicates."""
-        return images(self.document)
+        Read are headers (Link, Refresh, Location, Content-Location) and markup: ``a``, ``area``, frames, meta refresh,
+        and ``link`` with a relation of ``rels``. On request also where ``forms`` of method GET go, what ``citations``
+        name (``cite``, ``longdesc``, ``profile``), and URL-like ``strings`` in scripts, comments and text, which come
+        last. Beyond ``limit`` the rest is left out; ``document.left_out`` tells.
+        """
+        document = self.document
+        found = links(document, rels=rels, forms=forms, citations=citations, limit=limit)
+        if strings:
+            known = {link.url for link in found}
+            found += [link for link in url_strings(document, limit=limit) if link.url not in known]
+            if len(found) > limit:
+                document.left_out = LINKS
+        return found[:limit]
+
+    def images(self, *, pick: Pick = "all") -> list[Image]:
+        """Every image the page names, wherever HTML and inline CSS can name one, absolute, without duplicates.
+
+        ``pick="largest"`` takes the largest alone of an image's candidates (``srcset``, ``picture``).
+        """
+        return images(self.document, pick=pick)
+
+    def resources(self, *, pick: Pick = "all", limit: int = MAX_LINKS) -> list[Link]:
+        """Everything the page names besides links; ``kind`` tells image, style, script, font, media, page and data.
+
+        ``pick`` is that of `images`. Beyond ``limit`` the rest is left out; ``document.left_out`` tells.
+        """
+        return resources(self.document, pick=pick, limit=limit)
 
     def markdown(self, *, main: bool = False) -> str:
         """The page as Markdown; with ``main`` only its main content, without navigation. Links are absolute.

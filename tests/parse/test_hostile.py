@@ -4,12 +4,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from acrawl.parse import header_links, strings
 from acrawl.parse.css import references
 from acrawl.parse.document import Document
 from acrawl.parse.image import probe
 from acrawl.parse.links import links, urls
 from acrawl.parse.media import images, stylesheets
 from acrawl.parse.refresh import parse
+from acrawl.parse.resources import resources
 from acrawl.parse.srcset import candidates
 
 PIECES = r"""
@@ -32,7 +34,8 @@ headers = st.sampled_from(
 
 def read_everything(body, content_type=""):
     page = Document(body, "https://h.test/a/b?c", content_type)
-    found = [*links(page), *images(page)]
+    found = [*links(page, forms=True, citations=True), *images(page), *resources(page, pick="largest")]
+    found += strings.strings(page)
     assert all(each.url.startswith(("http://", "https://")) for each in found)
     assert set(urls(page)) == {link.url for link in links(page)}
     stylesheets(page)
@@ -57,6 +60,14 @@ def test_small_parsers_never_raise(text):
     candidates(text)
     parse(text)
     references(text)
+    header_links.parse(text)
+    strings.references(text)
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from(["<", ">", ";", ",", '"', "\\", "=", "rel", "title*=UTF-8''%", " ", "\n", "next"])))
+def test_a_link_header_never_raises(pieces):
+    header_links.of_headers([("Link", "".join(pieces)), ("Refresh", "".join(pieces))])
 
 
 @given(st.binary(max_size=200))
@@ -74,3 +85,64 @@ def test_deep_nesting_is_read(piece):
 def test_deep_json_is_passed_over():
     markup = b"<img src=a.png><script type=application/ld+json>" + b'{"image":[' * 50_000 + b"</script>"
     assert [image.url for image in images(Document(markup, "https://h.test/"))] == ["https://h.test/a.png"]
+
+
+MANY = 300_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "url(x" * MANY,
+        "url('" * MANY,
+        "/*" * MANY + "url(",
+        "@import " * MANY,
+        "a-" * MANY + "url(x)",
+        "{;}" * MANY + "url(x)",
+        "image-set(" * MANY,
+        "\\" * MANY + "url(\\",
+        "'url(\n" * MANY,
+    ],
+)
+def test_long_css_takes_time_in_proportion(text):
+    references(text)
+
+
+@pytest.mark.parametrize(
+    "piece", ["<", "<a>;", "<a>;b", '<a>;b="', '<a>;b="\\', ",", "<a>,", ";", "<a> ", "=", "\t", "<a>;title*=utf-8''%"]
+)
+def test_long_link_headers_take_time_in_proportion(piece):
+    header_links.parse(piece * MANY)
+    header_links.parse("<a>" + piece * MANY)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["http://", "http:", "h", "'", "'/a", "\\/", "'/'", "a.", "/", "http://a.b(", "'a/", "(", "://", "//a.", "\\u002f"],
+)
+def test_long_text_takes_time_in_proportion(piece):
+    strings.references(piece * MANY)
+    strings.references("'" + piece * MANY + ".html'")
+
+
+def test_a_million_links_are_read_to_the_limit():
+    page = Document(b"".join(b"<a href=/%d>" % n for n in range(1_000_000)), "https://h.test/")
+    for read in (links, urls):
+        page.left_out = ""
+        assert (len(read(page)), page.left_out) == (100_000, "links")
+
+
+def test_unclosed_comments_are_read_once():
+    assert strings.strings(Document(b"<!--" * MANY, "https://h.test/")) == []
+
+
+def test_two_hundred_thousand_lazy_attributes_are_read():
+    markup = b"".join(b"<img data-src=/%d data-x=y>" % n for n in range(200_000))
+    page = Document(markup, "https://h.test/")
+    assert (len(images(page)), page.left_out) == (100_000, "links")
+
+
+def test_a_long_text_is_not_repeated_for_each_candidate():
+    srcset = ", ".join(f"/{n}" for n in range(10_000))
+    page = Document(f"<img alt='{'x' * 1_000_000}' srcset='{srcset}'>".encode(), "https://h.test/")
+    assert {len(image.alt) for image in images(page)} == {1000}

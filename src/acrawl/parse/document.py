@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection
 from functools import cached_property
 from typing import Any
 
 import msgspec
-from selectolax.lexbor import LexborHTMLParser
+from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from acrawl.parse import encoding as encodings
 from acrawl.parse import trees
@@ -32,12 +33,21 @@ class Document:
     """A page. ``content_type`` is the whole Content-Type header, which may name the encoding.
 
     Nothing here raises but `json`, and the methods of selectors for malformed queries.
+
+    ``headers`` are read for the links they name. ``left_out`` is empty, or a word for what the page has more of than
+    was read: ``links`` once `links` or `resources` came to their limit. ``memo`` is for what was made of the page and
+    is not to be made again.
     """
 
-    def __init__(self, body: bytes, url: str, content_type: str = "") -> None:
+    def __init__(
+        self, body: bytes, url: str, content_type: str = "", headers: Collection[tuple[str, str]] = ()
+    ) -> None:
         self.body = body
         self.url = url
         self.content_type = content_type
+        self.headers = headers
+        self.left_out = ""
+        self.memo: dict[str, Any] = {}
 
     @cached_property
     def type(self) -> str:
@@ -94,6 +104,27 @@ class Document:
             return body
         return self.text.encode("utf-8", "replace")
 
+    def select(self, query: str) -> tuple[list[str | None], list[LexborNode]]:
+        """Return tags and nodes of what a CSS query selects, and each ``template`` and ``base``.
+
+        What templates hold comes last; an element comes once for each member of the query that it matches. The
+        document's `base` is found on the way: one more member costs little, where to search the markup for a word costs
+        a quarter of a walk.
+        """
+        nodes = self.root.css(query + ",template,base")
+        tags = [node.tag for node in nodes]
+        if "base" not in self.__dict__:
+            bases = [node for tag, node in zip(tags, nodes, strict=True) if tag == "base"] if "base" in tags else []
+            self.base = self._base(next((node for node in bases if "href" in node.attributes), None))
+        templates = [node for node in nodes if node.tag == "template"] if "template" in tags else []
+        while templates:
+            for fragment in templates.pop().template_fragments():
+                inner = fragment.css(query + ",template")
+                templates.extend(node for node in inner if node.tag == "template")
+                nodes.extend(inner)
+                tags.extend(node.tag for node in inner)
+        return tags, nodes
+
     @cached_property
     def lowered(self) -> bytes:
         """The markup in lower case, to see at once that some name is not in it; not cut, and in any encoding."""
@@ -104,8 +135,11 @@ class Document:
         """The URL that references are relative to: the first ``<base href>`` that is one, else the document's own."""
         if b"<base" not in self.lowered:
             return self.url  # most pages: the tree need not be searched to its end
-        node = self.root.css_first("base[href]")
-        return self.url if node is None else Joiner(self.url)(node.attributes.get("href") or "") or self.url
+        return self._base(self.root.css_first("base[href]"))
+
+    def _base(self, node: LexborNode | None) -> str:
+        href = node.attributes.get("href") if node is not None else None
+        return (Joiner(self.url)(href) or self.url) if href else self.url
 
     @cached_property
     def joiner(self) -> Joiner:

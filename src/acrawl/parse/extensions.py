@@ -15,6 +15,24 @@ IMAGES = frozenset(_IMAGES.split())
 NOT_PAGES = tuple(f".{name}" for name in _NOT_PAGES.split())
 
 
+_KINDS = {
+    "image": _IMAGES,
+    "media": "aac avi flac m3u8 m4a m4v mid mkv mov mp3 mp4 mpd mpeg mpg oga ogg ogv opus vtt wav webm wma wmv",
+    "style": "css",
+    "script": "js mjs",
+    "font": "eot otf ttf woff woff2",
+    "page": "asp aspx cfm htm html jsp php shtml xhtml",
+    "data": "7z apk bin bz2 csv deb dmg doc docx epub exe gz iso jar json pdf ppt pptx rar rpm rss swf tar tgz txt "
+    "wasm webmanifest xls xlsx xml xz zip zst",
+}
+_KIND_OF = {name: kind for kind, names in _KINDS.items() for name in names.split()}
+
+
+def kind_of(reference: str) -> str:
+    """The kind of resource (see `acrawl.parse.resources`) by its extension; empty where that says nothing."""
+    return _KIND_OF.get(extension(reference), "")
+
+
 def extension(reference: str) -> str:
     """The extension of a URL's or reference's path, in lower case, without its dot; empty where there is none."""
     if "#" in reference or "?" in reference:

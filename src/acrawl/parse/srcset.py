@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from typing import NamedTuple
 
 _GAP = re.compile(r"[\t\n\f\r ,]*+")
 _URL = re.compile(r"[^\t\n\f\r ]++")
@@ -11,12 +13,32 @@ _SPACE = re.compile(r"[\t\n\f\r ]++")
 _DESCRIPTOR = re.compile(r"(?:[^\t\n\f\r ,(]|\([^)]*+(?:\)|\Z))++")
 _INTEGER = re.compile(r"[0-9]++\Z")
 _NUMBER = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\Z|-0+\Z")
+#: No picture is wider, and Python refuses to read integers without end.
+_MAX_DIGITS = 18
 _BROKEN = re.compile(r"[^A-Za-z0-9.+-]")
+
+
+class Candidate(NamedTuple):
+    """A URL as written and what is said of its size: ``width`` in pixels (0: not said), pixel ``density``."""
+
+    url: str
+    width: int = 0
+    density: float = 1.0
 
 
 def candidates(srcset: str) -> list[str]:
     """Return the URLs a browser could choose from, as written and in order; malformed candidates are left out."""
-    found: list[str] = []
+    return [candidate.url for candidate in sized(srcset)]
+
+
+def largest(found: Iterable[Candidate]) -> Candidate | None:
+    """Return the widest, where no width is said the densest, of equal ones the first; None of nothing."""
+    return max(found, key=lambda candidate: candidate[1:], default=None)
+
+
+def sized(srcset: str) -> list[Candidate]:
+    """Return the candidates in order with their sizes; malformed ones are left out."""
+    found: list[Candidate] = []
     position, end = 0, len(srcset)
     while True:
         gap = _GAP.match(srcset, position)
@@ -26,11 +48,12 @@ def candidates(srcset: str) -> list[str]:
             return found
         url, position = match[0], match.end()
         if url.endswith(","):
-            found.append(url.rstrip(","))
+            found.append(Candidate(url.rstrip(",")))
             continue
         descriptors, position = _descriptors(srcset, position, end)
-        if not descriptors or _valid(descriptors):
-            found.append(url)
+        size = _size(descriptors) if descriptors else (0, 1.0)
+        if size is not None:
+            found.append(Candidate(url, *size))
 
 
 def _descriptors(srcset: str, position: int, end: int) -> tuple[list[str], int]:
@@ -45,24 +68,28 @@ def _descriptors(srcset: str, position: int, end: int) -> tuple[list[str], int]:
     return descriptors, position + 1
 
 
-def _valid(descriptors: list[str]) -> bool:
-    """Whether the descriptors hold at most one width, density and height that go together.
+def _size(descriptors: list[str]) -> tuple[int, float] | None:
+    """Return width and density; None unless there is at most one width, density and height that go together.
 
     A word that is no descriptor (``foo``, ``-1w``) is passed over, as web-platform-tests expect of browsers; other
     characters (``*/``, parentheses) drop the candidate.
     """
     counts = {"w": 0, "x": 0, "h": 0}
+    width, density = 0, 1.0
     for descriptor in descriptors:
         if _BROKEN.search(descriptor):
-            return False
+            return None
         value, unit = descriptor[:-1], descriptor[-1]
-        if unit == "x":
-            counts["x"] += _NUMBER.match(value) is not None
+        if unit == "x" and _NUMBER.match(value):
+            counts["x"] += 1
+            density = float(value)
         elif unit in "wh" and _INTEGER.match(value):
             if not value.strip("0"):
-                return False
+                return None
             counts[unit] += 1
-    width, density, height = counts.values()
-    if width + density > 1 or height > 1:
-        return False
-    return not height or width == 1
+            if unit == "w":
+                width = int(value.lstrip("0")[:_MAX_DIGITS])
+    widths, densities, heights = counts.values()
+    if widths + densities > 1 or heights > 1 or (heights and not widths):
+        return None
+    return width, density
