@@ -13,6 +13,7 @@ from multidict import CIMultiDict
 
 from acrawl.body import Body
 from acrawl.outcome import FileFact
+from acrawl.parse.bounds import DEFAULTS
 from acrawl.parse.document import Document
 from acrawl.parse.links import Link, links
 from acrawl.parse.links import urls as link_urls
@@ -30,7 +31,7 @@ class Response:
     head. ``ip_address`` is the server's (or the proxy's), empty where nothing was sent; ``proxy`` names the proxy,
     empty without one. ``following`` is the request that a redirect leads to. ``cached`` is empty for what the server
     sent, else ``hit`` (stored before, nothing was sent), ``revalidated`` (stored before, and the server says that it
-    holds) or ``stale`` (used though it may not hold any more).
+    holds) or ``stale`` (used though it may not hold any more). ``bounds`` say how much of the body is parsed.
 
     A body of more than ``fetch.spill`` bytes lies in a temporary file. That file, as every `path`, is there until the
     callback (or errback) is done with the response, generators included, and no longer: `save` what is to stay.
@@ -62,6 +63,7 @@ class Response:
         self.proxy = proxy
         self.following: Request | None = None
         self.cached = ""
+        self.bounds = DEFAULTS
 
     def __repr__(self) -> str:
         return f"<{self.status} {self.url}>"
@@ -120,7 +122,12 @@ class Response:
     @cached_property
     def document(self) -> Document:
         """The body, parsed at first use."""
-        return Document(self.body, self.url, self.headers.get("Content-Type", ""))
+        return Document(self.body, self.url, self.headers.get("Content-Type", ""), self.bounds)
+
+    @property
+    def cut(self) -> str:
+        """Why the page was parsed in part, as in ``links: more than 100,000 at byte 7,654``; empty for a whole page."""
+        return self.document.cut
 
     @property
     def encoding(self) -> str:

@@ -2,19 +2,30 @@
 
 By the HTML standard, a few kilobytes can ask for gigabytes: an unclosed ``<font>`` is opened again in every following
 paragraph, so N of them make N² elements; each ``<li>`` looks through all open elements; each attribute is compared with
-all before it. Browsers cut such pages off as well. What stands before the cut is parsed as usual.
+all before it, and so is each ``<option>`` of a list. Browsers cut such pages off as well. What stands before the cut is
+parsed as usual, and the reason is told.
 """
 
 from __future__ import annotations
 
 import re
 
+from acrawl.settings import Parse
+
 #: Open elements below each other; browsers stop at 512.
 MAX_DEPTH = 1000
 #: Attributes of one tag.
 MAX_ATTRIBUTES = 2000
+#: Attributes and options that are compared with each other, over the whole page: some two seconds of a parser's time.
+MAX_COMPARED = 400_000_000
+#: Options of all lists of a page.
+MAX_OPTIONS = 50_000
 #: Formatting elements that paragraphs open again, over the whole page.
 MAX_REOPENED = 200_000
+#: How much longer than two attributes it takes to compare two options.
+_OPTION = 4
+#: Bytes of a tag in which so many attributes have no room that they would matter.
+_FEW = 128
 _SIMPLE_TAGS = 2500
 _SIMPLE_SIZE = 256 * 1024
 _SIMPLE_RUN = 30_000
@@ -27,6 +38,8 @@ _FLEETING = frozenset(
     b"p li dt dd td th tr tbody thead tfoot colgroup caption option optgroup html head body".split()
 )
 _CELLS = frozenset(b"td th caption".split())
+_LINKS = frozenset(b"a area".split())
+_COUNTED = _LINKS | {b"option"}
 #: What neither nests nor changes what is open.
 _PASSIVE = (_FLEETING - _CELLS) | {b"a"}
 _FOREIGN = frozenset((b"svg", b"math"))
@@ -58,18 +71,24 @@ _VALUE = re.compile(rb"\"[^\"]*+\"?|'[^']*+'?")
 _BETWEEN = re.compile(rb"[\s/]+")
 _NEAR = 16
 
+DEFAULTS = Parse()
 
-def bounded(markup: bytes) -> bytes:
-    """Return the markup, or the part of it before it becomes too deep. Most pages cost one count of ``<``."""
+
+def bounded(markup: bytes, limits: Parse = DEFAULTS) -> tuple[bytes, str]:
+    """Return the markup, or the part of it before it becomes too much, and why it was cut: empty for the whole.
+
+    Most pages cost one count of ``<``. The bytes are not looked at: see `acrawl.parse.document.Document.root`.
+    """
     size = len(markup)
-    if size < len("<b>") * _SIMPLE_TAGS:
-        return markup
     tags = markup.count(b"<")
-    simple = tags <= _FLAT_TAGS and size <= _SIMPLE_SIZE and not _runs_long(markup)
-    if simple and (tags <= _SIMPLE_TAGS or _closes(markup, MAX_REOPENED * 5 // tags)):
-        return markup
-    cut = _Walk().cut(markup)
-    return markup if cut is None else markup[:cut]
+    if tags <= (limits.max_tags or tags) and tags <= (limits.max_links or tags):
+        if size < len("<b>") * _SIMPLE_TAGS:
+            return markup, ""
+        simple = tags <= _FLAT_TAGS and size <= _SIMPLE_SIZE and not _runs_long(markup)
+        if simple and (tags <= _SIMPLE_TAGS or _closes(markup, MAX_REOPENED * 5 // tags)):
+            return markup, ""
+    at, why = _Walk(limits).cut(markup)
+    return (markup[:at], f"{why} at byte {at:,}") if why else (markup, "")
 
 
 def _runs_long(markup: bytes) -> bool:
@@ -93,59 +112,98 @@ def _closes(markup: bytes, most: int) -> bool:
 class _Walk:
     """Follows tags as a parser would, roughly, and rather counts an element too many than one too few."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Parse) -> None:
+        self.limits = limits
         self.open: list[bytes] = []
         self.foreign = 0
         self.formatting: dict[bytes, int] = {}
         self.unclosed = 0
         self.reopened = 0
+        self.links = 0
+        self.selects = 0
+        self.options = 0
+        self.options_here = 0
+        self.compared = 0
 
-    def cut(self, markup: bytes) -> int | None:
-        """Return where the markup becomes too much, or None."""
-        position = 0
+    def cut(self, markup: bytes) -> tuple[int, str]:
+        """Return where the markup becomes too much and in what; the latter is empty for what is never too much."""
+        position = tags = 0
+        most = self.limits.max_tags or len(markup)
         search, stack = _TOKEN.search, self.open
         while (token := search(markup, position)) is not None:
             position = token.end()
+            tags += 1
+            if tags > most:
+                return token.start(), f"tags: more than {most:,}"
             end, start, attributes = token.groups()
             if start is not None:
-                if len(attributes) > MAX_ATTRIBUTES and _count(attributes) > MAX_ATTRIBUTES:
-                    return token.start()
-                if start in _PASSIVE and not self.unclosed:
-                    continue
                 name = start.lower()
-                if self._start(name, attributes):
-                    return token.start()
+                if (name in _COUNTED or len(attributes) > _FEW) and (why := self._counted(name, attributes)):
+                    return token.start(), why
+                if name in _PASSIVE and not self.unclosed:
+                    continue
+                if why := self._start(name, attributes):
+                    return token.start(), why
                 if name in _RAW and not self.foreign:
                     position = _end_of_raw(markup, position, name)
             elif end is not None and end not in _PASSIVE:
                 if stack and stack[-1] == end and end not in _FOREIGN:
                     stack.pop()
+                    if end == b"select":
+                        self.selects -= 1
                 else:
                     self._end(end.lower())
-        return None
+        return 0, ""
 
-    def _start(self, name: bytes, attributes: bytes) -> bool:
-        """Note a start tag; True when it is the one too many."""
+    def _counted(self, name: bytes, attributes: bytes) -> str:
+        """Count a link, an option, or many attributes; returns what there is too much of."""
+        if name in _LINKS:
+            self.links += 1
+            if self.links > (self.limits.max_links or self.links):
+                return f"links: more than {self.limits.max_links:,}"
+        elif name == b"option":
+            self.options += 1
+            self.options_here += 1
+            self.compared += _OPTION * self.options_here
+            if self.options > MAX_OPTIONS:
+                return f"options: more than {MAX_OPTIONS:,}"
+            if self.compared > MAX_COMPARED:
+                return "options: too many in one list"
+        if len(attributes) > _FEW:
+            count = _count(attributes)
+            self.compared += count * count // 2
+            if count > MAX_ATTRIBUTES:
+                return f"attributes: more than {MAX_ATTRIBUTES:,} of one tag"
+            if self.compared > MAX_COMPARED:
+                return "attributes: too many of too many tags"
+        return ""
+
+    def _start(self, name: bytes, attributes: bytes) -> str:
+        """Note a start tag; returns what there is too much of."""
         if name in _FORMATTING:
             count = self.formatting.get(name, 0)
             if count < 3 or attributes.strip(b" \t\r\n\f/"):  # of equal ones three are reopened
                 self.formatting[name] = count + 1
                 self.unclosed += 1
-            return False
+            return ""
         if name in _CELLS and self._in_table():
             self.formatting.clear()
             self.unclosed = 0
         self.reopened += self.unclosed
         if self.reopened > MAX_REOPENED:
-            return True
+            return f"formatting: opened again more than {MAX_REOPENED:,} times"
         if name in _PASSIVE or name in _RAW or name in _CELLS:
-            return False
+            return ""
+        if name == b"select":
+            if not self.selects:  # else it may be within another one, which goes on after it
+                self.options_here = 0
+            self.selects += 1
         if name in _FOREIGN:
             self.foreign += 1
         if attributes.endswith(b"/") and self.foreign:
-            return False
+            return ""
         self.open.append(name)
-        return len(self.open) > MAX_DEPTH
+        return f"depth: more than {MAX_DEPTH:,} elements in each other" if len(self.open) > MAX_DEPTH else ""
 
     def _in_table(self) -> bool:
         """Whether a cell begins a cell here: what was open in the one before is closed then."""
@@ -161,6 +219,7 @@ class _Walk:
         stack = self.open
         if stack and stack[-1] == name:
             stack.pop()
+            self.selects -= name == b"select"
         else:
             for index in range(len(stack) - 1, max(-1, len(stack) - _NEAR), -1):
                 if stack[index] == name:

@@ -7,8 +7,9 @@ from functools import cached_property
 from selectolax.lexbor import LexborHTMLParser
 
 from acrawl.parse import encoding as encodings
-from acrawl.parse.bounds import bounded
+from acrawl.parse.bounds import DEFAULTS, bounded
 from acrawl.parse.selectors import Page, Selector
+from acrawl.settings import Parse
 from acrawl.url import Joiner
 
 #: Encodings in which a byte below 0x80 is always the ASCII character.
@@ -16,12 +17,17 @@ _STATEFUL = frozenset(("utf-16-le", "utf-16-be", "iso2022-jp"))
 
 
 class Document:
-    """A page. ``content_type`` is the whole Content-Type header, which may name the encoding. Nothing here raises."""
+    """A page. ``content_type`` is the whole Content-Type header, which may name the encoding. Nothing here raises.
 
-    def __init__(self, body: bytes, url: str, content_type: str = "") -> None:
+    ``bounds`` say how much of it is parsed.
+    """
+
+    def __init__(self, body: bytes, url: str, content_type: str = "", bounds: Parse = DEFAULTS) -> None:
         self.body = body
         self.url = url
         self.content_type = content_type
+        self.bounds = bounds
+        self._cut = ""
 
     @cached_property
     def encoding(self) -> str:
@@ -37,14 +43,32 @@ class Document:
     @cached_property
     def root(self) -> LexborHTMLParser:
         """The tree, as browsers without scripts build it: the content of ``noscript`` is markup."""
-        body, encoding = self.body, self.encoding
-        if encoding == "utf-8":
-            markup = body[3:] if body.startswith(b"\xef\xbb\xbf") else body
-        elif encoding not in _STATEFUL and body.isascii():
-            markup = body
-        else:
-            markup = self.text.encode("utf-8", "replace")
-        return LexborHTMLParser(bounded(markup))
+        markup, self._cut = bounded(self._markup(), self.bounds)
+        most = self.bounds.max_bytes
+        if most and not self._cut and len(self.body) > most:
+            self._cut = f"bytes: {most:,} of {len(self.body):,} were read"
+        return LexborHTMLParser(markup)
+
+    def _markup(self) -> bytes:
+        """The bytes that may be parsed, in UTF-8 and without a byte order mark."""
+        body, encoding, most = self.body, self.encoding, self.bounds.max_bytes
+        if most and len(body) > most:
+            body = body[:most]
+        mark = encodings.bom_length(body, encoding)
+        if encoding == "utf-8" or (encoding not in _STATEFUL and body.isascii()):
+            return body[mark:] if mark else body
+        return body[mark:].decode(encoding, "replace").encode("utf-8", "replace")
+
+    @property
+    def is_parsed(self) -> bool:
+        """Whether the tree is there."""
+        return "root" in self.__dict__
+
+    @property
+    def cut(self) -> str:
+        """Why the page was read in part, as in ``tags: more than 1,000,000 at byte 7,654``; empty for a whole page."""
+        _ = self.root
+        return self._cut
 
     @cached_property
     def lowered(self) -> bytes:

@@ -22,6 +22,7 @@ from acrawl.response import Failure, Response
 from acrawl.spider import Spider
 from acrawl.worker.callbacks import as_item, find, produced
 from acrawl.worker.harvest import Harvest
+from acrawl.worker.heavy import LargePages, Turn, cut_of, is_large
 from acrawl.worker.lanes import Work
 from acrawl.worker.recent import RecentLinks
 from acrawl.worker.tags import PageTags
@@ -57,7 +58,8 @@ class Handler:
         self._secret = secret
         self._clock = clock
         self._by_address = spider.settings.politeness.budget_by == "address"
-        self._told_noindex = False
+        self._told: set[str] = set()
+        self._large = LargePages()
         self._addresses: dict[str, str] = {}
         self._largest = spider.settings.queues.max_message // 2
         self._obeyed = frozenset(spider.settings.politeness.obey_robots_tags)
@@ -196,19 +198,33 @@ class Handler:
         page = harvest.page = (
             PageTags(response, self._obeyed, self._product, self._clock.time) if self._obeyed else None
         )
-        trouble = await self._call(request.callback, request, response, harvest)
+        if is_large(response):
+            async with self._large.parsed(response, getattr(self._spider, request.callback or "parse", None)):
+                trouble = await self._call(request.callback, request, response, harvest)
+        else:
+            trouble = await self._call(request.callback, request, response, harvest)
         if trouble:
             return self._facts(FAILED, "callback", response, trouble)
-        if page is None or not page.left_out:
-            return self._facts(FETCHED, "", response)
-        if not self._told_noindex:
-            self._told_noindex = True
-            log.warning(
+        reason, detail = "", cut_of(response)
+        if detail:
+            reason = "cut"
+            self._warn_once(
+                reason, "%s was read in part (%s); the [parse] settings say how much is read", request, detail
+            )
+        if page is not None and page.left_out:
+            reason, detail = "noindex", f"{page.left_out} items were left out{'; ' * bool(detail)}{detail}"
+            self._warn_once(
+                reason,
                 "%s asks not to be indexed (noindex): its items are left out, and so are those of others like "
                 "it; politeness.obey_robots_tags says whether",
-                request.url,
+                request,
             )
-        return self._facts(FETCHED, "noindex", response, f"{page.left_out} items were left out")
+        return self._facts(FETCHED, reason, response, detail)
+
+    def _warn_once(self, reason: str, text: str, request: Request, *more: str) -> None:
+        if reason not in self._told:
+            self._told.add(reason)
+            log.warning(text, request.url, *more)
 
     async def _failed(self, request: Request, failure: Failure, harvest: Harvest) -> dict[str, Any]:
         detail = failure.detail
@@ -220,17 +236,22 @@ class Handler:
         """Run a callback; what it made before it raised is kept. Returns the traceback, empty when all went well."""
         try:
             made = find(self._spider, name)(argument, **request.cb_kwargs)
+            turn = Turn(self._clock)
             if inspect.isgenerator(made):
                 for one in made:
                     self._collect(one, request, harvest)
                     if harvest.full:
                         await self.on_part(harvest.part())
+                    if turn.is_over:
+                        await turn.pass_on()
             else:
                 async for one in produced(made):
                     self._collect(one, request, harvest)
                     harvest.work.advance(1)
                     if harvest.full:
                         await self.on_part(harvest.part())
+                    if turn.is_over:
+                        await turn.pass_on()
         except IgnoreRequest:  # the callback says "not this one": what it made is kept
             return ""
         except Exception:  # noqa: BLE001 - the user's code: its request ends as failed(callback), the crawl goes on

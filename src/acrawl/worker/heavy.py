@@ -1,0 +1,80 @@
+"""Large pages and long callbacks: the loop goes on meanwhile, with its renewals and the other downloads."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextlib
+import inspect
+from collections.abc import AsyncIterator
+from typing import Any
+
+from acrawl.clock import Clock
+from acrawl.response import Response
+
+#: Bytes of a page from which on it costs less to parse it in a thread than to keep the loop waiting.
+LARGE = 256 * 1024
+#: Seconds after which a callback that gives one thing after another lets others have a turn.
+TURN = 0.02
+#: What a callback surely wants to have parsed.
+_MARKUP = frozenset(("", "text/html", "application/xhtml+xml"))
+
+
+class LargePages:
+    """Parses large pages before their callbacks, in a thread (the parser lets go of the interpreter's lock).
+
+    Their trees are large, too: one page has its turn at a time, from the parsing to the end of the callback; not
+    beyond the parsing where the callback is asynchronous, as nobody knows what it waits for. There is one thread, since
+    the allocator keeps for each what it once needed.
+    """
+
+    def __init__(self) -> None:
+        self._turn = asyncio.Lock()
+        self._thread = concurrent.futures.ThreadPoolExecutor(1, "acrawl-parse")
+
+    @contextlib.asynccontextmanager
+    async def parsed(self, response: Response, callback: Any) -> AsyncIterator[None]:
+        """Within, the page is parsed."""
+        async with contextlib.AsyncExitStack() as turn:
+            await turn.enter_async_context(self._turn)
+            await asyncio.get_running_loop().run_in_executor(self._thread, _parse, response)
+            if inspect.iscoroutinefunction(callback) or inspect.isasyncgenfunction(callback):
+                await turn.aclose()
+            yield
+
+
+def is_large(response: Response) -> bool:
+    """Whether a response should be parsed by `LargePages`."""
+    return response.content.size > LARGE and response.content_type in _MARKUP
+
+
+def cut_of(response: Response) -> str:
+    """Why a page was parsed in part; empty for a whole one, and for one that nobody wanted to have parsed."""
+    document = vars(response).get("document")
+    return document.cut if document is not None and document.is_parsed else ""
+
+
+def _parse(response: Response) -> None:
+    # The file with the body cannot be read, or is gone as the callback was given up: who wants the body will be told.
+    with contextlib.suppress(OSError, ValueError):
+        _ = response.document.root
+
+
+class Turn:
+    """How long a callback has been at it without a pause."""
+
+    __slots__ = ("_end", "_now")
+
+    def __init__(self, clock: Clock) -> None:
+        self._now = clock.now
+        self._end = clock.now() + TURN
+
+    @property
+    def is_over(self) -> bool:
+        """Whether others should have theirs."""
+        return self._now() > self._end
+
+    async def pass_on(self) -> None:
+        """Let others have their turn, and begin the next one."""
+        await asyncio.sleep(0)
+        self._end = self._now() + TURN
