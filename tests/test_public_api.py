@@ -13,7 +13,18 @@ import pytest
 import acrawl
 from acrawl.version import VERSION
 
-NAMES = ["DropItem", "Failure", "FetchError", "IgnoreRequest", "Request", "Response", "Settings", "Spider"]
+NAMES = [
+    "DropItem",
+    "Failure",
+    "FetchError",
+    "FormRequest",
+    "IgnoreRequest",
+    "JsonRequest",
+    "Request",
+    "Response",
+    "Settings",
+    "Spider",
+]
 #: What only one room each may load, and only when it is used.
 HEAVY = ["aiohttp", "parsel", "lxml", "cryptography", "rich", "click", "sqlite3", "multiprocessing", "uvloop"]
 

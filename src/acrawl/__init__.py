@@ -20,7 +20,7 @@ The rooms, each of which imports only rooms above it::
     errors clock version settings url              the ground floor
     job cluster temporary logs
     parse                                          bytes in, values out, no I/O
-    cookie request ticket outcome response         the nouns that travel
+    cookie request ticket outcome response forms   the nouns that travel
     spider frontier fetch results monitor          each blind to the others
     queues                                         the manager-served queues
     worker master                                  lease -> fetch -> call back -> report; and who serves it
@@ -28,6 +28,7 @@ The rooms, each of which imports only rooms above it::
 """
 
 from acrawl.errors import DropItem, FetchError, IgnoreRequest
+from acrawl.forms import FormRequest, JsonRequest
 from acrawl.request import Request
 from acrawl.response import Failure, Response
 from acrawl.settings import Settings
@@ -38,7 +39,9 @@ __all__ = [
     "DropItem",
     "Failure",
     "FetchError",
+    "FormRequest",
     "IgnoreRequest",
+    "JsonRequest",
     "Request",
     "Response",
     "Settings",
