@@ -9,6 +9,7 @@ parsed as usual, and the reason is told.
 from __future__ import annotations
 
 import re
+from collections.abc import Set
 
 from acrawl.settings import Parse
 
@@ -16,16 +17,19 @@ from acrawl.settings import Parse
 MAX_DEPTH = 1000
 #: Attributes of one tag.
 MAX_ATTRIBUTES = 2000
-#: Attributes and options that are compared with each other, over the whole page: some two seconds of a parser's time.
-MAX_COMPARED = 400_000_000
+#: Attributes and options that are compared with each other, over the whole page: a second or two of a parser's time.
+MAX_COMPARED = 300_000_000
 #: Options of all lists of a page.
 MAX_OPTIONS = 50_000
 #: Formatting elements that paragraphs open again, over the whole page.
 MAX_REOPENED = 200_000
 #: How much longer than two attributes it takes to compare two options.
 _OPTION = 4
-#: Bytes of a tag in which so many attributes have no room that they would matter.
+#: Bytes of attributes in which there is no room for so many that they would matter; the squares of longer ones, up to
+#: which they need not be counted to know that they do not.
 _FEW = 128
+_GUESSED = 8 * MAX_COMPARED // 3
+_FEW_OPTIONS = 4000
 _SIMPLE_TAGS = 2500
 _SIMPLE_SIZE = 256 * 1024
 _SIMPLE_RUN = 30_000
@@ -39,7 +43,6 @@ _FLEETING = frozenset(
 )
 _CELLS = frozenset(b"td th caption".split())
 _LINKS = frozenset(b"a area".split())
-_COUNTED = _LINKS | {b"option"}
 #: What neither nests nor changes what is open.
 _PASSIVE = (_FLEETING - _CELLS) | {b"a"}
 _FOREIGN = frozenset((b"svg", b"math"))
@@ -68,6 +71,7 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _VALUE = re.compile(rb"\"[^\"]*+\"?|'[^']*+'?")
+_OPTION_TAG = re.compile(rb"<[oO][pP][tT][iI][oO][nN][\s/>]")
 _BETWEEN = re.compile(rb"[\s/]+")
 _NEAR = 16
 
@@ -79,16 +83,22 @@ def bounded(markup: bytes, limits: Parse = DEFAULTS) -> tuple[bytes, str]:
 
     Most pages cost one count of ``<``. The bytes are not looked at: see `acrawl.parse.document.Document.root`.
     """
-    size = len(markup)
-    tags = markup.count(b"<")
-    if tags <= (limits.max_tags or tags) and tags <= (limits.max_links or tags):
+    size, tags = len(markup), markup.count(b"<")
+    counts_links = 0 < limits.max_links < tags
+    if not counts_links and not 0 < limits.max_tags < tags:
         if size < len("<b>") * _SIMPLE_TAGS:
             return markup, ""
         simple = tags <= _FLAT_TAGS and size <= _SIMPLE_SIZE and not _runs_long(markup)
         if simple and (tags <= _SIMPLE_TAGS or _closes(markup, MAX_REOPENED * 5 // tags)):
             return markup, ""
-    at, why = _Walk(limits).cut(markup)
+    counted = (_LINKS if counts_links else set()) | ({b"option"} if _has_many_options(markup, tags) else set())
+    at, why = _Walk(limits).cut(markup, counted)
     return (markup[:at], f"{why} at byte {at:,}") if why else (markup, "")
+
+
+def _has_many_options(markup: bytes, tags: int) -> bool:
+    """Whether options may be too many: in most pages they need not be counted."""
+    return tags > _FEW_OPTIONS and len(_OPTION_TAG.findall(markup)) > _FEW_OPTIONS
 
 
 def _runs_long(markup: bytes) -> bool:
@@ -124,9 +134,13 @@ class _Walk:
         self.options = 0
         self.options_here = 0
         self.compared = 0
+        self.guessed = 0
 
-    def cut(self, markup: bytes) -> tuple[int, str]:
-        """Return where the markup becomes too much and in what; the latter is empty for what is never too much."""
+    def cut(self, markup: bytes, counted: Set[bytes]) -> tuple[int, str]:
+        """Return where the markup becomes too much and in what; the latter is empty for what is never too much.
+
+        ``counted`` are the elements to be counted.
+        """
         position = tags = 0
         most = self.limits.max_tags or len(markup)
         search, stack = _TOKEN.search, self.open
@@ -137,11 +151,11 @@ class _Walk:
                 return token.start(), f"tags: more than {most:,}"
             end, start, attributes = token.groups()
             if start is not None:
-                name = start.lower()
-                if (name in _COUNTED or len(attributes) > _FEW) and (why := self._counted(name, attributes)):
+                if (counted or len(attributes) > _FEW) and (why := self._counted(start, attributes, counted)):
                     return token.start(), why
-                if name in _PASSIVE and not self.unclosed:
+                if start in _PASSIVE and not self.unclosed:
                     continue
+                name = start.lower()
                 if why := self._start(name, attributes):
                     return token.start(), why
                 if name in _RAW and not self.foreign:
@@ -155,28 +169,30 @@ class _Walk:
                     self._end(end.lower())
         return 0, ""
 
-    def _counted(self, name: bytes, attributes: bytes) -> str:
-        """Count a link, an option, or many attributes; returns what there is too much of."""
-        if name in _LINKS:
-            self.links += 1
-            if self.links > (self.limits.max_links or self.links):
-                return f"links: more than {self.limits.max_links:,}"
-        elif name == b"option":
-            self.options += 1
-            self.options_here += 1
-            self.compared += _OPTION * self.options_here
-            if self.options > MAX_OPTIONS:
-                return f"options: more than {MAX_OPTIONS:,}"
-            if self.compared > MAX_COMPARED:
-                return "options: too many in one list"
-        if len(attributes) > _FEW:
+    def _counted(self, start: bytes, attributes: bytes, counted: Set[bytes]) -> str:
+        """Count a tag's attributes, and the tag if it is one to be counted; returns what there is too much of."""
+        size = len(attributes)
+        if size > MAX_ATTRIBUTES or (size > _FEW and self.guessed > _GUESSED):
             count = _count(attributes)
             self.compared += count * count // 2
             if count > MAX_ATTRIBUTES:
                 return f"attributes: more than {MAX_ATTRIBUTES:,} of one tag"
             if self.compared > MAX_COMPARED:
                 return "attributes: too many of too many tags"
-        return ""
+        elif size > _FEW:
+            self.guessed += size * size
+        name = start.lower() if counted else b""
+        if name not in counted:
+            return ""
+        if name in _LINKS:
+            self.links += 1
+            return f"links: more than {self.limits.max_links:,}" if self.links > self.limits.max_links else ""
+        self.options += 1
+        self.options_here += 1
+        self.compared += _OPTION * self.options_here
+        if self.options > MAX_OPTIONS:
+            return f"options: more than {MAX_OPTIONS:,}"
+        return "options: too many in one list" if self.compared > MAX_COMPARED else ""
 
     def _start(self, name: bytes, attributes: bytes) -> str:
         """Note a start tag; returns what there is too much of."""

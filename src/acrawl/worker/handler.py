@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import logging
 import traceback
@@ -22,8 +23,8 @@ from acrawl.response import Failure, Response
 from acrawl.spider import Spider
 from acrawl.worker.callbacks import as_item, find, produced
 from acrawl.worker.harvest import Harvest
-from acrawl.worker.heavy import LargePages, Turn, cut_of, is_large
 from acrawl.worker.lanes import Work
+from acrawl.worker.large import LargePages, cut_of, is_large
 from acrawl.worker.recent import RecentLinks
 from acrawl.worker.tags import PageTags
 
@@ -34,6 +35,8 @@ _encode = msgspec.msgpack.Encoder().encode
 ROBOTS_RETRY = 2.0
 #: The ledger's word for an answer that was stored before, by `Response.cached`.
 _CACHED = {"hit": "cached", "stale": "cached", "revalidated": "unchanged"}
+#: Seconds after which a callback that gives one thing after another lets others have a turn.
+TURN = 0.02
 #: Characters of a traceback or an error's text that are kept.
 _MOST_TOLD = 20_000
 #: Hosts whose addresses are remembered as told.
@@ -212,7 +215,7 @@ class Handler:
                 reason, "%s was read in part (%s); the [parse] settings say how much is read", request, detail
             )
         if page is not None and page.left_out:
-            reason, detail = "noindex", f"{page.left_out} items were left out{'; ' * bool(detail)}{detail}"
+            reason, detail = "noindex", f"{page.left_out} items were left out{'; ' if detail else ''}{detail}"
             self._warn_once(
                 reason,
                 "%s asks not to be indexed (noindex): its items are left out, and so are those of others like "
@@ -236,22 +239,25 @@ class Handler:
         """Run a callback; what it made before it raised is kept. Returns the traceback, empty when all went well."""
         try:
             made = find(self._spider, name)(argument, **request.cb_kwargs)
-            turn = Turn(self._clock)
+            now = self._clock.now
+            end = now() + TURN
             if inspect.isgenerator(made):
                 for one in made:
                     self._collect(one, request, harvest)
                     if harvest.full:
                         await self.on_part(harvest.part())
-                    if turn.is_over:
-                        await turn.pass_on()
+                    if now() > end:
+                        await asyncio.sleep(0)
+                        end = now() + TURN
             else:
                 async for one in produced(made):
                     self._collect(one, request, harvest)
                     harvest.work.advance(1)
                     if harvest.full:
                         await self.on_part(harvest.part())
-                    if turn.is_over:
-                        await turn.pass_on()
+                    if now() > end:
+                        await asyncio.sleep(0)
+                        end = now() + TURN
         except IgnoreRequest:  # the callback says "not this one": what it made is kept
             return ""
         except Exception:  # noqa: BLE001 - the user's code: its request ends as failed(callback), the crawl goes on

@@ -1,4 +1,4 @@
-"""Large pages and long callbacks: the loop goes on meanwhile, with its renewals and the other downloads."""
+"""Large pages are parsed beside the loop, which goes on meanwhile with its renewals and the other downloads."""
 
 from __future__ import annotations
 
@@ -9,13 +9,10 @@ import inspect
 from collections.abc import AsyncIterator
 from typing import Any
 
-from acrawl.clock import Clock
 from acrawl.response import Response
 
 #: Bytes of a page from which on it costs less to parse it in a thread than to keep the loop waiting.
 LARGE = 256 * 1024
-#: Seconds after which a callback that gives one thing after another lets others have a turn.
-TURN = 0.02
 #: What a callback surely wants to have parsed.
 _MARKUP = frozenset(("", "text/html", "application/xhtml+xml"))
 
@@ -58,23 +55,3 @@ def _parse(response: Response) -> None:
     # The file with the body cannot be read, or is gone as the callback was given up: who wants the body will be told.
     with contextlib.suppress(OSError, ValueError):
         _ = response.document.root
-
-
-class Turn:
-    """How long a callback has been at it without a pause."""
-
-    __slots__ = ("_end", "_now")
-
-    def __init__(self, clock: Clock) -> None:
-        self._now = clock.now
-        self._end = clock.now() + TURN
-
-    @property
-    def is_over(self) -> bool:
-        """Whether others should have theirs."""
-        return self._now() > self._end
-
-    async def pass_on(self) -> None:
-        """Let others have their turn, and begin the next one."""
-        await asyncio.sleep(0)
-        self._end = self._now() + TURN

@@ -17,8 +17,8 @@ from acrawl.settings import Fetch, Parse, Settings
 from acrawl.spider import Spider
 from acrawl.ticket import Lease, Ticket
 from acrawl.worker.handler import Handler
-from acrawl.worker.heavy import LARGE
 from acrawl.worker.lanes import Lanes
+from acrawl.worker.large import LARGE
 from acrawl.worker.recent import RecentLinks
 
 MOST = 300_000
