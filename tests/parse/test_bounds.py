@@ -150,3 +150,11 @@ def test_a_page_tells_that_it_was_cut_once_it_is_parsed():
     assert page.cut == "depth: more than 1,000 elements in each other at byte 5,000"
     assert page.is_parsed
     assert Document(b"<p>", "http://h.test/").cut == ""
+
+
+def test_xpath_sees_the_same_part_of_a_page():
+    page = Document(
+        b"<p>kept</p><a " + b" ".join(b"a%d" % i for i in range(60_000)) + b">lost</a><p>", "http://h.test/"
+    )
+    assert page.selector.xpath("//p").getall() == ["<p>kept</p>"]
+    assert page.selector.xpath("//a").getall() == []
