@@ -135,6 +135,19 @@ def test_a_form_is_found_by_name_id_number_css_and_xpath(way):
     assert request.headers == {"Content-Type": "application/x-www-form-urlencoded"}
 
 
+@pytest.mark.parametrize(
+    ("markup", "url"),
+    [
+        ("<form action='/x?a=1#b'><input name=c>", "https://h.test/x?c="),
+        ("<form action='/x?a=1#b'>", "https://h.test/x"),
+        ("<form>", "https://h.test/login"),
+        ("<form method=post action='/x?a=1'>", "https://h.test/x?a=1"),
+    ],
+)
+def test_a_get_replaces_the_query_of_the_action_and_a_post_keeps_it(markup, url):
+    assert FormRequest.from_response(page(markup)).url == url
+
+
 def test_data_replace_add_and_remove_fields():
     data = {"stay": None, "lang": ["en", "fr"], "new": "1", "do": None}
     request = FormRequest.from_response(page(), formid="login", formdata=data)

@@ -87,18 +87,14 @@ class FormRequest:
                 replaced.add(name)
                 entries += given[name]
         entries += [entry for name, own in given.items() if name not in replaced for entry in own]
+        method = "POST" if (fields.pop("method", None) or form.method(button)).upper() == "POST" else "GET"
         url = fields.pop("url", None)
-        method = (fields.pop("method", None) or form.method(button)).upper()
+        if url is not None:
+            url = response.urljoin(url) or url
+        else:  # a GET has the query that the form makes, be it an empty one
+            url = form.action(button) if method == "POST" else _without_query(form.action(button))
         fields = {"referrer": response.url, "depth": response.request.depth + 1, **fields}
-        return _request(
-            form.action(button) if url is None else response.urljoin(url) or url,
-            fields.pop("callback", None),
-            method if method == "POST" else "GET",
-            entries,
-            form.enctype(button),
-            codec,
-            fields,
-        )
+        return _request(url, fields.pop("callback", None), method, entries, form.enctype(button), codec, fields)
 
 
 class JsonRequest:
@@ -139,13 +135,17 @@ def _request(
         if any(isinstance(value, File) and value.name for _, value in entries):
             raise ValueError(f"a form with a file is sent by POST, and this one by {method} to {url}")
         if entries:
-            url = f"{url.partition('#')[0].partition('?')[0]}?{urlencoded(entries, codec)}"
+            url = f"{_without_query(url)}?{urlencoded(entries, codec)}"
         return Request(url, callback, method, encoding=codec, **fields)  # type: ignore[arg-type]
     if any(isinstance(value, File) and value.name for _, value in entries):
         enctype = MULTIPART
     body, content_type = encoded(entries, enctype, codec)
     headers = _with(fields.pop("headers", None), {"Content-Type": content_type})
     return Request(url, callback, method, headers, body, encoding=codec, **fields)  # type: ignore[arg-type]
+
+
+def _without_query(url: str) -> str:
+    return url.partition("#")[0].partition("?")[0]
 
 
 def _with(headers: Mapping[str, str] | None, usual: Mapping[str, str]) -> dict[str, str]:
