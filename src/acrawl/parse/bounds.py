@@ -39,17 +39,27 @@ _FORMATTING = frozenset(b"b big code em font i nobr s small strike strong tt u".
 #: Elements that never stay open, or whose end tag may be left out and who close each other.
 _FLEETING = frozenset(
     b"area base br col embed hr img input link meta param source track wbr basefont bgsound frame keygen image "
-    b"p li dt dd td th tr tbody thead tfoot colgroup caption option optgroup html head body".split()
+    b"p li dt dd td th tr tbody thead tfoot colgroup caption option html head body".split()
 )
 _CELLS = frozenset(b"td th caption".split())
 _LINKS = frozenset(b"a area".split())
+_FOREIGN = frozenset((b"svg", b"math"))
+#: Elements whose ends change more than what is open.
+_SPECIAL = _FOREIGN | _FORMATTING | {b"select"}
 #: What neither nests nor changes what is open.
 _PASSIVE = (_FLEETING - _CELLS) | {b"a"}
-_FOREIGN = frozenset((b"svg", b"math"))
 _RAW = frozenset(b"script style textarea title xmp iframe noembed noframes".split())
-_FENCES = frozenset(b"table object marquee applet template svg math foreignobject select button".split())
+#: End tags do not reach what is open outside of these; that of a table reaches out of all but a template.
+_FENCES = frozenset(
+    b"table object marquee applet template svg math foreignobject desc title annotation-xml mi mo mn ms mtext "
+    b"select".split()
+)
+_FENCES_OF_TABLES = frozenset((b"template",))
+#: Items close those of their own kind; one within the other, each is a level.
+_ITEMS = {b"li": (b"li",), b"dt": (b"dt", b"dd"), b"dd": (b"dt", b"dd")}
+_ITEM_TAG = re.compile(rb"<(?:([lL][iI])|[dD][tTdD])[\s/>]")
 _BLOCKS = _FENCES | frozenset(
-    b"address article aside blockquote center details dialog dir div dl fieldset figcaption figure footer form h1 h2 "
+    b"address article aside blockquote button center details dialog dir div dl fieldset figcaption figure footer h1 h2 "
     b"h3 h4 h5 h6 header hgroup listing main menu nav ol pre section summary ul".split()
 )
 # Every case is spelled out: with IGNORECASE the search for the literal "<" would be given up.
@@ -92,13 +102,20 @@ def bounded(markup: bytes, limits: Parse = DEFAULTS) -> tuple[bytes, str]:
         if simple and (tags <= _SIMPLE_TAGS or _closes(markup, MAX_REOPENED * 5 // tags)):
             return markup, ""
     counted = (_LINKS if counts_links else set()) | ({b"option"} if _has_many_options(markup, tags) else set())
-    at, why = _Walk(limits).cut(markup, counted)
+    at, why = _Walk(limits, _nests_items(markup, tags)).cut(markup, counted)
     return (markup[:at], f"{why} at byte {at:,}") if why else (markup, "")
 
 
 def _has_many_options(markup: bytes, tags: int) -> bool:
     """Whether options may be too many: in most pages they need not be counted."""
     return tags > _FEW_OPTIONS and len(_OPTION_TAG.findall(markup)) > _FEW_OPTIONS
+
+
+def _nests_items(markup: bytes, tags: int) -> bool:
+    """Whether lists of both kinds may be too deep in each other; in most pages their items need not be followed."""
+    kinds = _ITEM_TAG.findall(markup) if tags > MAX_DEPTH else []
+    lists = len(kinds) - kinds.count(b"")
+    return min(lists, len(kinds) - lists) > MAX_DEPTH // 2
 
 
 def _runs_long(markup: bytes) -> bool:
@@ -122,9 +139,11 @@ def _closes(markup: bytes, most: int) -> bool:
 class _Walk:
     """Follows tags as a parser would, roughly, and rather counts an element too many than one too few."""
 
-    def __init__(self, limits: Parse) -> None:
+    def __init__(self, limits: Parse, follows_items: bool) -> None:
         self.limits = limits
+        self.passive = _PASSIVE.difference(_ITEMS) if follows_items else _PASSIVE
         self.open: list[bytes] = []
+        self.loose = 0
         self.foreign = 0
         self.formatting: dict[bytes, int] = {}
         self.unclosed = 0
@@ -143,7 +162,7 @@ class _Walk:
         """
         position = tags = 0
         most = self.limits.max_tags or len(markup)
-        search, stack = _TOKEN.search, self.open
+        search, stack, passive = _TOKEN.search, self.open, self.passive
         while (token := search(markup, position)) is not None:
             position = token.end()
             tags += 1
@@ -153,18 +172,16 @@ class _Walk:
             if start is not None:
                 if (counted or len(attributes) > _FEW) and (why := self._counted(start, attributes, counted)):
                     return token.start(), why
-                if start in _PASSIVE and not self.unclosed:
+                if start in passive and not self.unclosed:
                     continue
                 name = start.lower()
                 if why := self._start(name, attributes):
                     return token.start(), why
                 if name in _RAW and not self.foreign:
                     position = _end_of_raw(markup, position, name)
-            elif end is not None and end not in _PASSIVE:
-                if stack and stack[-1] == end and end not in _FOREIGN:
+            elif end is not None and end not in passive:
+                if stack and stack[-1] == end and end not in _SPECIAL:
                     stack.pop()
-                    if end == b"select":
-                        self.selects -= 1
                 else:
                     self._end(end.lower())
         return 0, ""
@@ -196,19 +213,26 @@ class _Walk:
 
     def _start(self, name: bytes, attributes: bytes) -> str:
         """Note a start tag; returns what there is too much of."""
+        stack = self.open
         if name in _FORMATTING:
             count = self.formatting.get(name, 0)
             if count < 3 or attributes.strip(b" \t\r\n\f/"):  # of equal ones three are reopened
                 self.formatting[name] = count + 1
                 self.unclosed += 1
-            return ""
+            self.loose += 1
+            return self._opened(name)
         if name in _CELLS and self._in_table():
             self.formatting.clear()
             self.unclosed = 0
+            while stack[-1] in _FORMATTING:
+                self._drop(len(stack) - 1)
         self.reopened += self.unclosed
         if self.reopened > MAX_REOPENED:
             return f"formatting: opened again more than {MAX_REOPENED:,} times"
-        if name in _PASSIVE or name in _RAW or name in _CELLS:
+        if name in self.passive or name in _CELLS or (name in _RAW and not self.foreign):
+            return ""
+        if name in _ITEMS and stack and stack[-1] in _ITEMS[name]:
+            stack[-1] = name
             return ""
         if name == b"select":
             if not self.selects:  # else it may be within another one, which goes on after it
@@ -218,8 +242,13 @@ class _Walk:
             self.foreign += 1
         if attributes.endswith(b"/") and self.foreign:
             return ""
+        return self._opened(name)
+
+    def _opened(self, name: bytes) -> str:
+        """Note an open element. Formatting that is never closed is common, and less deep than it seems."""
         self.open.append(name)
-        return f"depth: more than {MAX_DEPTH:,} elements in each other" if len(self.open) > MAX_DEPTH else ""
+        deep = len(self.open) > MAX_DEPTH + min(self.loose, MAX_DEPTH)
+        return f"depth: more than {MAX_DEPTH:,} elements in each other" if deep else ""
 
     def _in_table(self) -> bool:
         """Whether a cell begins a cell here: what was open in the one before is closed then."""
@@ -229,26 +258,39 @@ class _Walk:
         return False
 
     def _end(self, name: bytes) -> None:
-        if self.formatting.get(name):
-            self.formatting[name] -= 1
-            self.unclosed -= 1
         stack = self.open
         if stack and stack[-1] == name:
-            stack.pop()
             self.selects -= name == b"select"
+            self._drop(len(stack) - 1)
+        elif (index := self._find(name)) is None:
+            return
+        elif name in _FOREIGN or name not in _BLOCKS:
+            self._drop(index)
         else:
-            for index in range(len(stack) - 1, max(-1, len(stack) - _NEAR), -1):
-                if stack[index] == name:
-                    fenced = any(inner in _FENCES for inner in stack[index + 1 :])
-                    if name in _BLOCKS and not fenced:
-                        del stack[index:]
-                    else:
-                        del stack[index]
-                    break
-            else:
-                return
+            while len(stack) > index:
+                self._drop(len(stack) - 1)
+        if name in _FORMATTING and self.formatting.get(name):
+            self.formatting[name] -= 1
+            self.unclosed -= 1
         if name in _FOREIGN:
             self.foreign = sum(1 for inner in stack if inner in _FOREIGN)
+
+    def _find(self, name: bytes) -> int | None:
+        """Where an element is open, and is not the last; None where its end has no effect. Formatting hides nothing."""
+        fences = _FENCES_OF_TABLES if name in _FENCES_OF_TABLES or name == b"table" else _FENCES
+        near = 0
+        for index in range(len(self.open) - 1, -1, -1):
+            inner = self.open[index]
+            if inner == name:
+                return index
+            near += inner not in _FORMATTING
+            if near >= _NEAR or (inner in fences and name not in _FOREIGN):
+                return None
+        return None
+
+    def _drop(self, index: int) -> None:
+        self.loose -= self.open[index] in _FORMATTING
+        del self.open[index]
 
 
 def _count(attributes: bytes) -> int:
