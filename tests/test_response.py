@@ -30,9 +30,9 @@ def test_more_links_are_taken_on_request():
 def test_a_limit_holds_for_all_links_together():
     answer = response()
     assert paths(answer.links(strings=True, limit=2)) == ["1", "deep/page.html"]
-    assert answer.document.left_out == ""
+    assert answer.cut == ""
     assert paths(answer.links(strings=True, limit=1)) == ["1"]
-    assert answer.document.left_out == "links"
+    assert answer.cut.startswith("links: ")
     assert len(answer.links(strings=True)) == 2
 
 

@@ -20,7 +20,7 @@ The rooms, each of which imports only rooms above it::
     errors clock version settings url              the ground floor
     job cluster temporary logs spelling
     parse                                          bytes in, values out, no I/O
-    cookie request ticket outcome response         the nouns that travel
+    cookie request ticket outcome response forms   the nouns that travel
     spider frontier fetch results monitor          each blind to the others
     queues                                         the manager-served queues
     worker master                                  lease -> fetch -> call back -> report; and who serves it
@@ -32,6 +32,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from acrawl.errors import CloseSpider, DropItem, FetchError, IgnoreRequest
+from acrawl.forms import FormRequest, JsonRequest
 from acrawl.request import Request
 from acrawl.response import Failure, Response
 from acrawl.settings import Settings
@@ -51,7 +52,9 @@ __all__ = [
     "DropItem",
     "Failure",
     "FetchError",
+    "FormRequest",
     "IgnoreRequest",
+    "JsonRequest",
     "LinkExtractor",
     "Request",
     "Response",

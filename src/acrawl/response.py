@@ -13,6 +13,7 @@ from multidict import CIMultiDict
 
 from acrawl.body import Body
 from acrawl.outcome import FileFact
+from acrawl.parse.bounds import DEFAULTS
 from acrawl.parse.document import Document
 from acrawl.parse.links import LINKS, MAX_LINKS, RELS, Link, links
 from acrawl.parse.links import urls as link_urls
@@ -34,7 +35,7 @@ class Response:
     to the head. ``ip_address`` is the server's (or the proxy's), empty where nothing was sent; ``proxy`` names the
     proxy, empty without one. ``following`` is the request that a redirect leads to. ``cached`` is empty for what the
     server sent, else ``hit`` (stored before, nothing was sent), ``revalidated`` (stored before, and the server says
-    that it holds) or ``stale`` (used though it may not hold any more).
+    that it holds) or ``stale`` (used though it may not hold any more). ``bounds`` say how much of the body is parsed.
 
     A body of more than ``fetch.spill`` bytes lies in a temporary file. That file, as every `path`, is there until the
     callback (or errback) is done with the response, generators included, and no longer: `save` what is to stay.
@@ -68,6 +69,7 @@ class Response:
         self.proxy = proxy
         self.following: Request | None = None
         self.cached = ""
+        self.bounds = DEFAULTS
 
     def __repr__(self) -> str:
         return f"<{self.status} {self.url}>"
@@ -124,7 +126,14 @@ class Response:
     @cached_property
     def document(self) -> Document:
         """The body, parsed at first use."""
-        return Document(self.body, self.url, self.headers.get("Content-Type", ""), self.headers.items())
+        return Document(
+            self.body, self.url, self.headers.get("Content-Type", ""), self.headers.items(), bounds=self.bounds
+        )
+
+    @property
+    def cut(self) -> str:
+        """Why the page was read in part, as in ``links: more than 100,000 at byte 7,654``; empty for a whole page."""
+        return self.document.cut
 
     @property
     def encoding(self) -> str:
@@ -175,7 +184,7 @@ class Response:
         Read are headers (Link, Refresh, Location, Content-Location) and markup: ``a``, ``area``, frames, meta refresh,
         and ``link`` with a relation of ``rels``. On request also where ``forms`` of method GET go, what ``citations``
         name (``cite``, ``longdesc``, ``profile``), and URL-like ``strings`` in scripts, comments and text, which come
-        last. Beyond ``limit`` the rest is left out; ``document.left_out`` tells.
+        last. Beyond ``limit`` the rest is left out; `cut` tells.
         """
         document = self.document
         found = links(document, rels=rels, forms=forms, citations=citations, limit=limit)
@@ -183,7 +192,7 @@ class Response:
             known = {link.url for link in found}
             found += [link for link in url_strings(document, limit=limit) if link.url not in known]
             if len(found) > limit:
-                document.left_out = LINKS
+                document.leave_out(LINKS)
         return found[:limit]
 
     def images(self, *, pick: Pick = "all") -> list[Image]:
@@ -196,7 +205,7 @@ class Response:
     def resources(self, *, pick: Pick = "all", limit: int = MAX_LINKS) -> list[Link]:
         """Everything the page names besides links; ``kind`` tells image, style, script, font, media, page and data.
 
-        ``pick`` is that of `images`. Beyond ``limit`` the rest is left out; ``document.left_out`` tells.
+        ``pick`` is that of `images`. Beyond ``limit`` the rest is left out; `cut` tells.
         """
         return resources(self.document, pick=pick, limit=limit)
 

@@ -1,7 +1,7 @@
 """Places of a page, and the links to them."""
 
-from acrawl.parse.document import Document
 from acrawl.parse.anchors import placed, places
+from acrawl.parse.document import Document
 
 
 def document(body: str) -> Document:

@@ -140,9 +140,9 @@ def test_other_relations_forms_and_citations_are_links_for_those_who_ask():
 def test_what_is_beyond_the_limit_is_left_out_and_said(read):
     page = Document(b"<a href=1><a href=2><a href=2#a><a href=mailto:x><a href=./1><a href=3>", URL)
     assert len(read(page, limit=3)) == 3
-    assert page.left_out == ""
+    assert page.cut == ""
     assert len(read(page, limit=2)) == 2
-    assert page.left_out == "links"
+    assert page.cut.startswith("links: ")
 
 
 MARKUP = (

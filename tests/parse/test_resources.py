@@ -133,5 +133,5 @@ def test_an_unknown_pick_is_refused():
 
 def test_what_is_beyond_the_limit_is_left_out_and_said():
     page = Document(b"<img src=1><img src=1><img src=2 srcset='3, 4'>", URL)
-    assert (len(resources(page, limit=4)), page.left_out) == (4, "")
-    assert (len(resources(page, limit=3)), page.left_out) == (3, "links")
+    assert (len(resources(page, limit=4)), page.cut) == (4, "")
+    assert (len(resources(page, limit=3)), page.cut[:6]) == (3, "links:")

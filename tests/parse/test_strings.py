@@ -65,5 +65,5 @@ def test_json_is_read_whole():
 
 def test_what_is_beyond_the_limit_is_left_out_and_said():
     page = Document(b"https://h.test/1 https://h.test/2", "https://h.test/")
-    assert (len(strings(page, limit=2)), page.left_out) == (2, "")
-    assert (len(strings(page, limit=1)), page.left_out) == (1, "links")
+    assert (len(strings(page, limit=2)), page.cut) == (2, "")
+    assert (len(strings(page, limit=1)), page.cut[:6]) == (1, "links:")

@@ -7,6 +7,7 @@ import json
 import pytest
 import pytest_asyncio
 
+from acrawl import FormRequest, JsonRequest
 from acrawl.errors import FetchError
 from acrawl.parse.image import probe
 from peers.asking import Asking
@@ -155,3 +156,29 @@ async def test_robots(ask):
     assert answer.rules is not None
     assert not answer.rules.allowed(ask.origin + "/deny")
     assert answer.rules.allowed(ask.origin + "/html")
+
+
+@pytest.mark.asyncio
+async def test_its_order_form_arrives_as_it_was_filled_in(ask):
+    page = await ask("/forms/post")
+    data = {"custname": "\u00c5se & co", "topping": ["bacon", "onion"], "comments": "a\nb", "size": "large"}
+    echo = (await ask.send(FormRequest.from_response(page, formdata=data))).json()
+    assert echo["form"] == {
+        "custname": "\u00c5se & co",
+        "custtel": "",
+        "custemail": "",
+        "size": "large",
+        "topping": ["bacon", "onion"],
+        "delivery": "",
+        "comments": "a\r\nb",
+    }
+
+
+@pytest.mark.asyncio
+async def test_uploads_and_json_arrive(ask):
+    data = {"a": ["1", "\u00e9"], "f": ("n.txt", b"bytes\r\n--", "text/plain")}
+    echo = (await ask.send(FormRequest(ask.origin + "/post", formdata=data))).json()
+    assert (echo["form"], echo["files"]) == ({"a": ["1", "\u00e9"]}, {"f": "bytes\r\n--"})
+    echo = (await ask.send(FormRequest(ask.origin + "/get?x=1", formdata={"q": "t\u00e9 +"}, method="GET"))).json()
+    assert echo["args"] == {"q": "t\u00e9 +"}
+    assert (await ask.send(JsonRequest(ask.origin + "/post", data={"a": [1]}))).json()["json"] == {"a": [1]}

@@ -57,6 +57,7 @@ class Fetcher:
     ) -> None:
         clock = clock or SystemClock()
         self._clock = clock
+        self._bounds = settings.parse
         self._product = settings.fetch.user_agent.partition("/")[0]
         self._stages = stages(Ground(settings, clock, transport, resolver, login, ask_jar), own)
         self._is_ours = all(type(stage).__module__.startswith(__name__) for stage in self._stages)
@@ -115,6 +116,7 @@ class Fetcher:
                 exchange.stream.close()
         if not isinstance(response, Response):
             raise FetchError("stage", f"a stage returned {response!r:.100} instead of a response")
+        response.bounds = self._bounds
         return response
 
     async def fetch_robots(

@@ -81,6 +81,10 @@ class Progress:
         if unlisted := end.reasons.get("fetched(noindex)"):
             text = f"{unlisted:,} pages asked for it, and their items were left out (politeness.obey_robots_tags)"
             rows.append(("noindex", text))
+        if cut := end.reasons.get("fetched(cut)"):
+            rows.append(
+                ("cut", f"{cut:,} pages are so large that only their beginnings were parsed ([parse] settings)")
+            )
         if end.quarantined:
             rows.append(("quarantined", f"{end.quarantined:,}"))
         if end.queued or end.leased:

@@ -2,19 +2,34 @@
 
 By the HTML standard, a few kilobytes can ask for gigabytes: an unclosed ``<font>`` is opened again in every following
 paragraph, so N of them make N² elements; each ``<li>`` looks through all open elements; each attribute is compared with
-all before it. Browsers cut such pages off as well. What stands before the cut is parsed as usual.
+all before it, and so is each ``<option>`` of a list. Browsers cut such pages off as well. What stands before the cut is
+parsed as usual, and the reason is told.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Set
+
+from acrawl.settings import Parse
 
 #: Open elements below each other; browsers stop at 512.
 MAX_DEPTH = 1000
 #: Attributes of one tag.
 MAX_ATTRIBUTES = 2000
+#: Attributes and options that are compared with each other, over the whole page: a second or two of a parser's time.
+MAX_COMPARED = 300_000_000
+#: Options of all lists of a page.
+MAX_OPTIONS = 50_000
 #: Formatting elements that paragraphs open again, over the whole page.
 MAX_REOPENED = 200_000
+#: How much longer than two attributes it takes to compare two options.
+_OPTION = 4
+#: Bytes of attributes in which there is no room for so many that they would matter; the squares of longer ones, up to
+#: which they need not be counted to know that they do not.
+_FEW = 128
+_GUESSED = 8 * MAX_COMPARED // 3
+_FEW_OPTIONS = 4000
 _SIMPLE_TAGS = 2500
 _SIMPLE_SIZE = 256 * 1024
 _SIMPLE_RUN = 30_000
@@ -24,16 +39,27 @@ _FORMATTING = frozenset(b"b big code em font i nobr s small strike strong tt u".
 #: Elements that never stay open, or whose end tag may be left out and who close each other.
 _FLEETING = frozenset(
     b"area base br col embed hr img input link meta param source track wbr basefont bgsound frame keygen image "
-    b"p li dt dd td th tr tbody thead tfoot colgroup caption option optgroup html head body".split()
+    b"p li dt dd td th tr tbody thead tfoot colgroup caption option html head body".split()
 )
 _CELLS = frozenset(b"td th caption".split())
+_LINKS = frozenset(b"a area".split())
+_FOREIGN = frozenset((b"svg", b"math"))
+#: Elements whose ends change more than what is open.
+_SPECIAL = _FOREIGN | _FORMATTING | {b"select"}
 #: What neither nests nor changes what is open.
 _PASSIVE = (_FLEETING - _CELLS) | {b"a"}
-_FOREIGN = frozenset((b"svg", b"math"))
 _RAW = frozenset(b"script style textarea title xmp iframe noembed noframes".split())
-_FENCES = frozenset(b"table object marquee applet template svg math foreignobject select button".split())
+#: End tags do not reach what is open outside of these; that of a table reaches out of all but a template.
+_FENCES = frozenset(
+    b"table object marquee applet template svg math foreignobject desc title annotation-xml mi mo mn ms mtext "
+    b"select".split()
+)
+_FENCES_OF_TABLES = frozenset((b"template",))
+#: Items close those of their own kind; one within the other, each is a level.
+_ITEMS = {b"li": (b"li",), b"dt": (b"dt", b"dd"), b"dd": (b"dt", b"dd")}
+_ITEM_TAG = re.compile(rb"<(?:([lL][iI])|[dD][tTdD])[\s/>]")
 _BLOCKS = _FENCES | frozenset(
-    b"address article aside blockquote center details dialog dir div dl fieldset figcaption figure footer form h1 h2 "
+    b"address article aside blockquote button center details dialog dir div dl fieldset figcaption figure footer h1 h2 "
     b"h3 h4 h5 h6 header hgroup listing main menu nav ol pre section summary ul".split()
 )
 # Every case is spelled out: with IGNORECASE the search for the literal "<" would be given up.
@@ -55,21 +81,41 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _VALUE = re.compile(rb"\"[^\"]*+\"?|'[^']*+'?")
+_OPTION_TAG = re.compile(rb"<[oO][pP][tT][iI][oO][nN][\s/>]")
 _BETWEEN = re.compile(rb"[\s/]+")
 _NEAR = 16
 
+DEFAULTS = Parse()
 
-def bounded(markup: bytes) -> bytes:
-    """Return the markup, or the part of it before it becomes too deep. Most pages cost one count of ``<``."""
-    size = len(markup)
-    if size < len("<b>") * _SIMPLE_TAGS:
-        return markup
-    tags = markup.count(b"<")
-    simple = tags <= _FLAT_TAGS and size <= _SIMPLE_SIZE and not _runs_long(markup)
-    if simple and (tags <= _SIMPLE_TAGS or _closes(markup, MAX_REOPENED * 5 // tags)):
-        return markup
-    cut = _Walk().cut(markup)
-    return markup if cut is None else markup[:cut]
+
+def bounded(markup: bytes, limits: Parse = DEFAULTS) -> tuple[bytes, str]:
+    """Return the markup, or the part of it before it becomes too much, and why it was cut: empty for the whole.
+
+    Most pages cost one count of ``<``. The bytes are not looked at: see `acrawl.parse.document.Document.root`.
+    """
+    size, tags = len(markup), markup.count(b"<")
+    counts_links = 0 < limits.max_links < tags
+    if not counts_links and not 0 < limits.max_tags < tags:
+        if size < len("<b>") * _SIMPLE_TAGS:
+            return markup, ""
+        simple = tags <= _FLAT_TAGS and size <= _SIMPLE_SIZE and not _runs_long(markup)
+        if simple and (tags <= _SIMPLE_TAGS or _closes(markup, MAX_REOPENED * 5 // tags)):
+            return markup, ""
+    counted = (_LINKS if counts_links else set()) | ({b"option"} if _has_many_options(markup, tags) else set())
+    at, why = _Walk(limits, _nests_items(markup, tags)).cut(markup, counted)
+    return (markup[:at], f"{why} at byte {at:,}") if why else (markup, "")
+
+
+def _has_many_options(markup: bytes, tags: int) -> bool:
+    """Whether options may be too many: in most pages they need not be counted."""
+    return tags > _FEW_OPTIONS and len(_OPTION_TAG.findall(markup)) > _FEW_OPTIONS
+
+
+def _nests_items(markup: bytes, tags: int) -> bool:
+    """Whether lists of both kinds may be too deep in each other; in most pages their items need not be followed."""
+    kinds = _ITEM_TAG.findall(markup) if tags > MAX_DEPTH else []
+    lists = len(kinds) - kinds.count(b"")
+    return min(lists, len(kinds) - lists) > MAX_DEPTH // 2
 
 
 def _runs_long(markup: bytes) -> bool:
@@ -93,59 +139,116 @@ def _closes(markup: bytes, most: int) -> bool:
 class _Walk:
     """Follows tags as a parser would, roughly, and rather counts an element too many than one too few."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Parse, follows_items: bool) -> None:
+        self.limits = limits
+        self.passive = _PASSIVE.difference(_ITEMS) if follows_items else _PASSIVE
         self.open: list[bytes] = []
+        self.loose = 0
         self.foreign = 0
         self.formatting: dict[bytes, int] = {}
         self.unclosed = 0
         self.reopened = 0
+        self.links = 0
+        self.selects = 0
+        self.options = 0
+        self.options_here = 0
+        self.compared = 0
+        self.guessed = 0
 
-    def cut(self, markup: bytes) -> int | None:
-        """Return where the markup becomes too much, or None."""
-        position = 0
-        search, stack = _TOKEN.search, self.open
+    def cut(self, markup: bytes, counted: Set[bytes]) -> tuple[int, str]:
+        """Return where the markup becomes too much and in what; the latter is empty for what is never too much.
+
+        ``counted`` are the elements to be counted.
+        """
+        position = tags = 0
+        most = self.limits.max_tags or len(markup)
+        search, stack, passive = _TOKEN.search, self.open, self.passive
         while (token := search(markup, position)) is not None:
             position = token.end()
+            tags += 1
+            if tags > most:
+                return token.start(), f"tags: more than {most:,}"
             end, start, attributes = token.groups()
             if start is not None:
-                if len(attributes) > MAX_ATTRIBUTES and _count(attributes) > MAX_ATTRIBUTES:
-                    return token.start()
-                if start in _PASSIVE and not self.unclosed:
+                if (counted or len(attributes) > _FEW) and (why := self._counted(start, attributes, counted)):
+                    return token.start(), why
+                if start in passive and not self.unclosed:
                     continue
                 name = start.lower()
-                if self._start(name, attributes):
-                    return token.start()
+                if why := self._start(name, attributes):
+                    return token.start(), why
                 if name in _RAW and not self.foreign:
                     position = _end_of_raw(markup, position, name)
-            elif end is not None and end not in _PASSIVE:
-                if stack and stack[-1] == end and end not in _FOREIGN:
+            elif end is not None and end not in passive:
+                if stack and stack[-1] == end and end not in _SPECIAL:
                     stack.pop()
                 else:
                     self._end(end.lower())
-        return None
+        return 0, ""
 
-    def _start(self, name: bytes, attributes: bytes) -> bool:
-        """Note a start tag; True when it is the one too many."""
+    def _counted(self, start: bytes, attributes: bytes, counted: Set[bytes]) -> str:
+        """Count a tag's attributes, and the tag if it is one to be counted; returns what there is too much of."""
+        size = len(attributes)
+        if size > MAX_ATTRIBUTES or (size > _FEW and self.guessed > _GUESSED):
+            count = _count(attributes)
+            self.compared += count * count // 2
+            if count > MAX_ATTRIBUTES:
+                return f"attributes: more than {MAX_ATTRIBUTES:,} of one tag"
+            if self.compared > MAX_COMPARED:
+                return "attributes: too many of too many tags"
+        elif size > _FEW:
+            self.guessed += size * size
+        name = start.lower() if counted else b""
+        if name not in counted:
+            return ""
+        if name in _LINKS:
+            self.links += 1
+            return f"links: more than {self.limits.max_links:,}" if self.links > self.limits.max_links else ""
+        self.options += 1
+        self.options_here += 1
+        self.compared += _OPTION * self.options_here
+        if self.options > MAX_OPTIONS:
+            return f"options: more than {MAX_OPTIONS:,}"
+        return "options: too many in one list" if self.compared > MAX_COMPARED else ""
+
+    def _start(self, name: bytes, attributes: bytes) -> str:
+        """Note a start tag; returns what there is too much of."""
+        stack = self.open
         if name in _FORMATTING:
             count = self.formatting.get(name, 0)
             if count < 3 or attributes.strip(b" \t\r\n\f/"):  # of equal ones three are reopened
                 self.formatting[name] = count + 1
                 self.unclosed += 1
-            return False
+            self.loose += 1
+            return self._opened(name)
         if name in _CELLS and self._in_table():
             self.formatting.clear()
             self.unclosed = 0
+            while stack[-1] in _FORMATTING:
+                self._drop(len(stack) - 1)
         self.reopened += self.unclosed
         if self.reopened > MAX_REOPENED:
-            return True
-        if name in _PASSIVE or name in _RAW or name in _CELLS:
-            return False
+            return f"formatting: opened again more than {MAX_REOPENED:,} times"
+        if name in self.passive or name in _CELLS or (name in _RAW and not self.foreign):
+            return ""
+        if name in _ITEMS and stack and stack[-1] in _ITEMS[name]:
+            stack[-1] = name
+            return ""
+        if name == b"select":
+            if not self.selects:  # else it may be within another one, which goes on after it
+                self.options_here = 0
+            self.selects += 1
         if name in _FOREIGN:
             self.foreign += 1
         if attributes.endswith(b"/") and self.foreign:
-            return False
+            return ""
+        return self._opened(name)
+
+    def _opened(self, name: bytes) -> str:
+        """Note an open element. Formatting that is never closed is common, and less deep than it seems."""
         self.open.append(name)
-        return len(self.open) > MAX_DEPTH
+        deep = len(self.open) > MAX_DEPTH + min(self.loose, MAX_DEPTH)
+        return f"depth: more than {MAX_DEPTH:,} elements in each other" if deep else ""
 
     def _in_table(self) -> bool:
         """Whether a cell begins a cell here: what was open in the one before is closed then."""
@@ -155,25 +258,39 @@ class _Walk:
         return False
 
     def _end(self, name: bytes) -> None:
-        if self.formatting.get(name):
-            self.formatting[name] -= 1
-            self.unclosed -= 1
         stack = self.open
         if stack and stack[-1] == name:
-            stack.pop()
+            self.selects -= name == b"select"
+            self._drop(len(stack) - 1)
+        elif (index := self._find(name)) is None:
+            return
+        elif name in _FOREIGN or name not in _BLOCKS:
+            self._drop(index)
         else:
-            for index in range(len(stack) - 1, max(-1, len(stack) - _NEAR), -1):
-                if stack[index] == name:
-                    fenced = any(inner in _FENCES for inner in stack[index + 1 :])
-                    if name in _BLOCKS and not fenced:
-                        del stack[index:]
-                    else:
-                        del stack[index]
-                    break
-            else:
-                return
+            while len(stack) > index:
+                self._drop(len(stack) - 1)
+        if name in _FORMATTING and self.formatting.get(name):
+            self.formatting[name] -= 1
+            self.unclosed -= 1
         if name in _FOREIGN:
             self.foreign = sum(1 for inner in stack if inner in _FOREIGN)
+
+    def _find(self, name: bytes) -> int | None:
+        """Where an element is open, and is not the last; None where its end has no effect. Formatting hides nothing."""
+        fences = _FENCES_OF_TABLES if name in _FENCES_OF_TABLES or name == b"table" else _FENCES
+        near = 0
+        for index in range(len(self.open) - 1, -1, -1):
+            inner = self.open[index]
+            if inner == name:
+                return index
+            near += inner not in _FORMATTING
+            if near >= _NEAR or (inner in fences and name not in _FOREIGN):
+                return None
+        return None
+
+    def _drop(self, index: int) -> None:
+        self.loose -= self.open[index] in _FORMATTING
+        del self.open[index]
 
 
 def _count(attributes: bytes) -> int:

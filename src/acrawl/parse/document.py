@@ -13,8 +13,9 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from acrawl.parse import encoding as encodings
 from acrawl.parse import trees
-from acrawl.parse.bounds import bounded
+from acrawl.parse.bounds import DEFAULTS, bounded
 from acrawl.parse.selectors import Selector, adopted, whole
+from acrawl.settings import Parse
 from acrawl.url import Joiner
 
 #: Encodings in which a byte below 0x80 is always the ASCII character.
@@ -32,22 +33,28 @@ _JSON_START = re.compile(rb"(?:\xef\xbb\xbf)?\s*[\[{]")
 class Document:
     """A page. ``content_type`` is the whole Content-Type header, which may name the encoding.
 
-    Nothing here raises but `json`, and the methods of selectors for malformed queries.
+    ``headers`` are read for the links they name, ``bounds`` say how much of the body is parsed. ``memo`` is for what
+    was made of the page and is not to be made again.
 
-    ``headers`` are read for the links they name. ``left_out`` is empty, or a word for what the page has more of than
-    was read: ``links`` once `links` or `resources` came to their limit. ``memo`` is for what was made of the page and
-    is not to be made again.
+    Nothing here raises but `json`, and the methods of selectors for malformed queries.
     """
 
     def __init__(
-        self, body: bytes, url: str, content_type: str = "", headers: Collection[tuple[str, str]] = ()
+        self,
+        body: bytes,
+        url: str,
+        content_type: str = "",
+        headers: Collection[tuple[str, str]] = (),
+        *,
+        bounds: Parse = DEFAULTS,
     ) -> None:
         self.body = body
         self.url = url
         self.content_type = content_type
         self.headers = headers
-        self.left_out = ""
+        self.bounds = bounds
         self.memo: dict[str, Any] = {}
+        self._cut = ""
 
     @cached_property
     def type(self) -> str:
@@ -93,16 +100,36 @@ class Document:
     @cached_property
     def root(self) -> LexborHTMLParser:
         """The tree, as browsers without scripts build it: the content of ``noscript`` is markup."""
-        return LexborHTMLParser(bounded(self._markup()))
+        markup, cut = bounded(self._markup(), self.bounds)
+        if cut:
+            self.leave_out(cut)
+        return LexborHTMLParser(markup)
 
     def _markup(self) -> bytes:
-        """The body in UTF-8, without a byte order mark."""
-        body, encoding = self.body, self.encoding
-        if encoding == "utf-8":
-            return body[3:] if body.startswith(b"\xef\xbb\xbf") else body
-        if encoding not in STATEFUL and body.isascii():
-            return body
-        return self.text.encode("utf-8", "replace")
+        """The bytes that may be parsed, in UTF-8 and without a byte order mark."""
+        body, encoding, most = self.body, self.encoding, self.bounds.max_bytes
+        if most and len(body) > most:
+            self.leave_out(f"bytes: {most:,} of {len(body):,} were read")
+            body = body[:most]
+        mark = encodings.bom_length(body, encoding)
+        if encoding == "utf-8" or (encoding not in STATEFUL and body.isascii()):
+            return body[mark:] if mark else body
+        return body[mark:].decode(encoding, "replace").encode("utf-8", "replace")
+
+    @property
+    def is_parsed(self) -> bool:
+        """Whether the tree is there."""
+        return "root" in self.__dict__
+
+    @property
+    def cut(self) -> str:
+        """Why the page was read in part, as in ``tags: more than 1,000,000 at byte 7,654``; empty for a whole page."""
+        _ = self.root
+        return self._cut
+
+    def leave_out(self, what: str) -> None:
+        """Note for `cut` that something of the page was not read. The first note stays."""
+        self._cut = self._cut or what
 
     def select(self, query: str) -> tuple[list[str | None], list[LexborNode]]:
         """Return tags and nodes of what a CSS query selects, and each ``template`` and ``base``.

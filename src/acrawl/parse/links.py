@@ -33,8 +33,8 @@ _CITATIONS = {
 }
 #: Links of a page beyond which the rest is left out.
 MAX_LINKS = 100_000
-#: What `Document.left_out` says then.
-LINKS = "links"
+#: What `Document.cut` says then.
+LINKS = "links: more than were asked for"
 
 #: Relations and types beyond it are not read: what they mean is remembered.
 _LONG = 200
@@ -85,7 +85,7 @@ def links(
     ``longdesc`` and ``profile`` name. The content of ``template`` comes last. What `Document.join` refuses
     (``mailto:``) is passed over.
 
-    There are at most ``limit``; `Document.left_out` tells when the page has more.
+    There are at most ``limit``; `Document.cut` tells when the page has more.
     """
     rels = frozenset(rels)
     readers = _readers(rels, forms=forms, citations=citations)
@@ -128,7 +128,7 @@ def urls(document: Document, limit: int = MAX_LINKS) -> list[str]:
     found.update(dict.fromkeys(map(document.joiner, references)))  # type: ignore[arg-type]
     found.pop(None, None)
     if len(found) > limit:
-        document.left_out = LINKS
+        document.leave_out(LINKS)
     return list(found)[:limit]  # type: ignore[return-value]
 
 
@@ -230,7 +230,7 @@ class _Found:
             return False
         if len(self.links) >= self._limit:
             self.full = True
-            self._document.left_out = LINKS
+            self._document.leave_out(LINKS)
             return False
         return True
 

@@ -50,7 +50,7 @@ def resources(document: Document, *, pick: Pick = "all", limit: int = MAX_LINKS)
     last.
 
     ``pick="largest"`` takes, of an element with candidates (``srcset``) and of a ``picture``, the largest alone, and
-    leaves its ``src`` out. There are at most ``limit``; `Document.left_out` tells when the page has more.
+    leaves its ``src`` out. There are at most ``limit``; `Document.cut` tells when the page has more.
     """
     return [link for link in collected(document, pick, limit) if link.kind != LINKED]
 
@@ -124,7 +124,7 @@ class _Walk:
         if known is None:
             if len(self.found) >= self._limit:
                 self._full = True
-                self._document.left_out = LINKS
+                self._document.leave_out(LINKS)
                 return
             rel, fragment = attributes.get("rel") or "", reference.partition("#")[2]
             self.found[key] = Link(url, "", tag, attr, rel, alt, fragment, kind, attributes.get("hreflang") or "")

@@ -39,7 +39,7 @@ def strings(document: Document, *, limit: int = MAX_LINKS) -> list[Link]:
 
     ``tag`` is ``script``, ``#comment`` or ``#text``, ``attr`` is empty, ``kind`` is guessed by the extension. Of what
     is no HTML by its Content-Type (JSON, scripts, plain text), the whole text is read. Each URL comes once, at most
-    ``limit`` in all; `Document.left_out` tells when the page has more.
+    ``limit`` in all; `Document.cut` tells when the page has more.
     """
     found: dict[str, Link] = {}
     for tag, reference in _everywhere(document):
@@ -47,7 +47,7 @@ def strings(document: Document, *, limit: int = MAX_LINKS) -> list[Link]:
         if url is None or url in found:
             continue
         if len(found) >= limit:
-            document.left_out = LINKS
+            document.leave_out(LINKS)
             break
         found[url] = Link(url, "", tag, "", fragment=reference.partition("#")[2], kind=kind_of(reference) or "page")
     return list(found.values())

@@ -57,7 +57,7 @@ class Page:
     @classmethod
     def of(cls, markup: bytes, base_url: str | None = None) -> Page:
         """Parse UTF-8, or as much of it as is bearable."""
-        return cls(LexborHTMLParser(bounded(markup)), base_url)
+        return cls(LexborHTMLParser(bounded(markup)[0]), base_url)
 
     def looks_outside(self, node: LexborNode, plan: Plan) -> bool:
         """Whether lexbor may match a query's beginning outside of the node, where parsel does not look."""

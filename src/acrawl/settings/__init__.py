@@ -23,7 +23,7 @@ from acrawl.errors import SettingsError
 from acrawl.settings.base import Section
 from acrawl.settings.fetching import Auth, Cache, Cookies, Dns, Fetch, Files, Proxy, Retry, Tls, retried_statuses
 from acrawl.settings.masks import masked
-from acrawl.settings.sections import Frontier, Limits, Log, Politeness, Queues, Scope, Urls, Worker
+from acrawl.settings.sections import Frontier, Limits, Log, Parse, Politeness, Queues, Scope, Urls, Worker
 
 __all__ = [
     "Auth",
@@ -35,6 +35,7 @@ __all__ = [
     "Frontier",
     "Limits",
     "Log",
+    "Parse",
     "Politeness",
     "Proxy",
     "Queues",
@@ -68,6 +69,7 @@ class Settings(Section, frozen=True):
     cookies: Cookies = Cookies()
     retry: Retry = Retry()
     urls: Urls = Urls()
+    parse: Parse = Parse()
 
 
 #: Scrapy's names for settings that have one here.

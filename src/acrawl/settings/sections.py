@@ -151,3 +151,14 @@ class Urls(Section, frozen=True):
     """A slash at the end of the path makes no difference."""
     host_aliases: dict[str, str] = msgspec.field(default_factory=dict)
     """Hosts that are one, as in {"www.example.org" = "example.org"}: the second one is asked."""
+
+
+class Parse(Section, frozen=True):
+    """What is read of one page at the most; the rest is left out, and the ledger says so (fetched(cut))."""
+
+    max_bytes: Count = 32 * MIB
+    """Bytes of a page that are parsed; response.text and response.body have all of them."""
+    max_tags: Count = 1_000_000
+    """Tags of a page, start tags and end tags alike."""
+    max_links: Count = 100_000
+    """Links (a and area) of a page."""

@@ -8,9 +8,9 @@ from functools import cached_property
 
 from acrawl.frontier.gate import ScopeGate
 from acrawl.outcome import Sighting, Sightings
+from acrawl.parse.anchors import placed, places
 from acrawl.parse.extensions import IMAGES, NOT_PAGES, extension
 from acrawl.parse.media import stylesheets
-from acrawl.parse.anchors import placed, places
 from acrawl.request import Request, seal
 from acrawl.response import Failure, Response
 from acrawl.results.linkbook import PLACE

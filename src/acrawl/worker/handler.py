@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
 import traceback
 from collections.abc import Awaitable, Callable
@@ -11,31 +10,21 @@ from typing import Any
 import msgspec
 
 from acrawl.clock import Clock
-from acrawl.errors import CloseSpider, FetchError, IgnoreRequest, RequestError
+from acrawl.errors import FetchError, IgnoreRequest, RequestError
 from acrawl.fetch import Fetcher, retry
 from acrawl.fetch.base import Exchange, FileStore
 from acrawl.fetch.robots import lasts
-from acrawl.outcome import (
-    EXCLUDED,
-    FAILED,
-    FETCHED,
-    RETRY,
-    HostFacts,
-    Item,
-    MadeFile,
-    Outcome,
-    PageFile,
-    Sighting,
-    Sightings,
-)
+from acrawl.outcome import EXCLUDED, FAILED, FETCHED, RETRY, HostFacts, Item, Outcome, Sighting, Sightings
 from acrawl.parse.robots import encode
 from acrawl.request import Request, seal, unseal
 from acrawl.response import Failure, Response
 from acrawl.spelling import Spelling
 from acrawl.spider import Spider
-from acrawl.worker.callbacks import as_item, produced
+from acrawl.worker.callbacks import as_item
+from acrawl.worker.calling import Caller, told
 from acrawl.worker.harvest import Harvest
 from acrawl.worker.lanes import Work
+from acrawl.worker.large import LargePages, cut_of, is_large
 from acrawl.worker.recent import RecentLinks
 from acrawl.worker.tags import PageTags
 
@@ -46,10 +35,6 @@ _encode = msgspec.msgpack.Encoder().encode
 ROBOTS_RETRY = 2.0
 #: The ledger's word for an answer that was stored before, by `Response.cached`.
 _CACHED = {"hit": "cached", "stale": "cached", "revalidated": "unchanged"}
-#: Characters of a traceback or an error's text that are kept.
-_MOST_TOLD = 20_000
-#: Characters of the reason to end the crawl.
-_LONGEST_REASON = 200
 #: Hosts whose addresses are remembered as told.
 _MOST_ADDRESSES = 10_000
 
@@ -64,7 +49,7 @@ class Handler:
         self, spider: Spider, fetcher: Fetcher, files: FileStore, secret: bytes, clock: Clock, recent: RecentLinks
     ) -> None:
         self.recent = recent
-        self.on_part: Callable[[Outcome], Awaitable[None]] = _nobody
+        self._caller = Caller(spider, files, secret, clock, recent)
         self._spider = spider
         self._retry = spider.settings.retry
         self._fetcher = fetcher
@@ -73,12 +58,21 @@ class Handler:
         self._spelling = Spelling(spider.settings.urls)
         self._clock = clock
         self._by_address = spider.settings.politeness.budget_by == "address"
-        self._told_noindex = False
+        self._told: set[str] = set()
+        self._large = LargePages()
         self._addresses: dict[str, str] = {}
-        self._largest = spider.settings.queues.max_message // 2
         self._obeyed = frozenset(spider.settings.politeness.obey_robots_tags)
         self._product = spider.settings.fetch.user_agent.partition("/")[0].lower()
         self._wanted = frozenset(spider.handle_httpstatus_list)
+
+    @property
+    def on_part(self) -> Callable[[Outcome], Awaitable[None]]:
+        """What takes the parts of an outcome."""
+        return self._caller.on_part
+
+    @on_part.setter
+    def on_part(self, take: Callable[[Outcome], Awaitable[None]]) -> None:
+        self._caller.on_part = take
 
     async def handle(self, work: Work) -> tuple[Outcome, list[str]]:
         """Work on one lease; returns its outcome and the links in it, to be remembered once it is acknowledged.
@@ -218,109 +212,45 @@ class Handler:
         page = harvest.page = (
             PageTags(response, self._obeyed, self._product, self._clock.time) if self._obeyed else None
         )
-        trouble = await self._call(request.callback, request, response, harvest)
-        if harvest.made:
-            await self._keep_made(harvest)
+        trouble = await self._called_back(request, response, harvest)
         if trouble:
             return self._facts(FAILED, "callback", response, trouble)
         if harvest.unkept is not None:
             return self._facts(FAILED, harvest.unkept.reason, response, harvest.unkept.detail)
-        if page is None or not page.left_out:
-            return self._facts(FETCHED, "", response)
-        if not self._told_noindex:
-            self._told_noindex = True
-            log.warning(
+        reason, detail = "", cut_of(response)
+        if detail:
+            reason = "cut"
+            self._warn_once(
+                reason, "%s was read in part (%s); the [parse] settings say how much is read", request, detail
+            )
+        if page is not None and page.left_out:
+            reason, detail = "noindex", f"{page.left_out} items were left out{'; ' if detail else ''}{detail}"
+            self._warn_once(
+                reason,
                 "%s asks not to be indexed (noindex): its items are left out, and so are those of others like "
                 "it; politeness.obey_robots_tags says whether",
-                request.url,
+                request,
             )
-        return self._facts(FETCHED, "noindex", response, f"{page.left_out} items were left out")
+        return self._facts(FETCHED, reason, response, detail)
+
+    async def _called_back(self, request: Request, response: Response, harvest: Harvest) -> str:
+        """Call back with a response, parsed beside the loop if it is large; returns the traceback, if there is one."""
+        if not is_large(response):
+            return await self._caller.call(request.callback, request, response, harvest)
+        async with self._large.parsed(response, self._spider, request.callback):
+            return await self._caller.call(request.callback, request, response, harvest)
+
+    def _warn_once(self, reason: str, text: str, request: Request, *more: str) -> None:
+        if reason not in self._told:
+            self._told.add(reason)
+            log.warning(text, request.url, *more)
 
     async def _failed(self, request: Request, failure: Failure, harvest: Harvest) -> dict[str, Any]:
         detail = failure.detail
         if request.errback is not None:
-            detail += await self._call(request.errback, request, failure, harvest)
-            await self._keep_made(harvest)
+            detail += await self._caller.call(request.errback, request, failure, harvest)
             detail += str(harvest.unkept or "")
         return self._facts(FAILED, failure.reason, failure.response, detail)
-
-    async def _call(self, name: str | None, request: Request, argument: Any, harvest: Harvest) -> str:
-        """Run a callback; what it made before it raised is kept. Returns the traceback, empty when all went well."""
-        try:
-            made = self._spider.find_callback(name)(argument, **request.cb_kwargs)
-            if inspect.isgenerator(made):
-                for one in made:
-                    self._collect(one, request, harvest)
-                    if harvest.full:
-                        await self._pass_on(harvest)
-            else:
-                async for one in produced(made):
-                    self._collect(one, request, harvest)
-                    harvest.work.advance(1)
-                    if harvest.full:
-                        await self._pass_on(harvest)
-        except IgnoreRequest:  # the callback says "not this one": what it made is kept
-            return ""
-        except CloseSpider as error:  # enough: the report tells the master, and what it made is kept
-            harvest.close = told(error.reason)[:_LONGEST_REASON] or "cancelled"
-            return ""
-        except Exception:  # noqa: BLE001 - the user's code: its request ends as failed(callback), the crawl goes on
-            text = told(traceback.format_exc())
-            log.error("%s failed on %s\n%s", name or "parse", request.url, text)
-            return text
-        return ""
-
-    async def _pass_on(self, harvest: Harvest) -> None:
-        """Report a part of what there is already."""
-        await self._keep_made(harvest)
-        await self.on_part(harvest.part())
-
-    async def _keep_made(self, harvest: Harvest) -> None:
-        """Put the files that a callback has made into the store, before anything tells of them."""
-        made, harvest.made = harvest.made, []
-        for file in made:
-            sink = self._files.sink(harvest.work.advance)
-            try:
-                await sink.write(file.data)
-                fact = await sink.finish(file.url, file.name, file.type)
-            except FetchError as error:  # the disk refuses: the request ends as failed, and may be tried again
-                harvest.unkept = error
-            else:
-                page = file.page
-                kept = Item("file", _encode(fact)) if page is None else Item("page", _encode(PageFile(fact, page)))
-                harvest.add_item(kept)
-            finally:
-                await sink.discard()
-
-    def _collect(self, one: Any, request: Request, harvest: Harvest) -> None:
-        if not isinstance(one, Request):
-            if isinstance(one, MadeFile):
-                if harvest.page is not None and harvest.page.tags.noindex:
-                    harvest.page.left_out += 1
-                else:
-                    harvest.add_made(one)
-            elif one is not None:
-                item = as_item(one)
-                self._check_travels(len(item.body), "an item")
-                if item.kind == "item" and harvest.page is not None and harvest.page.tags.noindex:
-                    harvest.page.left_out += 1
-                else:
-                    harvest.add_item(item)
-            return
-        plain = one.method == "GET" and not (one.body or one.dont_filter or one.cookiejar)
-        if plain and one.url in self.recent:
-            harvest.duplicates += 1
-            return
-        if one.depth == 0:
-            one = one.replace(depth=request.depth + 1)
-        forbidden = harvest.page.forbids(one) if harvest.page is not None else ""
-        sealed = seal(one, self._secret, self._spelling, excluded=forbidden)
-        self._check_travels(len(sealed.body), f"the request to {one.url}")
-        harvest.add_request(sealed, remember=plain and not forbidden)
-
-    def _check_travels(self, size: int, what: str) -> None:
-        if size > self._largest:
-            raise ValueError(f"{what} has {size} bytes; half of queues.max_message, {self._largest}, may travel")
 
     def _facts(
         self, status: str, reason: str, response: Response | None, detail: str = "", **more: Any
@@ -345,15 +275,3 @@ class Handler:
             self._addresses.clear()
         self._addresses[host] = address
         return True
-
-
-def told(text: str) -> str:
-    """A text for people as it can travel: of a bounded length, and without half characters."""
-    if len(text) > _MOST_TOLD:
-        text = f"{text[: _MOST_TOLD // 2]}\n...\n{text[-_MOST_TOLD // 2 :]}"
-    return text.encode("utf-8", "backslashreplace").decode() if not text.isascii() else text
-
-
-async def _nobody(_: Outcome) -> None:
-    """Stands for the worker where there is none."""
-    raise AssertionError("a part of an outcome, and nobody to report it")

@@ -43,6 +43,13 @@ class Harvest:
         self.items.append(item)
         self._size += len(item.body)
 
+    def leaves_out(self) -> bool:
+        """Whether items of this page are to be left out, as it asks; counts one that is."""
+        if self.page is None or not self.page.tags.noindex:
+            return False
+        self.page.left_out += 1
+        return True
+
     def add_made(self, file: MadeFile) -> None:
         """Take a file that a callback has made."""
         self.made.append(file)

@@ -1,0 +1,146 @@
+"""Calling a spider back: what its callbacks give becomes requests, items and files of the harvest."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import traceback
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+
+from acrawl.clock import Clock
+from acrawl.errors import CloseSpider, FetchError, IgnoreRequest
+from acrawl.fetch.base import FileStore
+from acrawl.outcome import Item, MadeFile, Outcome, PageFile
+from acrawl.request import Request, seal
+from acrawl.spelling import Spelling
+from acrawl.spider import Spider
+from acrawl.worker.callbacks import as_item, produced
+from acrawl.worker.harvest import Harvest
+from acrawl.worker.recent import RecentLinks
+
+log = logging.getLogger(__name__)
+_encode = msgspec.msgpack.Encoder().encode
+
+#: Seconds after which a callback that gives one thing after another lets others have a turn.
+TURN = 0.02
+#: Characters of a traceback or an error's text that are kept.
+_MOST_TOLD = 20_000
+#: Characters of the reason to end the crawl.
+_LONGEST_REASON = 200
+
+
+class Caller:
+    """Runs callbacks and errbacks. ``on_part`` takes the parts of an outcome that is too large for one message."""
+
+    def __init__(self, spider: Spider, files: FileStore, secret: bytes, clock: Clock, recent: RecentLinks) -> None:
+        self.recent = recent
+        self.on_part: Callable[[Outcome], Awaitable[None]] = _nobody
+        self._spider = spider
+        self._files = files
+        self._secret = secret
+        self._spelling = Spelling(spider.settings.urls)
+        self._now = clock.now
+        self._largest = spider.settings.queues.max_message // 2
+
+    async def call(self, name: str | None, request: Request, argument: Any, harvest: Harvest) -> str:
+        """Run a callback; what it made before it raised is kept. Returns the traceback, empty when all went well."""
+        trouble = await self._call(name, request, argument, harvest)
+        if harvest.made:
+            await self._keep_made(harvest)
+        return trouble
+
+    async def _call(self, name: str | None, request: Request, argument: Any, harvest: Harvest) -> str:
+        end = self._now() + TURN
+        try:
+            made = self._spider.find_callback(name)(argument, **request.cb_kwargs)
+            if inspect.isgenerator(made):
+                for one in made:
+                    self._collect(one, request, harvest)
+                    if harvest.full or self._now() > end:
+                        end = await self._pause(harvest)
+            else:
+                async for one in produced(made):
+                    self._collect(one, request, harvest)
+                    harvest.work.advance(1)
+                    if harvest.full or self._now() > end:
+                        end = await self._pause(harvest)
+        except IgnoreRequest:  # the callback says "not this one": what it made is kept
+            return ""
+        except CloseSpider as error:  # enough: the report tells the master, and what it made is kept
+            harvest.close = told(error.reason)[:_LONGEST_REASON] or "cancelled"
+            return ""
+        except Exception:  # noqa: BLE001 - the user's code: its request ends as failed(callback), the crawl goes on
+            text = told(traceback.format_exc())
+            log.error("%s failed on %s\n%s", name or "parse", request.url, text)
+            return text
+        return ""
+
+    async def _pause(self, harvest: Harvest) -> float:
+        """Report a part if it is time to, and let others have a turn; returns when the next one is due."""
+        if harvest.full:
+            await self._keep_made(harvest)
+            await self.on_part(harvest.part())
+        else:
+            await asyncio.sleep(0)
+        return self._now() + TURN
+
+    async def _keep_made(self, harvest: Harvest) -> None:
+        """Put the files that a callback has made into the store, before anything tells of them."""
+        made, harvest.made = harvest.made, []
+        for file in made:
+            sink = self._files.sink(harvest.work.advance)
+            try:
+                await sink.write(file.data)
+                fact = await sink.finish(file.url, file.name, file.type)
+            except FetchError as error:  # the disk refuses: the request ends as failed, and may be tried again
+                harvest.unkept = error
+            else:
+                page = file.page
+                kept = Item("file", _encode(fact)) if page is None else Item("page", _encode(PageFile(fact, page)))
+                harvest.add_item(kept)
+            finally:
+                await sink.discard()
+
+    def _collect(self, one: Any, request: Request, harvest: Harvest) -> None:
+        if isinstance(one, Request):
+            self._collect_request(one, request, harvest)
+        elif isinstance(one, MadeFile):
+            if not harvest.leaves_out():
+                harvest.add_made(one)
+        elif one is not None:
+            item = as_item(one)
+            self._check_travels(len(item.body), "an item")
+            if item.kind != "item" or not harvest.leaves_out():
+                harvest.add_item(item)
+
+    def _collect_request(self, one: Request, request: Request, harvest: Harvest) -> None:
+        plain = one.method == "GET" and not (one.body or one.dont_filter or one.cookiejar)
+        if plain and one.url in self.recent:
+            harvest.duplicates += 1
+            return
+        if one.depth == 0:
+            one = one.replace(depth=request.depth + 1)
+        forbidden = harvest.page.forbids(one) if harvest.page is not None else ""
+        sealed = seal(one, self._secret, self._spelling, excluded=forbidden)
+        self._check_travels(len(sealed.body), f"the request to {one.url}")
+        harvest.add_request(sealed, remember=plain and not forbidden)
+
+    def _check_travels(self, size: int, what: str) -> None:
+        if size > self._largest:
+            raise ValueError(f"{what} has {size} bytes; half of queues.max_message, {self._largest}, may travel")
+
+
+def told(text: str) -> str:
+    """A text for people as it can travel: of a bounded length, and without half characters."""
+    if len(text) > _MOST_TOLD:
+        text = f"{text[: _MOST_TOLD // 2]}\n...\n{text[-_MOST_TOLD // 2 :]}"
+    return text.encode("utf-8", "backslashreplace").decode() if not text.isascii() else text
+
+
+async def _nobody(_: Outcome) -> None:
+    """Stands for the worker where there is none."""
+    raise AssertionError("a part of an outcome, and nobody to report it")
