@@ -103,7 +103,8 @@ class Outcome(msgspec.Struct, frozen=True, array_like=True):
     next one nearer to its end.
     All of it takes effect in one step, or none: of an outcome too large for one message the first parts have the
     status ``part``, are counted by ``part`` from 0, and bring ``requests`` and ``items`` only; they take effect with
-    the last one. ``cookies`` are what changed in cookie jars: whatever this outcome causes sees it.
+    the last one. ``cookies`` are what changed in cookie jars: whatever this outcome causes sees it. ``gist`` is that of
+    the page (`acrawl.parse.gist`), None where it was not looked at.
     """
 
     token: int
@@ -123,6 +124,7 @@ class Outcome(msgspec.Struct, frozen=True, array_like=True):
     part: int = 0
     free: bool = False
     cookies: list[JarChange] = []
+    gist: bytes | None = None
 
 
 class Receipt(msgspec.Struct, frozen=True, array_like=True):

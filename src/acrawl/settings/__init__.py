@@ -23,7 +23,7 @@ from acrawl.errors import SettingsError
 from acrawl.settings.base import Section
 from acrawl.settings.fetching import Auth, Cache, Cookies, Dns, Fetch, Files, Proxy, Retry, Tls, retried_statuses
 from acrawl.settings.masks import masked
-from acrawl.settings.sections import Frontier, Limits, Log, Politeness, Queues, Scope, Worker
+from acrawl.settings.sections import Frontier, Limits, Log, Politeness, Queues, Scope, Traps, Worker
 
 __all__ = [
     "Auth",
@@ -43,6 +43,7 @@ __all__ = [
     "Section",
     "Settings",
     "Tls",
+    "Traps",
     "Worker",
 ]
 
@@ -66,6 +67,7 @@ class Settings(Section, frozen=True):
     dns: Dns = Dns()
     cookies: Cookies = Cookies()
     retry: Retry = Retry()
+    traps: Traps = Traps()
 
 
 #: Scrapy's names for settings that have one here.

@@ -16,6 +16,7 @@ from acrawl.fetch import Fetcher, retry
 from acrawl.fetch.base import Exchange, FileStore
 from acrawl.fetch.robots import lasts
 from acrawl.outcome import EXCLUDED, FAILED, FETCHED, RETRY, HostFacts, Item, Outcome, Sighting, Sightings
+from acrawl.parse.gist import gist, is_looked_at
 from acrawl.parse.robots import encode
 from acrawl.request import Request, seal, unseal
 from acrawl.response import Failure, Response
@@ -35,6 +36,8 @@ ROBOTS_RETRY = 2.0
 _CACHED = {"hit": "cached", "stale": "cached", "revalidated": "unchanged"}
 #: Characters of a traceback or an error's text that are kept.
 _MOST_TOLD = 20_000
+#: Bytes of a page that is looked at for its gist; traps do not take the trouble to be large.
+_MOST_LOOKED_AT = 4 << 20
 #: Hosts whose addresses are remembered as told.
 _MOST_ADDRESSES = 10_000
 
@@ -63,6 +66,7 @@ class Handler:
         self._obeyed = frozenset(spider.settings.politeness.obey_robots_tags)
         self._product = spider.settings.fetch.user_agent.partition("/")[0].lower()
         self._wanted = frozenset(spider.handle_httpstatus_list)
+        self._watched = spider.settings.traps.enabled
 
     async def handle(self, work: Work) -> tuple[Outcome, list[str]]:
         """Work on one lease; returns its outcome and the links in it, to be remembered once it is acknowledged.
@@ -199,8 +203,9 @@ class Handler:
         trouble = await self._call(request.callback, request, response, harvest)
         if trouble:
             return self._facts(FAILED, "callback", response, trouble)
+        looked_at = gist_of(response) if self._watched and is_looked_at(request.url) else None
         if page is None or not page.left_out:
-            return self._facts(FETCHED, "", response)
+            return self._facts(FETCHED, "", response, gist=looked_at)
         if not self._told_noindex:
             self._told_noindex = True
             log.warning(
@@ -208,7 +213,7 @@ class Handler:
                 "it; politeness.obey_robots_tags says whether",
                 request.url,
             )
-        return self._facts(FETCHED, "noindex", response, f"{page.left_out} items were left out")
+        return self._facts(FETCHED, "noindex", response, f"{page.left_out} items were left out", gist=looked_at)
 
     async def _failed(self, request: Request, failure: Failure, harvest: Harvest) -> dict[str, Any]:
         detail = failure.detail
@@ -287,6 +292,13 @@ class Handler:
             self._addresses.clear()
         self._addresses[host] = address
         return True
+
+
+def gist_of(response: Response) -> bytes | None:
+    """What tells pages apart that bring something from those of traps; None of what was saved, or is very large."""
+    if response.file is not None or response.size > _MOST_LOOKED_AT:
+        return None
+    return gist(response.body, markup="html" in response.content_type or not response.content_type)
 
 
 def told(text: str) -> str:
