@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 #: Segments that are names of folders and programs, not of things.
 _FIXED = re.compile(r"[A-Za-z][A-Za-z_.-]{0,23}").fullmatch
+_VERSION = re.compile(r"v?\d{1,3}(?:\.\d+)+|v\d{1,3}").fullmatch
 _EXTENSION = re.compile(r"\.[A-Za-z]{1,5}$").search
 _SESSION_NAMES = re.compile(
     r"(?:^|[&;])(?:sid|s|session|session_?id|sess|phpsessid|jsessionid|aspsessionid\w*|cfid|cftoken|zenid|oscsid)="
@@ -36,7 +37,7 @@ def shape_of(url: str) -> Shape:
     """The shape of a canonical URL. A few microseconds."""
     path, _, query = url[url.find("/", 8) :].partition("?")
     folders, _, last = path.rpartition("/")
-    parts = dict.fromkeys(_folded(part) for part in folders.split("/")[1:])
+    parts = dict.fromkeys(_folded(part, place) for place, part in enumerate(folders.split("/")[1:]))
     names = sorted({part.partition("=")[0] for part in re.split("[&;]", query)}) if query else []
     end = _ended(last, has_query=bool(query))
     if end != "*" or end not in parts:
@@ -45,10 +46,11 @@ def shape_of(url: str) -> Shape:
     return Shape("/" + "/".join(parts) + tail, "&".join(names))
 
 
-def _folded(segment: str) -> str:
-    if segment.isdigit():
-        return "0"
-    return segment if _FIXED(segment) else "*"
+def _folded(segment: str, place: int) -> str:
+    """A folder's name, where it is one; versions count as names: manuals of each have the same text once more."""
+    if _FIXED(segment) or _VERSION(segment) or (place < 2 and len(segment) < 4):
+        return segment
+    return "0" if segment.isdigit() else "*"
 
 
 def _ended(last: str, *, has_query: bool) -> str:

@@ -47,8 +47,14 @@ _WORTH = 4
 _EARNED = 8
 #: What a page charges from which the spider took something home.
 _WITH_ITEMS = 0.1
-#: Barren pages of one way of writing the query, in a row, before it goes down with its family.
+#: Barren pages in a row that prove a family barren, and one way of writing the query in a family that is.
 _PROBATION = 4
+_MOST_PROBATION = 16
+#: Links into other barren families that are charged like one page.
+_BESIDE = 4
+#: Ways of writing the query from which on a family may be one of facets, and its links that one new piece explains.
+_WAYS = 16
+_EXPLAINED = 8
 #: Links into a family of which no page has been looked at that count as leading to something else.
 _OFFERED = 1000
 #: Pages that are looked at after a restart only to learn what the family has.
@@ -77,7 +83,7 @@ class _Kept(msgspec.Struct, array_like=True):
 class _Family:
     """What the pages of one family brought. ``used`` is the charge, in pages; ``names`` have runs of barren ones."""
 
-    __slots__ = ("brought", "learning", "level", "names", "offered", "pattern", "pieces", "run", "used")
+    __slots__ = ("brought", "learning", "level", "names", "offered", "pattern", "pieces", "run", "told", "used")
 
     def __init__(self, pattern: str, used: float = 0.0, brought: int = 0, names: dict[str, int] | None = None) -> None:
         self.pattern = pattern
@@ -89,6 +95,7 @@ class _Family:
         self.run = -1  # no page was looked at yet
         self.offered = 0
         self.learning = 0
+        self.told = False
 
     def take(self, found: Iterable[int]) -> int:
         """Remember pieces; returns how many are new, of the whole family."""
@@ -107,7 +114,12 @@ class _Family:
         if self.run < 0:
             self.offered += 1
             return self.offered <= _OFFERED
-        return self.run < _PROBATION
+        return self.run < self.probation
+
+    @property
+    def probation(self) -> int:
+        """How many pages in a row without a new piece prove that there are none: the more, the fewer are sampled."""
+        return _PROBATION << self.level
 
 
 class _Host:
@@ -198,7 +210,7 @@ class Traps:
         if family is None:
             return ""
         known = shape.names in family.names or len(family.names) < _MOST_NAMES
-        if known and family.names.get(shape.names, 0) < _PROBATION:
+        if known and family.names.get(shape.names, 0) < min(family.probation, _MOST_PROBATION):
             return ""
         budget = self._budgets[family.pattern]
         return (
@@ -227,11 +239,11 @@ class Traps:
         self._bound()
         if family.learning:
             family.learning -= 1
-        elif new:
+        elif new and not _explodes(family, shape, host, links, new):
             self._credit(family, shape, new)
             self._judge(host, shape.family, family)
-        elif self._is_barren(known, family, shape, host, links):
-            charge = EVERY * (_WITH_ITEMS if items else 1.0)
+        elif fed := self._fed(known, family, shape, host, links):
+            charge = EVERY * fed * (_WITH_ITEMS if items else 1.0)
             family.used = min(family.used + charge, self._budgets[family.pattern])
             known.owed += charge
             if self._judge(host, shape.family, family) or known.owed >= min(_WRITTEN, self._least_pages):
@@ -246,22 +258,29 @@ class Traps:
 
     def _credit(self, family: _Family, shape: Shape, new: int) -> None:
         family.run = 0
-        family.names.pop(shape.names, None)
+        if shape.names in family.names or len(family.names) < _MOST_NAMES:
+            family.names[shape.names] = 0
         family.brought += new
         family.used = max(-family.brought / _EARNED, family.used - _WORTH * new)
 
-    def _is_barren(self, known: _Host, family: _Family, shape: Shape, host: str, links: Collection[Link]) -> bool:
-        """Whether a page without anything new of its own leads to more pages without anything new."""
+    def _fed(self, known: _Host, family: _Family, shape: Shape, host: str, links: Collection[Link]) -> float:
+        """How many pages a page without anything new of its own is charged for; 0 when it does not lead to more such.
+
+        Besides itself it is charged for a part of what it feeds beside its own family: the days of a month.
+        """
         family.run += 1 if family.run >= 0 else 2
         if shape.names in family.names or len(family.names) < _MOST_NAMES:
             family.names[shape.names] = family.names.get(shape.names, 0) + 1
+        beside = 0
         for link in links:
             if link.host != host:
-                return False
+                return 0.0
             other = shape_of(link.url)
-            if other.family != shape.family and known.family(other, link.url).leads_on():
-                return False
-        return bool(links)
+            if other.family != shape.family:
+                if known.family(other, link.url).leads_on():
+                    return 0.0
+                beside += 1
+        return 1.0 + beside / _BESIDE if links else 0.0
 
     def _judge(self, host: str, name: str, family: _Family) -> bool:
         """Note whether a budget is spent; returns whether it has just become so."""
@@ -270,7 +289,9 @@ class Traps:
             if name in spent:
                 return False
             self._spent.setdefault(host, {})[name] = family
-            log.warning("%s%s looks like a trap (%s): no more such pages are fetched", host, name, family.pattern)
+            if not family.told:
+                log.warning("%s%s looks like a trap (%s): no more such pages are fetched", host, name, family.pattern)
+            family.told = True
             return True
         if spent.pop(name, None) is not None and not spent:
             del self._spent[host]
@@ -286,6 +307,18 @@ class Traps:
             for family in self._spent.get(name, {}).values():
                 family.pieces.clear()
                 family.learning = _LEARNED
+
+
+def _explodes(family: _Family, shape: Shape, host: str, links: Collection[Link], new: int) -> bool:
+    """Whether the little that is new on a page is no more than a name for its parameters, facets of the same things.
+
+    There are as many titles as choices, and each page leads to many new ones. Where pages are about something, their
+    links come with texts or pictures, and queries are written in few ways.
+    """
+    if len(family.names) < _WAYS or len(links) < _EXPLAINED * new:
+        return False
+    own = sum(link.host == host and shape_of(link.url).family == shape.family for link in links)
+    return own >= _EXPLAINED * new
 
 
 def _stored(host: _Host) -> bytes:
