@@ -57,10 +57,10 @@ _WAYS = 16
 _EXPLAINED = 8
 #: Links into a family of which no page has been looked at that count as leading to something else.
 _OFFERED = 1000
-#: Pages that are looked at after a restart only to learn what the family has.
+#: Pages with something new that earn nothing after a restart: what the family has is only learned anew.
 _LEARNED = 32
 #: Charged pages after which the books of a host are written anew.
-_WRITTEN = 64
+_WRITTEN = 16
 
 
 class Link(NamedTuple):
@@ -237,7 +237,7 @@ class Traps:
         new = family.take(pieces(gist))
         self._size += len(family.pieces) - before
         self._bound()
-        if family.learning:
+        if new and family.learning:
             family.learning -= 1
         elif new and not _explodes(family, shape, host, links, new):
             self._credit(family, shape, new)
@@ -246,7 +246,7 @@ class Traps:
             charge = EVERY * fed * (_WITH_ITEMS if items else 1.0)
             family.used = min(family.used + charge, self._budgets[family.pattern])
             known.owed += charge
-            if self._judge(host, shape.family, family) or known.owed >= min(_WRITTEN, self._least_pages):
+            if self._judge(host, shape.family, family) or known.owed >= _WRITTEN:
                 known.owed = 0.0
                 self._changed[host] = known
 
