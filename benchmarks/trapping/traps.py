@@ -63,7 +63,7 @@ class Days(Trapped):
 
 
 class Facets(Trapped):
-    """500 products by five facets of six values, a page and an order; every choice leads to all others."""
+    """200 products by five facets of six values, a page and an order; every choice leads to all others."""
 
     entry = "/shop/list?sort=name"
     facets = ("color", "size", "brand", "fit", "fabric")
@@ -76,8 +76,8 @@ class Facets(Trapped):
             links += ["/shop/list?" + urlencode({**chosen, name: value}) for value in range(6)]
         wanted = [f"{k}" for k in chosen.items() if k[0] in self.facets]
         seed = zlib.crc32(path.encode())
-        found = [k for k in range(500) if zlib.crc32(f"{k}{sorted(wanted)}".encode()) % 5 ** len(wanted) == 0]
-        items = "".join(f"<h2>{words(f'product {(seed + k) % 500 if not wanted else k}', 4)}</h2>" for k in found[:24])
+        found = [k for k in range(200) if zlib.crc32(f"{k}{sorted(wanted)}".encode()) % 5 ** len(wanted) == 0]
+        items = "".join(f"<h2>{words(f'product {(seed + k) % 200 if not wanted else k}', 4)}</h2>" for k in found[:24])
         title = (
             ", ".join(f"{name} {_MONTHS[int(value) % 12]}" for name, value in chosen.items() if value.isdecimal())
             if self.titled

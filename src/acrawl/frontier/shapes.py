@@ -20,7 +20,7 @@ _SESSION_NAMES = re.compile(
     re.IGNORECASE,
 ).search
 _DATES = re.compile(
-    r"/(?:19|20|21)\d\d(?:[/-]\d\d?)?(?:[/-]|$)|[=/](?:19|20|21)\d\d-\d\d?(?:-\d\d?)?(?:$|[&;/])"
+    r"/(?:19|20|21)\d\d(?:[/-]\d\d?){0,2}(?:/|$)|[=/](?:19|20|21)\d\d-\d\d?(?:-\d\d?)?(?:$|[&;/])"
     r"|(?:^|[&;])(?:date|day|week|month|year|yr|mon|cal\w*)=",
     re.IGNORECASE,
 ).search
@@ -88,5 +88,8 @@ def repetition(segments: list[str]) -> tuple[str, int]:
                 block = segments[place - length + 1 : place + 1]
                 if not all(part.isdigit() for part in block):
                     most, what = times, "/".join(block)
-    name, times = Counter(part for part in segments if not part.isdigit()).most_common(1)[0] if segments else ("", 0)
-    return (name, times // 2) if times // 2 > most else (what, most)
+    names = Counter(part for part in segments if not part.isdigit())
+    for name, times in names.most_common(1):
+        if times // 2 > most:
+            return name, times // 2
+    return what, most

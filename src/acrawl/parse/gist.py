@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from zlib import crc32
 
 #: Of so many pages one is looked at: which, its URL says.
-EVERY = 4
+EVERY = 8
 #: Letters and more from which on a piece of text counts, its digits left out.
 SHORTEST = 20
 #: Pieces of a page that are told at most: those of the least hashes, so that of equal pages equal pieces are told.
@@ -21,8 +21,15 @@ MOST = 128
 LARGEST = 256 * 1024
 
 _DIGITS = b"0123456789"
-_PIECES = re.compile(rb">([^<>]{%d,})(?=<)" % SHORTEST).findall
-_IMAGES = re.compile(rb"""<(?=[iI])[iI][mM][gG]\s[^>]*?\bsrc\s*=\s*["']?([^\s"'>?#]+)""").findall
+# Scripts and styles are taken out whole: they hold tokens that are new on each page. Every quantifier is bounded, or
+# possessive, or runs to the end of what it passes over, so that no page takes more than a time linear in its size.
+_HIDDEN = re.compile(
+    rb"<(?=[sS])(?:[sS][cC][rR][iI][pP][tT]|[sS][tT][yY][lL][eE])\b.*?(?:</[sS]|\Z)", re.DOTALL
+).sub  # fmt: skip
+_PIECES = re.compile(rb">([^<>]{%d,}+)(?=<)" % SHORTEST).findall
+_IMAGES = re.compile(
+    rb"""<(?=[iI])[iI][mM][gG]\s[^<>]{0,2000}?\b[sS][rR][cC]\s{0,9}=\s{0,9}["']?([^\s"'<>?#]{1,2000}+)"""
+).findall
 
 
 def is_looked_at(url: str) -> bool:
@@ -34,7 +41,7 @@ def gist(body: bytes, *, markup: bool) -> bytes:
     """Hash the pieces of a page, 4 bytes each; of what is no markup, all of it is one piece."""
     if not markup:
         return _packed([crc32(body)])
-    body = body[:LARGEST]
+    body = _HIDDEN(b"<", body[:LARGEST])
     pieces = [
         crc32(text)
         for text in (piece.translate(None, _DIGITS).strip() for piece in set(_PIECES(body)))
