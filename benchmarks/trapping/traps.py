@@ -3,7 +3,6 @@
 import calendar
 import re
 import zlib
-from itertools import combinations
 from urllib.parse import parse_qsl, urlencode
 
 from trapping.sites import Site, html, words
@@ -67,13 +66,14 @@ class Facets(Trapped):
 
     entry = "/shop/list?sort=name"
     facets = ("color", "size", "brand", "fit", "fabric")
+    values = 6
     titled = False
 
     def trap(self, path):
         chosen = dict(parse_qsl(path.partition("?")[2]))
         links = []
         for name in (*self.facets, "sort", "page"):
-            links += ["/shop/list?" + urlencode({**chosen, name: value}) for value in range(6)]
+            links += ["/shop/list?" + urlencode({**chosen, name: value}) for value in range(self.values)]
         wanted = [f"{k}" for k in chosen.items() if k[0] in self.facets]
         seed = zlib.crc32(path.encode())
         found = [k for k in range(200) if zlib.crc32(f"{k}{sorted(wanted)}".encode()) % 5 ** len(wanted) == 0]
@@ -165,8 +165,10 @@ class Filters(Trapped):
         chosen = path.strip("/").split("/")[1:]
         more = [f"{name}-{value}" for name in ("red", "wool", "small", "new", "cheap", "local") for value in range(8)]
         links = [f"{path}{one}/" for one in more if one not in chosen]
-        pairs = [f"<h2>{words(f'{a}{b}', 4)}</h2>" for a, b in combinations(sorted(chosen)[:6], 2)]
-        return html("Everything", "".join(pairs[:20]), links)
+        key = "".join(sorted(chosen))
+        found = [zlib.crc32(f"{key}{n}".encode()) % 200 for n in range(20)]
+        items = [f"<h2>{words(f'thing {number}', 4)}</h2>" for number in found]
+        return html("Everything", "".join(items), links)
 
 
 TRAPS = {

@@ -41,8 +41,9 @@ _MOST_HOSTS = 1000
 #: Pieces that are kept of a family, and of all of them together (some 70 bytes each).
 _MOST_PIECES = 1024
 _MOST_OF_ALL = 500_000
-#: Pages that one new piece makes up for.
-_WORTH = 4
+#: Pages that one new piece makes up for. Where pieces are sampled, most pages seem barren and are charged: even one new
+#: piece a page must be worth more than that.
+_WORTH = 2 * EVERY
 #: New pieces that let a family repeat itself for one page more, for good.
 _EARNED = 8
 #: What a page charges from which the spider took something home.
@@ -119,7 +120,7 @@ class _Family:
     @property
     def probation(self) -> int:
         """How many pages in a row without a new piece prove that there are none: the more, the fewer are sampled."""
-        return _PROBATION << self.level
+        return (2 * _PROBATION if self.level else _PROBATION) << self.level
 
 
 class _Host:
