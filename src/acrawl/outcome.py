@@ -142,7 +142,8 @@ class Outcome(msgspec.Struct, frozen=True, array_like=True):
     All of it takes effect in one step, or none: of an outcome too large for one message the first parts have the
     status ``part``, are counted by ``part`` from 0, and bring ``requests`` and ``items`` only; they take effect with
     the last one. ``cookies`` are what changed in cookie jars: whatever this outcome causes sees it. With ``close`` the
-    spider asks that the crawl ends now, for this reason.
+    spider asks that the crawl ends now, for this reason. ``gist`` is that of the page (`acrawl.parse.gist`), None where
+    it was not looked at.
     """
 
     token: int
@@ -163,6 +164,7 @@ class Outcome(msgspec.Struct, frozen=True, array_like=True):
     free: bool = False
     cookies: list[JarChange] = []
     close: str = ""
+    gist: bytes | None = None
 
 
 class Receipt(msgspec.Struct, frozen=True, array_like=True):

@@ -26,6 +26,7 @@ from contracts.frontier_pace import PacePromises
 from contracts.frontier_parts import PartPromises
 from contracts.frontier_queue import QueuePromises
 from contracts.frontier_suspects import SuspectPromises
+from contracts.frontier_traps import TrapPromises
 
 
 class FrontierContract(
@@ -40,6 +41,7 @@ class FrontierContract(
     PartPromises,
     SuspectPromises,
     JarPromises,
+    TrapPromises,
     BookPromises,
     HistoryPromises,
 ):

@@ -60,6 +60,11 @@ REASONS = {
         "limits.max_pages, max_bytes, max_seconds, max_errors, host_pages, host_bytes, host_errors",
     ),
     "closed": Reason("the spider ended the crawl before its turn came", "mend the spider, then run it again"),
+    "trap": Reason(
+        "it is one of a row of pages without end that bring nothing new",
+        "the setting named there, in [traps]; traps.enabled=false looks for none. Then acrawl retry --status excluded "
+        "--reason trap brings it back",
+    ),
     "filter": Reason(
         "a stage of the spider did not want it (IgnoreRequest)", "the spider's own stages decide that, no setting does"
     ),

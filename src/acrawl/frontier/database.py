@@ -134,6 +134,11 @@ class Database:
         """One value of the meta table; None when it was never set."""
         return self.value("select value from meta where key = ?", key)
 
+    def metas(self, prefix: str) -> dict[str, Any]:
+        """All values whose keys begin with a prefix, by what follows it."""
+        rows = self.all("select key, value from meta where key >= ?1 and substr(key, 1, length(?1)) = ?1", prefix)
+        return {key[len(prefix) :]: value for key, value in rows}
+
     def set_meta(self, key: str, value: Any) -> None:
         """Set one value of the meta table."""
         self.run("insert or replace into meta values(?, ?)", key, value)

@@ -9,6 +9,7 @@ from acrawl.frontier.hosts import Hosts
 from acrawl.frontier.rows import Admission, Group
 from acrawl.frontier.seen import Recent
 from acrawl.frontier.tally import Tally
+from acrawl.frontier.traps import Traps
 from acrawl.outcome import EXCLUDED
 from acrawl.request import Sealed
 
@@ -21,16 +22,19 @@ _STEPS = {"found": 0, "breadth": 1, "depth": -1}
 class Door:
     """Judges discovered requests. ``stopped`` is why nothing comes in any more; empty while the crawl goes on."""
 
-    def __init__(self, gate: Gate, hosts: Hosts, recent: Recent, tally: Tally, order: str) -> None:
+    def __init__(
+        self, gate: Gate, hosts: Hosts, recent: Recent, tally: Tally, order: str, traps: Traps | None = None
+    ) -> None:
         self.stopped = ""
         self._gate = gate
         self._hosts = hosts
         self._recent = recent
         self._tally = tally
         self._step = _STEPS[order]
+        self._traps = traps
 
-    def admit(self, group: Group, requests: Sequence[Sealed], parent: int) -> None:
-        """Bring requests into a group. Those seen a moment ago are counted and left out."""
+    def admit(self, group: Group, requests: Sequence[Sealed], parent: int) -> list[Admission]:
+        """Bring requests into a group; returns them but for those seen a moment ago, which are counted and left out."""
         met, known = group.met, self._hosts.by_name
         admissions = self.judged(requests, parent)
         for admission in admissions:
@@ -40,21 +44,25 @@ class Door:
                 if host not in known:
                     group.strangers.add(host)
         group.admissions += admissions
+        return admissions
 
     def judged(self, requests: Sequence[Sealed], parent: int) -> list[Admission]:
         """The requests that were not seen a moment ago, each with why it is kept out, and its rank."""
         fresh = [request for request in requests if request.key not in self._recent or _comes_again(request)]
         self._tally.duplicates += len(requests) - len(fresh)
-        gone, excludes, ranked = self._hosts.gone, self._gate.excludes, self._step != 0
+        gone, excludes, ranked, traps = self._hosts.gone, self._gate.excludes, self._step != 0, self._traps
         found = []
         for request in fresh:
-            excluded, status = excludes(request) or request.excluded, EXCLUDED
+            excluded, status, detail = excludes(request) or request.excluded, EXCLUDED, ""
+            if not excluded and traps is not None and request.depth and not _comes_again(request):
+                detail = traps.verdict(request.host, request.url)
+                excluded = "trap" if detail else ""
             if not excluded:  # what never belonged to the crawl is told so, whatever ends the rest: it may be undone
                 excluded = self.stopped
                 if gone and request.host in gone:
                     status, excluded = gone[request.host]
             rank = self._rank(request) if ranked or request.priority else 0
-            found.append(Admission(request, parent, excluded, rank, status))
+            found.append(Admission(request, parent, excluded, rank, status, detail))
         return found
 
     def _rank(self, request: Sealed) -> int:

@@ -9,6 +9,9 @@ from acrawl.cookie import Cookie
 from acrawl.outcome import EXCLUDED, Item
 from acrawl.request import Sealed
 
+#: What keys of the meta table begin with that hold the books of a host's traps.
+TRAPS = "traps "
+
 
 class Row(NamedTuple):
     """A queued request. Rows of a host sort by their first three fields, which is the order they are fetched in.
@@ -55,7 +58,8 @@ class Tried(NamedTuple):
 class Admission(NamedTuple):
     """A discovered request on its way in: who found it, why it is kept out (empty when it is not), and its rank.
 
-    ``status`` is how one that is kept out ends: as the others of its host, where that was given up.
+    ``status`` is how one that is kept out ends: as the others of its host, where that was given up; ``detail`` says
+    more to people.
     """
 
     request: Sealed
@@ -63,6 +67,7 @@ class Admission(NamedTuple):
     excluded: str
     rank: int
     status: str = EXCLUDED
+    detail: str = ""
 
 
 class Record(NamedTuple):

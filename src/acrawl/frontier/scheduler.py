@@ -10,14 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
+
+from acrawl.errors import RequestError
 from acrawl.frontier.base import Gate
 from acrawl.frontier.host import Guest, Host
 from acrawl.frontier.isolation import Isolation
-from acrawl.frontier.rows import Committed, Group, Record, Row
+from acrawl.frontier.rows import Committed, End, Group, Record, Row
 from acrawl.frontier.settling import Settling
 from acrawl.frontier.state import State
+from acrawl.frontier.traps import Traps
 from acrawl.outcome import EXCLUDED
-from acrawl.request import BARE_BODY, Sealed
+from acrawl.request import BARE_BODY, Sealed, unseal
 from acrawl.settings import Settings
 from acrawl.ticket import Lease, Ticket
 
@@ -176,6 +180,10 @@ class Scheduler(Settling):
             if most <= 0:  # all that it may still give is under way
                 self.hosts.park(host)
                 return
+        if self.state.traps is not None and self._drop_traps(host, most, self.state.traps) and not host.window:
+            self.refill(host)
+            self.hosts.wake(host, turn.now)
+            return
         suspect = self._isolation.suspects(host.window[0])
         if suspect and not alone and (turn.tickets or self.leases.count(turn.worker)):
             if self._isolation.empties(turn.worker, host, turn.now):
@@ -190,6 +198,24 @@ class Scheduler(Settling):
         if not self.hosts.is_scarce:  # else it is read for when its turn has come again: there may be very many hosts
             self.refill(host)
         self.hosts.wake(host, turn.now)
+
+    def _drop_traps(self, host: Host, most: int, traps: Traps) -> int:
+        """End those of a host's next rows that are part of a trap by now; returns how many, ``most`` others at hand."""
+        kept: list[Row] = []
+        looked = 0
+        for row in host.window:
+            if len(kept) == most:
+                break
+            looked += 1
+            detail = traps.verdict(host.name, row.url) if row.depth else ""
+            if detail and not _is_exempt(row):
+                self._end(End(row.id, EXCLUDED, "trap", detail, attempts=row.attempt))
+            else:
+                kept.append(row)
+        if looked > len(kept):
+            host.window[:looked] = kept
+            self.hosts.rows -= looked - len(kept)
+        return looked - len(kept)
 
     def _lease(self, host: Host, rows: Sequence[Row | Guest | None], share: int, turn: _Turn) -> None:
         worker, now = turn.worker, turn.now
@@ -239,3 +265,12 @@ class Scheduler(Settling):
         if not host.window:
             self.refill(host)  # what was read is all leased already
         self.hosts.wake(host, now, first=had_none)
+
+
+def _is_exempt(row: Row) -> bool:
+    """Whether a request is fetched whatever it looks like: the spider asked for just that one, or a redirect did."""
+    try:
+        request = unseal(row.url, row.body)
+    except (msgspec.DecodeError, RequestError):  # no worker could read it either
+        return False
+    return request.dont_filter or request.hops > 0

@@ -10,8 +10,9 @@ from acrawl.cookie import LONGEST_KEY, LONGEST_SITE
 from acrawl.frontier.host import Guest, Host
 from acrawl.frontier.hosts import MOST_RETRY_DELAY
 from acrawl.frontier.leases import Held
-from acrawl.frontier.rows import End, Row, Rules, Tried
+from acrawl.frontier.rows import TRAPS, Admission, End, Row, Rules, Tried
 from acrawl.frontier.state import State
+from acrawl.frontier.traps import Link
 from acrawl.outcome import EXCLUDED, FAILED, FETCHED, PART, QUARANTINED, RELEASED, RETRY, HostFacts, Outcome
 from acrawl.settings import Settings
 from acrawl.url import host_of
@@ -223,10 +224,22 @@ class Settling:
         host.size += outcome.size
         if held.parts:
             group.assembled.append(row.id)
-        state.door.admit(group, outcome.requests, row.id)
+        admissions = state.door.admit(group, outcome.requests, row.id)
+        if outcome.gist is not None and state.traps is not None:
+            self._learn_page(host, row, outcome, admissions)
         for ordinal, item in enumerate(outcome.items, held.made):
             group.items.append((row.id, ordinal, item))
         self.check_limits(host)
+
+    def _learn_page(self, host: Host, row: Row, outcome: Outcome, admissions: Sequence[Admission]) -> None:
+        """Take what a page that was looked at has brought, to know traps by it."""
+        traps, gist = self._state.traps, outcome.gist
+        if traps is None or gist is None or outcome.status != FETCHED:
+            return
+        links = [Link(one.request.host, one.request.url) for one in admissions if not one.excluded]
+        traps.learn(host.name, row.url, gist, links, pages=host.fetched, items=bool(outcome.items))
+        for name, books in traps.written():
+            self._state.group().meta[f"{TRAPS}{name}"] = books
 
     def check_limits(self, host: Host) -> None:
         """Give a host up that has reached a limit of its own; what is under way there may finish."""

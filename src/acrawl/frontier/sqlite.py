@@ -26,7 +26,7 @@ from acrawl.frontier.base import Gate
 from acrawl.frontier.committer import Committer
 from acrawl.frontier.host import Host
 from acrawl.frontier.reader import Reader
-from acrawl.frontier.rows import Committed, Group, Row
+from acrawl.frontier.rows import TRAPS, Committed, Group, Row
 from acrawl.frontier.scheduler import Scheduler
 from acrawl.frontier.store import Delivered, Store
 from acrawl.outcome import EXCLUDED, Audit, Outcome, Receipt, Redirected, Snapshot, Story
@@ -94,6 +94,8 @@ class SqliteFrontier:
         if self.epoch > 1:
             self._plan.hosts.rest_all(self._clock.now(), RESTART_PAUSE)
         self._plan.load(await run(self._store.load), self._clock.now())
+        if self._plan.state.traps is not None:
+            self._plan.state.traps.load(await run(self._store.database.metas, TRAPS))
         known = await run(jars.known, self._store.database)
         self._plan.state.jars.load(known, self.epoch, self._committer.group)
         self._committer.group.meta.update(secret=self.secret, epoch=self.epoch, urls=self._urls)
@@ -109,6 +111,8 @@ class SqliteFrontier:
         while True:
             self._plan.leases.met(worker, now)
             tickets = self._plan.grant(worker, n, now)
+            if self._plan.state.ending:  # what has become part of a trap since it was queued
+                self._committer.nudge()
             if tickets or now >= until:
                 return Batch(self.epoch, self._settings.lease_seconds, tickets)
             due = self._plan.hosts.next_due()

@@ -12,6 +12,7 @@ from acrawl.frontier.leases import Leases
 from acrawl.frontier.rows import Group
 from acrawl.frontier.seen import Recent
 from acrawl.frontier.tally import Tally
+from acrawl.frontier.traps import Traps
 from acrawl.settings import Settings
 
 
@@ -29,7 +30,8 @@ class State:
         self.tally = Tally()
         self.jars = Jars(settings.cookies.max_jars)
         self.recent = Recent(terms.recent)
-        self.door = Door(gate, self.hosts, self.recent, self.tally, terms.order)
+        self.traps = Traps(settings.traps) if settings.traps.enabled else None
+        self.door = Door(gate, self.hosts, self.recent, self.tally, terms.order, self.traps)
         self.leased: set[int] = set()
         self.ending: set[int] = set()
 

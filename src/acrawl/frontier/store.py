@@ -27,8 +27,8 @@ _KEYS = 256
 _MOST_CARRIED = 20_000
 #: Ordinals of the items of one visit; those of the next begin there.
 _VISIT = 1 << 32
-#: Ends of EXCLUDED that may be undone: a limit may be raised, a host may come back.
-_UNDOABLE = frozenset({"limit", "rate-limited", "robots-unreachable"})
+#: Ends of EXCLUDED that may be undone: a limit or a budget may be raised, a host may come back.
+_UNDOABLE = frozenset({"limit", "rate-limited", "robots-unreachable", "trap"})
 
 _part = msgspec.msgpack.Decoder(tuple[list[Admission], list[tuple[int, Item]]]).decode
 
@@ -155,7 +155,7 @@ class Store:
         queued, refused = [], []
         number = self._next_id
         for admission in admissions:
-            request, parent, excluded, rank, status = admission
+            request, parent, excluded, rank, status, detail = admission
             key = request.key
             if key in yields and not excluded:
                 yields.remove(key)
@@ -172,7 +172,7 @@ class Store:
                 if excluded in OF_ONE_PAGE:
                     yields.add(key)
             if excluded:
-                end = End(number, status, excluded)
+                end = End(number, status, excluded, detail)
                 made.ends.append(end)
                 host = self._host(request.host, made) if _is_undoable(end) else 0
                 refused.append((end, (host, rank, 0, request.depth, parent, request.url, request.body)))

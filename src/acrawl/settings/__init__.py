@@ -23,7 +23,7 @@ from acrawl.errors import SettingsError
 from acrawl.settings.base import Section
 from acrawl.settings.fetching import Auth, Cache, Cookies, Dns, Fetch, Files, Proxy, Retry, Tls, retried_statuses
 from acrawl.settings.masks import masked
-from acrawl.settings.sections import Frontier, Limits, Log, Parse, Politeness, Queues, Scope, Urls, Worker
+from acrawl.settings.sections import Frontier, Limits, Log, Parse, Politeness, Queues, Scope, Traps, Urls, Worker
 
 __all__ = [
     "Auth",
@@ -44,6 +44,7 @@ __all__ = [
     "Section",
     "Settings",
     "Tls",
+    "Traps",
     "Urls",
     "Worker",
 ]
@@ -70,6 +71,7 @@ class Settings(Section, frozen=True):
     retry: Retry = Retry()
     urls: Urls = Urls()
     parse: Parse = Parse()
+    traps: Traps = Traps()
 
 
 #: Scrapy's names for settings that have one here.

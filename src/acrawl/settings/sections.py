@@ -162,3 +162,24 @@ class Parse(Section, frozen=True):
     """Tags of a page, start tags and end tags alike."""
     max_links: Count = 100_000
     """Links (a and area) of a page."""
+
+
+class Traps(Section, frozen=True):
+    """Pages without end that bring nothing new (see docs/traps.md); the rest of them is recorded as excluded(trap)."""
+
+    enabled: bool = True
+    """Look for traps at all."""
+    repeats: Count = 5
+    """How often a path may repeat a part of itself, as in /a/b/a/b/."""
+    path_depth: Count = 40
+    """Segments of a path."""
+    parameters: Count = 100
+    """Parameters of a query."""
+    session: Count = 500
+    """Pages of one shape with a session id that bring nothing but more of them."""
+    calendar: Count = 1000
+    """Pages of one shape with a date that bring nothing but more of them."""
+    query: Count = 2000
+    """Pages of one shape with several parameters (facets, sorting) that bring nothing but more of them."""
+    path: Count = 4000
+    """Pages of any other shape that bring nothing but more of them."""

@@ -15,6 +15,7 @@ from acrawl.fetch import Fetcher, retry
 from acrawl.fetch.base import Exchange, FileStore
 from acrawl.fetch.robots import lasts
 from acrawl.outcome import EXCLUDED, FAILED, FETCHED, RETRY, HostFacts, Item, Outcome, Sighting, Sightings
+from acrawl.parse.gist import gist, is_looked_at
 from acrawl.parse.robots import encode
 from acrawl.request import Request, seal, unseal
 from acrawl.response import Failure, Response
@@ -35,6 +36,8 @@ _encode = msgspec.msgpack.Encoder().encode
 ROBOTS_RETRY = 2.0
 #: The ledger's word for an answer that was stored before, by `Response.cached`.
 _CACHED = {"hit": "cached", "stale": "cached", "revalidated": "unchanged"}
+#: Bytes of a page that is looked at for its gist; traps do not take the trouble to be large.
+_MOST_LOOKED_AT = 4 << 20
 #: Hosts whose addresses are remembered as told.
 _MOST_ADDRESSES = 10_000
 
@@ -64,6 +67,7 @@ class Handler:
         self._obeyed = frozenset(spider.settings.politeness.obey_robots_tags)
         self._product = spider.settings.fetch.user_agent.partition("/")[0].lower()
         self._wanted = frozenset(spider.handle_httpstatus_list)
+        self._watched = spider.settings.traps.enabled
 
     @property
     def on_part(self) -> Callable[[Outcome], Awaitable[None]]:
@@ -217,6 +221,7 @@ class Handler:
             return self._facts(FAILED, "callback", response, trouble)
         if harvest.unkept is not None:
             return self._facts(FAILED, harvest.unkept.reason, response, harvest.unkept.detail)
+        looked_at = _gist(response) if self._watched and is_looked_at(request.url) else None
         reason, detail = "", cut_of(response)
         if detail:
             reason = "cut"
@@ -231,7 +236,7 @@ class Handler:
                 "it; politeness.obey_robots_tags says whether",
                 request,
             )
-        return self._facts(FETCHED, reason, response, detail)
+        return self._facts(FETCHED, reason, response, detail, gist=looked_at)
 
     async def _called_back(self, request: Request, response: Response, harvest: Harvest) -> str:
         """Call back with a response, parsed beside the loop if it is large; returns the traceback, if there is one."""
@@ -275,3 +280,11 @@ class Handler:
             self._addresses.clear()
         self._addresses[host] = address
         return True
+
+
+def _gist(response: Response) -> bytes | None:
+    """What tells pages apart that bring something from those of traps; None of saved files but pages, and of large."""
+    is_page = "html" in response.content_type or not response.content_type
+    if response.size > _MOST_LOOKED_AT or (response.file is not None and not (is_page and response.content.is_here)):
+        return None
+    return gist(response.body, markup=is_page)

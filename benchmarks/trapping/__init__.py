@@ -1,0 +1,1 @@
+"""Models of sites, and a crawl of them that fetches nothing."""
