@@ -135,7 +135,10 @@ def test_a_selector_is_made_of_text_or_of_a_response():
     assert made.css("p::text").getall() == ["one", "two"]
     assert isinstance(made.css("p")[0], Selector)
     assert Selector(HtmlResponse(URL, body=b"<p>x")).css("p::text").get() == "x"
-    with pytest.raises(TypeError, match="give text, or a response"):
+    assert Selector(text="<a><br>x</br></a>", type="xml").css("a > br::text").get() == "x"
+    assert Selector(HtmlResponse(URL, body=b"<p>x"), type="xml").type == "xml"
+    assert Selector(root=made.xpath("//p")[1].root).xpath("string()").get() == "two"
+    with pytest.raises(ValueError, match="needs a response, text or root"):
         Selector()
 
 

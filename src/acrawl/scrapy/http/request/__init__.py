@@ -71,6 +71,15 @@ class Request(core.Request, frozen=False):  # type: ignore[misc]  # msgspec allo
         changes.pop("cls", None)
         return msgspec.structs.replace(self, **changes)
 
+    def completed(self, **fields: Any) -> Self:
+        """Return a copy with these fields; its own headers stay where they name none of that name."""
+        given = {name: value for name, value in fields.items() if value is not None}
+        made = self.replace(**given)
+        named = {name.lower() for name in made.headers} if "headers" in given else ()
+        return made.replace(
+            headers={n: text for n, text in self.headers.items() if n.lower() not in named} | made.headers
+        )
+
     def copy(self) -> Self:
         """Return a copy; its ``meta``, headers, cookies and arguments are its own."""
         own = {name: dict(getattr(self, name)) for name in ("headers", "cookies", "meta", "cb_kwargs")}
