@@ -17,6 +17,8 @@ from acrawl.request import Request
 from acrawl.response import Response
 from acrawl.settings import Settings
 
+_OF_SCRAPY = "it is written for Scrapy, and runs here after its import lines are changed (docs/from-scrapy.md)"
+
 
 class Spider:
     """Base of all spiders: subclass it, name it, say where to start and what to do with a response.
@@ -156,6 +158,8 @@ def _load(spec: str) -> type[Spider]:
         if name not in classes:
             raise SpiderError(f"{spec}: there is no Spider subclass {name!r}; found: {_listed(classes)}")
         return classes[name]
+    if not classes and "scrapy" in sys.modules:
+        raise SpiderError(f"{spec}: {_OF_SCRAPY}")
     if len(classes) != 1:
         found = _listed(classes)
         raise SpiderError(f"{spec}: expected one Spider subclass, found {found}; name one as {place}:Class")
@@ -168,11 +172,19 @@ def _module(place: str) -> Any:
     except SyntaxError as error:
         raise SpiderError(f"{error.filename}:{error.lineno}: {error.msg}") from None
     except ModuleNotFoundError as error:
-        raise SpiderError(f"{place}: no module named {error.name!r}; give a file.py or an importable module") from None
+        raise SpiderError(f"{place}: {_missing(place, error.name or '')}") from None
     except SpiderError:
         raise
     except Exception as error:  # the user's module level code: nothing has begun, nothing is lost
         raise SpiderError(f"{place}: importing it failed: {type(error).__name__}: {error}") from error
+
+
+def _missing(place: str, name: str) -> str:
+    if name.partition(".")[0] == "scrapy":
+        return _OF_SCRAPY
+    if f"{place}.".startswith(f"{name}."):
+        return f"no module named {name!r}; give a file.py or an importable module"
+    return f"it imports {name!r}, which is not installed, or not where python looks for it"
 
 
 def _listed(classes: Mapping[str, Any]) -> str:
