@@ -237,7 +237,7 @@ class Story(msgspec.Struct, frozen=True):
 
 
 class Ended(msgspec.Struct, frozen=True):
-    """One line of the ledger, for lists; ``ended_at`` is Unix time."""
+    """One line of the ledger, for lists; ``ended_at`` is Unix time, ``depth`` 0 for a seed."""
 
     url: str
     status: str
@@ -246,6 +246,7 @@ class Ended(msgspec.Struct, frozen=True):
     attempts: int = 0
     ended_at: float = 0.0
     http_status: int = 0
+    depth: int = 0
 
 
 class Redirected(msgspec.Struct, frozen=True):
@@ -254,6 +255,7 @@ class Redirected(msgspec.Struct, frozen=True):
     number: int
     url: str
     target: str
+    http_status: int = 0
 
 
 class Audit(msgspec.Struct, frozen=True):
