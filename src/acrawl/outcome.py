@@ -85,7 +85,8 @@ class FileFact(msgspec.Struct, frozen=True):
 class PageFacts(msgspec.Struct, frozen=True, array_like=True):
     """What is known of a page beside its text: of ``length`` characters, and ``text_sha256`` in hexadecimal.
 
-    ``links`` counts distinct ones, ``status`` is that of HTTP, ``fetched_at`` Unix time.
+    ``links`` counts distinct ones, ``status`` is that of HTTP, ``fetched_at`` Unix time, ``cut`` why it was read in
+    part (`Response.cut`).
     """
 
     text_sha256: str
@@ -96,6 +97,7 @@ class PageFacts(msgspec.Struct, frozen=True, array_like=True):
     links: int = 0
     status: int = 0
     fetched_at: float = 0.0
+    cut: str = ""
 
 
 class MadeFile(msgspec.Struct, frozen=True):

@@ -21,8 +21,9 @@ from acrawl.errors import CrawlFailed
 from acrawl.outcome import FileFact
 from acrawl.parse.document import Document
 from acrawl.parse.linked import HTML, Use, kind_of, rewritten
-from acrawl.results.catalog import Catalog, SavedFile
+from acrawl.results.catalog import Catalog
 from acrawl.results.images import replacing
+from acrawl.results.listing import SavedFile
 from acrawl.results.objects import Objects, object_name
 from acrawl.results.register import Register
 from acrawl.spelling import EXACT, Spelling

@@ -85,6 +85,7 @@ class Pages(Sitemaps, Spider):
             links,
             response.status,
             self.clock.time(),
+            response.cut,
         )
 
 
