@@ -85,7 +85,8 @@ class FileFact(msgspec.Struct, frozen=True):
 class PageFacts(msgspec.Struct, frozen=True, array_like=True):
     """What is known of a page beside its text: of ``length`` characters, and ``text_sha256`` in hexadecimal.
 
-    ``links`` counts distinct ones, ``status`` is that of HTTP, ``fetched_at`` Unix time.
+    ``links`` counts distinct ones, ``status`` is that of HTTP, ``fetched_at`` Unix time, ``cut`` why it was read in
+    part (`Response.cut`).
     """
 
     text_sha256: str
@@ -96,6 +97,7 @@ class PageFacts(msgspec.Struct, frozen=True, array_like=True):
     links: int = 0
     status: int = 0
     fetched_at: float = 0.0
+    cut: str = ""
 
 
 class MadeFile(msgspec.Struct, frozen=True):
@@ -237,7 +239,7 @@ class Story(msgspec.Struct, frozen=True):
 
 
 class Ended(msgspec.Struct, frozen=True):
-    """One line of the ledger, for lists; ``ended_at`` is Unix time."""
+    """One line of the ledger, for lists; ``ended_at`` is Unix time, ``depth`` 0 for a seed."""
 
     url: str
     status: str
@@ -246,6 +248,7 @@ class Ended(msgspec.Struct, frozen=True):
     attempts: int = 0
     ended_at: float = 0.0
     http_status: int = 0
+    depth: int = 0
 
 
 class Redirected(msgspec.Struct, frozen=True):
@@ -254,6 +257,7 @@ class Redirected(msgspec.Struct, frozen=True):
     number: int
     url: str
     target: str
+    http_status: int = 0
 
 
 class Audit(msgspec.Struct, frozen=True):

@@ -202,3 +202,72 @@ def test_lines_are_json_that_anybody_reads(live, acrawl, tmp_path):
     acrawl("links", live.url(), "-o", "found.jsonl", "--workers", 1)
     (line,) = (tmp_path / "found.jsonl").read_text().splitlines()
     assert json.loads(line)["status"] == 404
+
+
+def test_every_reference_of_a_page_is_checked(live, acrawl, tmp_path):
+    live.add(
+        "/",
+        '<link rel="manifest" href="/lost.webmanifest"><meta property="og:image" content="/lost-card">'
+        "<style>@font-face { src: url(/lost.woff2) }</style><video src=/lost.mp4></video><a href=/a cite=/no>a</a>"
+        "<blockquote cite=/lost-source>q</blockquote><embed src=/lost.svg><img src=/there.png longdesc=/lost-text>",
+        link="</lost-next>; rel=next, </lost-preloaded.css>; rel=preload; as=style",
+    )
+    live.page("/a")
+    live.picture("/there.png", 1)
+    done = acrawl("links", live.url(), "-o", "found.jsonl", "--workers", 1)
+    assert done.code == EXIT_OK, done.err
+    assert {line["url"].removeprefix(live.origin): line["source"] for line in records(tmp_path / "found.jsonl")} == {
+        "/lost.webmanifest": "link", "/lost-card": "meta", "/lost.woff2": "style", "/lost.mp4": "video",
+        "/lost-source": "blockquote", "/lost.svg": "object", "/lost-text": "img", "/lost-next": "Link",
+        "/lost-preloaded.css": "stylesheet",
+    }  # fmt: skip
+    # What has another name than a page's is refused once as HEAD, and once more when GET has the last word.
+    assert live.hits["/lost.mp4"] == 2
+    assert live.hits["/lost-card"] == 1
+
+
+def test_patterns_say_what_is_read_but_a_seed_is_read_in_any_case(live, acrawl):
+    live.page("/", ["/docs/a", "/docs/private/x", "/other"])
+    live.page("/docs/a", ["/docs/missing"])
+    live.page("/other", ["/never"])
+    words = ("links", live.url(), "--allow", "/docs/", "--deny", "private", "--workers", 1)
+    done = acrawl(*words)
+    assert done.code == EXIT_OK, done.err
+    assert "1 broken, 0 moved, 3 checked, not checked: 2 pattern" in done.out
+    done = acrawl(*words, "--external", "--fresh")
+    assert "1 broken, 0 moved, 4 checked, not checked: 1 pattern" in done.out
+    assert not {"/never", "/docs/private/x"} & set(live.hits)
+
+
+def test_a_link_is_held_by_every_page_however_it_is_spelled(live, acrawl, tmp_path):
+    alias = live.origin.replace("127.0.0.1", "localhost")
+    live.page("/", [f"{alias}/a", "/missing?utm_source=home", "/old/?utm_x=1"])
+    live.page("/a", ["/missing", f"{alias}/missing?utm_medium=b", f"{alias}/old"])
+    live.add("/old/?utm_x=1", "", status=301, location=f"{alias}/a")
+    hosts = [origin.partition("//")[2] for origin in (alias, live.origin)]
+    done = acrawl(
+        "links", live.url(), "-o", "found.jsonl", "--workers", 1, "-s", "urls.drop_params=utm_*",
+        "-s", "urls.fold_slash=true", "-s", f'urls.host_aliases={{"{hosts[0]}" = "{hosts[1]}"}}',
+    )  # fmt: skip
+    assert done.code == EXIT_OK, done.err
+    assert {
+        (line["kind"], line["url"], line["page"], line["link"].replace(live.origin, ""))
+        for line in records(tmp_path / "found.jsonl")
+    } == {
+        ("broken", live.url("/missing?utm_source=home"), live.url(), "/missing?utm_source=home"),
+        ("broken", live.url("/missing?utm_source=home"), live.url("/a"), "/missing"),
+        ("broken", live.url("/missing?utm_source=home"), live.url("/a"), f"{alias}/missing?utm_medium=b"),
+        ("moved", live.url("/old/?utm_x=1"), live.url(), "/old/?utm_x=1"),
+        ("moved", live.url("/old/?utm_x=1"), live.url("/a"), f"{alias}/old"),
+    }
+
+
+def test_pages_that_are_read_in_part_are_told_of(live, acrawl):
+    live.page("/", ["/a"])
+    live.add("/a", "<a href=/b>b</a>" * 200)
+    live.page("/b")
+    done = acrawl("links", live.url(), "--workers", 1, "-s", "parse.max_links=100")
+    assert done.code == EXIT_OK, done.err
+    assert done.out == (
+        "0 broken, 0 moved, 3 checked, 1 so large that only their beginnings were read ([parse] settings)\n"
+    )

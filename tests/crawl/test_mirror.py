@@ -264,3 +264,48 @@ def test_workers_that_send_their_files_read_them_too(tmp_path, start):
         assert master.end().code == EXIT_OK
         assert worker.end().code == EXIT_OK
         assert tree(apart / "copy") == whole
+
+
+def test_references_lead_to_a_page_in_whatever_spelling_it_was_saved(tmp_path):
+    with LiveSite() as home:
+        alias = home.origin.replace("127.0.0.1", "localhost")
+        spellings = ["/docs/", "/docs", "/docs/?utm_source=x", f"{alias}/docs/", "/%7Eme", "/~me", "/old?utm_y=1"]
+        home.page("/", ["/docs/?utm_campaign=first", "/old?utm_x=1", *spellings])
+        home.page("/docs/?utm_campaign=first", ["/?utm_source=docs", f"{alias}/"])
+        home.page("/%7Eme")
+        home.add("/old?utm_x=1", "", status=302, location=f"{alias}/docs")
+        hosts = [origin.partition("//")[2] for origin in (alias, home.origin)]
+        mirror(
+            tmp_path, home.url(), "-s", "urls.drop_params=utm_*", "-s", "urls.fold_slash=true",
+            "-s", f'urls.host_aliases={{"{hosts[0]}" = "{hosts[1]}"}}',
+        )  # fmt: skip
+        host = tmp_path / "copy" / hosts[1].replace(":", "+")
+    pages = {path.relative_to(host).as_posix(): path.read_text() for path in host.rglob("*.html")}
+    assert len(pages) == 3
+    for text in pages.values():
+        assert 'href="http' not in text
+    (docs,) = [name for name in pages if name.startswith("docs/")]
+    assert pages["index.html"].count(f'href="{docs}') == 7
+    assert pages[docs].count('href="../index.html') == 2
+
+
+def test_a_copy_of_an_endless_calendar_ends(tmp_path):
+    class Endless(LiveSite):
+        async def _answer(self, request):
+            day = request.path.partition("/day/")[2]
+            if day:
+                year, month, number = map(int, day.split("-"))
+                after = year * 336 + (month - 1) * 28 + number
+                path = f"/day/{after // 336}-{after % 336 // 28 + 1:02}-{after % 28 + 1:02}"
+                self.page(request.path, [path], text="<p>There are no events on this day.</p>")
+            return await super()._answer(request)
+
+    with Endless() as home:
+        home.page("/", ["/day/2020-01-01", "/about"])
+        home.page("/about", text="<p>About us, at some length</p>")
+        at_once = ("-s", "worker.report_count=1", "-s", "frontier.commit_seconds=0.001")
+        done = mirror(tmp_path, home.url(), "-s", "traps.calendar=30", *at_once)
+        assert "[traps] settings" in done.err
+        assert 30 < len(home.log) < 100
+        copy = tmp_path / "copy" / home.origin.partition("//")[2].replace(":", "+")
+        assert (copy / "about.html").is_file()

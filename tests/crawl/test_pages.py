@@ -115,3 +115,15 @@ def test_a_missing_package_is_told_with_the_command_that_brings_it(acrawl, tmp_p
     assert done.code == EXIT_ENVIRONMENT
     assert "pip install 'acrawl[markdown]'" in done.complaint
     assert not (tmp_path / "texts").exists()
+
+
+def test_a_page_that_is_read_in_part_says_so(live, acrawl, tmp_path):
+    live.page("/", ["/long"], text="<p>Short.")
+    live.add("/long", "<p>Beginning</p>" + "<a href=/>home</a>" * 200 + "<p>End</p>")
+    done = acrawl("pages", live.url(), "-o", "texts", "--workers", 1, "-s", "parse.max_links=100")
+    assert done.code == EXIT_OK, done.err
+    told = {
+        line["url"].removeprefix(live.origin): line.get("cut", "") for line in records(tmp_path / "texts/pages.jsonl")
+    }
+    assert told["/"] == ""
+    assert told["/long"].startswith("links: more than 100 at byte ")

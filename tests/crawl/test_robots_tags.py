@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import ClassVar
 
 import pytest
+from multidict import CIMultiDict
 
-from acrawl import Request, Spider
+from acrawl import Request, Response, Spider
 from acrawl.outcome import Sighting, Sightings
+from acrawl.parse.robots_tags import Tags
 from acrawl.spiders.images import Images
 from acrawl.testing import Answer, Pages, crawl
+from acrawl.worker.tags import PageTags
 
 HOST = "http://a.test"
 
@@ -140,3 +143,24 @@ def test_sightings_are_no_items():
     done = crawl(Sights, {f"{HOST}/": meta("noindex")})
     assert done.counts.delivered == 1
     assert done.details[f"{HOST}/"] == "1 items were left out"
+
+
+def answered(body, content_type, url=f"{HOST}/x"):
+    headers = CIMultiDict({"Content-Type": content_type, "X-Robots-Tag": "nofollow, noimageindex"})
+    return Response(url, headers=headers, body=body)
+
+
+def test_what_is_no_page_is_not_parsed_as_one():
+    response = answered(b"<urlset><url><loc>/1.png</loc></url></urlset>", "application/xml")
+    tags = PageTags(response, frozenset(Tags._fields), "acrawl", float)
+    assert tags.forbids(Request(f"{HOST}/1.png", save="image/")) == ""
+    assert tags.forbids(Request(f"{HOST}/1")) == "nofollow"
+    assert not response.document.is_parsed
+
+
+def test_what_a_callback_reads_as_a_page_is_one():
+    response = answered(b"<html><img src='/1.png'/><a href='/1'>x</a></html>", "application/xml")
+    assert len(response.links()) == 1
+    tags = PageTags(response, frozenset(Tags._fields), "acrawl", float)
+    assert tags.forbids(Request(f"{HOST}/1.png", save="image/")) == "noimageindex"
+    assert tags.forbids(Request(f"{HOST}/1", save="image/")) == "nofollow"

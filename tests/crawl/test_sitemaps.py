@@ -8,12 +8,15 @@ import runpy
 from datetime import UTC, datetime
 from typing import ClassVar
 
+import msgspec
 import pytest
 
 from acrawl import SitemapSpider, Spider
 from acrawl.errors import EXIT_OK, SpiderError
 from acrawl.settings import Settings
 from acrawl.spider import Source
+from acrawl.spiders.images import Images
+from acrawl.spiders.mirror import Mirror
 from acrawl.spiders.sitemap import MAX_LEVEL, PLACES, Sitemaps
 from acrawl.testing import Answer, Pages, crawl
 from crawl.command import records
@@ -398,3 +401,73 @@ def test_images_with_sitemaps(live, acrawl, tmp_path):
     assert set(found) == {live.url("/on-hidden.png"), live.url("/only-named.png")}
     (page,) = found[live.url("/only-named.png")]
     assert (page["page"], page["alt"]) == (live.url("/hidden"), "A title")
+
+
+@pytest.fixture
+def orphaned(live):
+    """A site whose sitemap alone names two pages: one that is there, and one that is not."""
+    live.page("/", ["/linked"])
+    live.page("/linked", text="<main>Linked</main>")
+    live.page("/orphan", ["/below"], text="<main>Nothing links here</main>")
+    live.page("/below", text="<main>Below the orphan</main>")
+    live.add("/sitemap.xml", "<urlset><url><loc>/orphan</loc></url><url><loc>/dead</loc></url></urlset>", "text/xml")
+    return live
+
+
+@pytest.mark.process
+def test_texts_of_pages_that_only_a_sitemap_names(orphaned, acrawl, tmp_path):
+    for folder, options in (("without", ()), ("with", ("--sitemaps",))):
+        done = acrawl("pages", orphaned.url("/"), "-o", folder, "--workers", 1, *options)
+        assert done.code == EXIT_OK, done.err
+    without, found = (
+        {record["url"].removeprefix(orphaned.origin) for record in records(tmp_path / folder / "pages.jsonl")}
+        for folder in ("without", "with")
+    )
+    assert without == {"/", "/linked"}
+    assert found == {"/", "/linked", "/orphan", "/below"}
+
+
+@pytest.mark.process
+def test_a_copy_of_pages_that_only_a_sitemap_names(orphaned, acrawl, tmp_path):
+    copied = {}
+    for folder, *options in (["without"], ["at-once", "--sitemaps", "--depth", 0], ["with", "--sitemaps"]):
+        done = acrawl("mirror", orphaned.url("/"), "-o", folder, "--workers", 1, *options)
+        assert done.code == EXIT_OK, done.err
+        host = tmp_path / folder / orphaned.origin.partition("//")[2].replace(":", "+")
+        copied[folder] = {path.name for path in host.iterdir()}
+    assert copied["without"] == {"index.html", "linked.html"}
+    assert copied["at-once"] == {"index.html"}
+    assert copied["with"] == {"index.html", "linked.html", "orphan.html", "below.html"}
+
+
+@pytest.mark.process
+def test_links_that_only_a_sitemap_names(orphaned, acrawl, tmp_path):
+    done = acrawl("links", orphaned.url("/"), "--workers", 1)
+    assert done.out == "0 broken, 0 moved, 2 checked\n"
+    orphaned.add("/robots.txt", f"Sitemap: {orphaned.url('/sitemap.xml')}", "text/plain")
+    done = acrawl("links", orphaned.url("/"), "-o", "found.jsonl", "--workers", 1, "--sitemaps", "--fresh")
+    assert done.code == EXIT_OK, done.err
+    (dead,) = records(tmp_path / "found.jsonl")
+    assert (dead["kind"], dead["url"], dead["page"], dead["source"]) == (
+        "broken", orphaned.url("/dead"), orphaned.url("/sitemap.xml"), "sitemap",
+    )  # fmt: skip
+    assert orphaned.hits["/below"] == 1
+
+
+@pytest.mark.process
+def test_a_site_without_sitemaps_has_no_broken_links_for_that(live, acrawl):
+    live.page("/")
+    done = acrawl("links", live.url("/"), "--workers", 1, "--sitemaps", "--fail")
+    assert done.code == EXIT_OK, done.err
+    assert done.out.startswith("0 broken, 0 moved, ")
+    assert "/sitemap.xml" in live.hits
+
+
+@pytest.mark.parametrize("spider", [Images, Mirror])
+def test_a_sitemap_that_asks_to_follow_nothing_gives_no_files_either(spider):
+    pages = {"/": "<p>a page", "/sitemap.xml": urlset("/1")}
+    for sitemap, found in (({}, True), ({"headers": {"X-Robots-Tag": "nofollow"}}, False)):
+        web = site(pages | {"/sitemap.xml": msgspec.structs.replace(urlset("/1"), **sitemap)})
+        done = crawl(spider, web, arguments={"urls": f"{HOST}/", "sitemaps": "yes"})
+        assert done.ended[f"{HOST}/sitemap.xml"] == "fetched"
+        assert (f"{HOST}/1" in done.ended) == found

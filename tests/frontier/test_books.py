@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from acrawl.clock import Clock
 from acrawl.errors import EnvironmentProblem, JobConflict, RequestError
-from acrawl.frontier import books, revival
+from acrawl.frontier import books, revival, stories
 from acrawl.frontier.base import Gate
 from acrawl.frontier.database import Database
 from acrawl.frontier.sqlite import SqliteFrontier
@@ -59,7 +59,7 @@ async def test_a_path_leads_from_the_seed_to_the_page_before(crawl: Crawl, readi
     for n in range(3):
         await crawl.report(await crawl.one(), links=[f"/{n + 1}"])
     with reading() as db:
-        story = books.story(db, f"{HOST}/3")
+        story = stories.story(db, f"{HOST}/3")
     assert story.path == [f"{HOST}/{n}" for n in range(3)]
     assert story.found_on == f"{HOST}/2"
 
@@ -69,7 +69,7 @@ async def test_a_very_long_path_keeps_its_end(crawl: Crawl, reading):
     for n in range(80):
         await crawl.report(await crawl.one(), links=[f"/{n + 1}"])
     with reading() as db:
-        path = books.story(db, f"{HOST}/80").path
+        path = stories.story(db, f"{HOST}/80").path
     assert len(path) == 64
     assert path[-1] == f"{HOST}/79"
 
@@ -82,7 +82,7 @@ async def test_a_priority_is_the_one_that_was_given_whatever_the_order(tmp_path,
     (got,) = [one for one in await crawl.lease(n=1) if one.url == f"{HOST}/failed"]
     await crawl.report(got, FAILED, reason="dns")
     with reading() as db:
-        assert [books.story(db, f"{HOST}/{name}").priority for name in ("queued", "failed")] == [7, 9]
+        assert [stories.story(db, f"{HOST}/{name}").priority for name in ("queued", "failed")] == [7, 9]
     await crawl.end()
 
 
@@ -98,7 +98,7 @@ async def test_tries_are_told_in_their_order_through_every_life(crawl: Crawl, re
     await crawl.clock.advance(2)
     await crawl.report(await crawl.one(), RETRY, reason="dns", delay=100.0)
     with reading() as db:
-        story = books.story(db, f"{HOST}/a")
+        story = stories.story(db, f"{HOST}/a")
     assert (story.state, story.attempts) == ("queued", 1)
     assert [(one.reason, one.detail) for one in story.tries] == [("timeout", "why"), ("reset", "why"), ("dns", "")]
     assert [one.at for one in story.tries] == sorted(one.at for one in story.tries)
@@ -107,7 +107,7 @@ async def test_tries_are_told_in_their_order_through_every_life(crawl: Crawl, re
 
 async def test_what_is_no_url_has_no_story(crawl: Crawl, reading):
     with reading() as db:
-        for ask in (books.story, books.near):
+        for ask in (stories.story, stories.near):
             with pytest.raises(RequestError):
                 ask(db, "no url")
 
@@ -134,14 +134,14 @@ async def test_known_urls_like_an_unknown_one_are_found(crawl: Crawl, reading, u
     (got,) = await crawl.lease(n=1)
     await crawl.report(got)  # one of them is in the ledger
     with reading() as db:
-        assert books.near(db, url if "://" in url else HOST + url) == [HOST + path for path in known]
+        assert stories.near(db, url if "://" in url else HOST + url) == [HOST + path for path in known]
 
 
 async def test_the_like_are_looked_for_among_the_latest_only(crawl: Crawl, reading, monkeypatch):
     await crawl.add(*(f"/find?q={n}" for n in range(5)))
-    monkeypatch.setattr(books, "_LOOKED_THROUGH", 3)
+    monkeypatch.setattr(stories, "_LOOKED_THROUGH", 3)
     with reading() as db:
-        assert books.near(db, f"{HOST}/find") == [f"{HOST}/find?q=3", f"{HOST}/find?q=4"]
+        assert stories.near(db, f"{HOST}/find") == [f"{HOST}/find?q=3", f"{HOST}/find?q=4"]
 
 
 # -- lists
@@ -363,7 +363,7 @@ async def test_a_lost_worker_is_not_counted_twice(tmp_path: pathlib.Path, mendin
     await crawl.close()
     with mending() as db:
         assert revival.revive(db, [1]) == 1
-        assert books.story(db, f"{HOST}/poison").tries == tries
+        assert stories.story(db, f"{HOST}/poison").tries == tries
     await crawl.restart()
     await crawl.clock.advance(2)
     await crawl.report(await crawl.one())  # it has a whole new life: not a suspect's last
@@ -428,4 +428,5 @@ async def test_what_has_moved_is_told_with_its_target(crawl: Crawl, reading):
     for got, detail, reason in zip(await crawl.lease_until(3), details, reasons, strict=True):
         await crawl.report(got, FETCHED, reason=reason, detail=detail, http_status=301)
     with reading() as db:
-        assert list(books.moved(db)) == [(f"{HOST}/a", target, 301), (f"{HOST}/b", target, 301)]
+        told = [(one.url, one.target, one.http_status) for one in books.redirects(db)]
+    assert told == [(f"{HOST}/a", target, 301), (f"{HOST}/b", target, 301)]

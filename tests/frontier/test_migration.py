@@ -15,7 +15,7 @@ import sys
 import pytest
 
 from acrawl.errors import EnvironmentProblem, JobConflict
-from acrawl.frontier import books, database, jars, revival, schema
+from acrawl.frontier import books, database, jars, revival, schema, stories
 from acrawl.frontier.database import Database
 from acrawl.frontier.sqlite import SqliteFrontier
 from acrawl.outcome import FETCHED, Outcome, Story
@@ -88,7 +88,7 @@ STORIES = [
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.url)
 def test_a_story_is_told_as_before(path: str, story: Story):
     with Database(path) as db:
-        assert books.story(db, story.url) == story
+        assert stories.story(db, story.url) == story
 
 
 def test_the_books_balance_and_count_what_they_did(path: str):

@@ -12,7 +12,7 @@ END = Snapshot(
     fetched=1000,
     bytes=12_345_678,
     failed=3,
-    reasons={"failed(dns)": 3, "fetched(noindex)": 7, "fetched(cut)": 2},
+    reasons={"failed(dns)": 3, "fetched(noindex)": 7, "fetched(cut)": 2, "excluded(trap)": 9},
 )
 
 
@@ -40,6 +40,7 @@ def test_a_pipe_gets_plain_lines_now_and_then_and_the_books_at_the_end():
     assert lines[end] == "crawl finished"
     assert "failed           3 (dns 3)" in lines[end:]
     assert any(line.startswith("noindex          7 pages") and "obey_robots_tags" in line for line in lines[end:])
+    assert any(line.startswith("trap             9 pages") and "--reason trap" in line for line in lines[end:])
     assert any(line.startswith("cut              2 pages") and "[parse]" in line for line in lines[end:])
     assert "fetched          1,000 (12.3 MB)" in lines[end:]
 

@@ -176,3 +176,24 @@ def test_xpath_sees_the_same_part_of_a_page():
     )
     assert page.selector.xpath("//p").getall() == ["<p>kept</p>"]
     assert page.selector.xpath("//a").getall() == []
+
+
+HIDERS = [b"<p a'>", b"<p 'x'=1 \">", b'<p a=b"c>', b'<p a="x"\'>', b'<p =">', b'<p a/=">', b'<p a=\v"x>', b'<p\va="x>']
+HIDERS += [b"<p a='>'\">", b'</p a="><!--">', b"</3 <!-- >", b"<!x <!-- >", b"<? <!-- >"]
+
+
+@pytest.mark.parametrize("hider", HIDERS)
+def test_no_quote_and_no_comment_hides_what_follows(hider):
+    assert bounded(hider + b"<div>" * 30_000)[1].startswith("depth: ")
+    assert elements(hider + b"<br>" * 100) >= 100
+
+
+def test_attributes_are_counted_as_the_parser_sees_them():
+    assert bounded(b"<p a' " + b"b c d " * 20_000 + b"'>")[1].startswith("attributes: ")
+    assert bounded(b"<p " + b" = x " * 20_000 + b">")[1].startswith("attributes: ")
+    assert bounded(b'<p a="' + b"b c=d " * 20_000 + b'">')[1] == ""
+
+
+def test_a_slash_in_a_value_closes_nothing():
+    assert bounded(b"<svg>" + b"<g a=b/>" * 30_000)[1].startswith("depth: ")
+    assert bounded(b"<svg>" + b'<g a="b"/><g/><g a />' * 30_000)[1] == ""

@@ -130,5 +130,6 @@ def objects(root: pathlib.Path) -> list[str]:
 
 
 def temporaries(root: pathlib.Path) -> list[pathlib.Path]:
-    """What lies half-written."""
-    return [path for path in (root / ".objects" / "tmp").rglob("*") if path.is_file() and path.name != "lock"]
+    """What lies half-written. The lock of a process that died as it took it is spared for a minute."""
+    paths = (root / ".objects" / "tmp").rglob("*")
+    return [path for path in paths if path.is_file() and not path.name.startswith("lock")]

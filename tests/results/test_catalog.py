@@ -11,7 +11,8 @@ import pytest
 
 from acrawl.errors import CrawlFailed, FolderProblem, VersionMismatch
 from acrawl.outcome import FileFact
-from acrawl.results.catalog import Catalog, FailedItem
+from acrawl.results.catalog import Catalog
+from acrawl.results.listing import FailedItem
 from acrawl.results.objects import object_path
 from results.helpers import png, readable, sightings
 

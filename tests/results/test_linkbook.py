@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from acrawl.errors import FolderProblem
-from acrawl.outcome import FAILED, QUARANTINED, Ended, Sighting, Sightings
+from acrawl.outcome import FAILED, QUARANTINED, Ended, Redirected, Sighting, Sightings
 from acrawl.results.catalog import Catalog
 from acrawl.results.linkbook import PLACE, LinkBook
+from acrawl.settings import Urls
+from acrawl.spelling import EXACT, Spelling
 
 
 def url(path):
@@ -35,9 +37,11 @@ def book(tmp_path):
     catalog.close()
     with LinkBook(tmp_path / "results.db") as book:
 
-        def judged(dead=(), moved=()):
+        def judged(dead=(), moved=(), spelling=EXACT):
             ends = [Ended(url(path), FAILED, reason) for path, reason in dead]
-            book.judge(ends, [(url(a), url(b), status) for a, b, status in moved])
+            book.judge(
+                ends, [Redirected(n, url(a), url(b), status) for n, (a, b, status) in enumerate(moved)], spelling
+            )
             return book
 
         yield judged
@@ -51,6 +55,22 @@ def test_every_page_that_holds_a_dead_link_is_told_with_what_stands_there(book):
         (url("1"), "with a place", "a"),
         (url("2"), "again", "img"),
     ]
+
+
+def test_another_spelling_of_a_dead_link_is_held_like_it(book):
+    found = book(dead=[("x?utm_source=a", "http-404")], spelling=Spelling(Urls(drop_params=("utm_*",))))
+    assert [(at.text, at.via, at.redirected) for at in found.holders(url("x?utm_source=a"))] == [
+        (text, url("x"), False) for text in ("first", "with a place", "again")
+    ]
+
+
+def test_what_has_moved_is_held_in_every_spelling_and_a_place_is_found_in_each(book):
+    found = book(moved=[("OLD", "3", 301)], spelling=Spelling(Urls(host_aliases={"a.org": "e.org"})))
+    assert list(found.holders(url("OLD"))) == []
+    aliased = Spelling(Urls(fold_slash=True))
+    found = book(moved=[("old/", "3/", 301)], spelling=aliased)
+    assert [(at.text, at.redirected) for at in found.holders(url("old/"))] == [("moved", False), ("lost", False)]
+    assert [link for link, _ in found.placeless()] == [url("old#lost")]
 
 
 def test_a_link_that_leads_to_a_dead_one_is_held_like_it(book):

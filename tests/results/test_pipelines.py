@@ -82,7 +82,7 @@ async def test_a_dropped_and_a_failed_item_go_no_further_and_the_others_do(after
 @pytest.mark.asyncio
 async def test_a_forgotten_return_fails_the_item():
     (passage,) = await passed([{"n": 1}], Forgetful)
-    assert "return the item, or raise DropItem" in passage.failed
+    assert passage.failed == "TypeError: Forgetful.process_item returned None: return the item, or raise DropItem"
 
 
 @pytest.mark.asyncio

@@ -12,7 +12,7 @@ import click
 from acrawl.cli.options import job_option
 from acrawl.cli.story import told
 from acrawl.errors import EXIT_FAILED, EXIT_OK, KeyProblem, MasterUnreachable
-from acrawl.frontier import books
+from acrawl.frontier import books, stories
 from acrawl.frontier.database import Database
 from acrawl.job import Job, find
 from acrawl.outcome import FAILED, QUARANTINED, Audit, Story
@@ -39,8 +39,8 @@ def why(url: str, job: pathlib.Path | None) -> int:
     running = story is not None
     if story is None or story.state == "unknown":
         with Database(place.database, reading=True) as db:
-            story = story or books.story(db, url)
-            similar = books.near(db, url) if story.state == "unknown" else []
+            story = story or stories.story(db, url)
+            similar = stories.near(db, url) if story.state == "unknown" else []
     if story.state == "unknown":
         click.echo(f"{url}\n  unknown: this crawl has never met it")
         for known in similar:

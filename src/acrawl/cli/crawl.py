@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from acrawl.cli.launch import crawl
-from acrawl.cli.options import address_of, arguments_of, cores, resolved, scoped, seeds_of, shared, typed
+from acrawl.cli.options import address_of, arguments_of, cores, of_sites, resolved, scoped, shared, typed
 from acrawl.errors import UsageError
 from acrawl.master.plan import Plan
 from acrawl.queues.join import load_authkey
@@ -19,24 +19,20 @@ IMAGES = "acrawl.spiders.images:Images"
 
 
 @click.command()
-@click.argument("urls", nargs=-1, required=True, metavar="URL...")
 @click.option(
     "-o", "--files", type=click.Path(path_type=pathlib.Path), required=True, help="The folder for the images."
 )
 @click.option(
     "--hosts", type=click.Choice(["any", "same"]), default="any", help="Where images may live [default: any]."
 )
-@scoped("host", "domain", "path")
-@click.option("--sitemaps", is_flag=True, help="Read the sites' sitemaps as well: pages and images no page links to.")
-@shared
-def images(urls: tuple[str, ...], files: pathlib.Path, hosts: str, sitemaps: bool, **options: Any) -> int:
+@of_sites
+def images(arguments: dict[str, str], files: pathlib.Path, hosts: str, **options: Any) -> int:
     """Save every image of a web site.
 
     Reads the pages of the given sites, and saves every image that they or their stylesheets name into a folder, each
     distinct image once, with images.jsonl (where each one came from) and a gallery (index.html).
     """
-    arguments = {"urls": " ".join(seeds_of(urls)), "hosts": hosts} | ({"sitemaps": "yes"} if sitemaps else {})
-    return crawl(make_plan(IMAGES, arguments, files=files, publish="gallery", **options))
+    return crawl(make_plan(IMAGES, arguments | {"hosts": hosts}, files=files, publish="gallery", **options))
 
 
 @click.command()

@@ -14,7 +14,7 @@ import msgspec
 
 from acrawl.cli.crawl import make_plan
 from acrawl.cli.launch import crawl
-from acrawl.cli.options import seeds_of, shared
+from acrawl.cli.options import of_sites
 from acrawl.cli.reasons import explained
 from acrawl.errors import EXIT_FAILED, EXIT_OK, UsageError
 from acrawl.frontier import books
@@ -23,6 +23,7 @@ from acrawl.job import Job
 from acrawl.outcome import EXCLUDED, FETCHED, Ended
 from acrawl.results.images import replacing
 from acrawl.results.linkbook import Holder, LinkBook
+from acrawl.spelling import Spelling
 
 LINKS = "acrawl.spiders.links:Links"
 #: Ends as failed that say that the thing is there; http-416: an empty file has no first byte.
@@ -48,18 +49,15 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 @click.command()
-@click.argument("urls", nargs=-1, required=True, metavar="URL...")
 @click.option("--external", is_flag=True, help="Ask for links that leave the site, too; they are never followed on.")
 @click.option("--anchors", is_flag=True, help="Look also whether the places (#name) exist that links lead to.")
 @click.option("--fail", is_flag=True, help="Exit with 1 when a link is broken.")
 @click.option("-o", "--output", type=click.Path(path_type=pathlib.Path), metavar="FILE.jsonl|.csv",
               help="Write what was found there, a line for each link on each page.")  # fmt: skip
-@click.option("--scope", type=click.Choice(["host", "domain", "path"]), help="Which pages are read [default: host].")
-@shared
+@of_sites
 def links(
-    urls: tuple[str, ...], external: bool, anchors: bool, fail: bool, output: pathlib.Path | None,
-    scope: str | None, **options: Any,
-) -> int:  # fmt: skip
+    arguments: dict[str, str], external: bool, anchors: bool, fail: bool, output: pathlib.Path | None, **options: Any
+) -> int:
     """Check every link of a web site.
 
     Reads the pages of the given sites and asks for everything that they name: pages, images, stylesheets, scripts,
@@ -67,16 +65,11 @@ def links(
     out is not checked, and not broken.
     """
     _check_output(output)
-    if scope is not None:
-        options["pairs"] = (f"scope.within={scope}", *options["pairs"])
-    arguments = {
-        "urls": " ".join(seeds_of(urls)), "external": "yes" * external, "places": "yes" * anchors
-    }  # fmt: skip
-    plan = make_plan(LINKS, arguments, **options)
+    plan = make_plan(LINKS, arguments | {"external": "yes" * external, "places": "yes" * anchors}, **options)
     code = crawl(plan)
     summary = _Summary(anchors=anchors)
     with Database(Job(plan.job).database, reading=True) as db, LinkBook(plan.job / "results.db") as book:
-        book.judge(summary.judged(books.dead(db)), books.moved(db))
+        book.judge(summary.judged(books.dead(db)), books.redirects(db), Spelling(plan.settings.urls))
         _report(summary.counted(findings(book, anchors=anchors)), output)
         ends = {end: count for end, (count, _) in books.counts(db).ends.items()}
     click.echo(summary.told(ends, stopped=code != EXIT_OK))
@@ -86,7 +79,7 @@ def links(
 def findings(book: LinkBook, *, anchors: bool) -> Iterator[Finding]:
     """Everything that there is to say, what belongs together in a row."""
     for dead in book.dead():
-        for at in _or_typed(book.holders(dead.url)):
+        for at in book.holders(dead.url) if dead.depth else _or_typed(book.holders(dead.url)):
             facts = (dead.url, dead.reason, dead.detail, dead.status, "", at.page, at.text, at.source)
             yield Finding("broken", *facts, at.via or dead.url)
     if anchors:
@@ -95,9 +88,9 @@ def findings(book: LinkBook, *, anchors: bool) -> Iterator[Finding]:
                 yield Finding("no-such-place", url, "no-such-place", "", 200, "", at.page, at.text, at.source, url)
     for moved in book.moved():
         for at in book.holders(moved.url):
-            if not at.via:
+            if not at.redirected:
                 facts = (moved.url, "moved", "", moved.status, moved.target, at.page, at.text, at.source)
-                yield Finding("moved", *facts, moved.url)
+                yield Finding("moved", *facts, at.via or moved.url)
 
 
 def _or_typed(holders: Iterator[Holder]) -> Iterator[Holder]:
@@ -156,6 +149,8 @@ class _Summary:
         if self._anchors:
             parts.append(f"{self._counts['no-such-place']:,} to places that do not exist")
         parts += [f"{self._counts['moved']:,} moved", f"{had + self._dead:,} checked"]
+        if cut := ends.get((FETCHED, "cut")):
+            parts.append(f"{cut:,} so large that only their beginnings were read ([parse] settings)")
         if out:
             hint = "; --external checks those offsite" if "offsite" in out else ""
             parts.append(f"not checked: {', '.join(f'{n:,} {word}' for word, n in sorted(out.items()))}{hint}")

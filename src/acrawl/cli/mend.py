@@ -10,7 +10,7 @@ import click
 
 from acrawl.cli.options import job_option
 from acrawl.errors import EXIT_FAILED, EXIT_OK
-from acrawl.frontier import books, revival
+from acrawl.frontier import books, revival, stories
 from acrawl.frontier.database import Database
 from acrawl.job import Identity, Job, find
 from acrawl.outcome import EXCLUDED, FAILED, FETCHED, QUARANTINED
@@ -52,7 +52,7 @@ def retry(urls: tuple[str, ...], statuses: tuple[str, ...], reason: str, job: pa
 
 
 def _why_not(db: Database, url: str) -> str:
-    story = books.story(db, url)
+    story = stories.story(db, url)
     named = books.short(story.state, story.reason)
     if story.state == "unknown":
         return "this crawl has never met it"

@@ -81,6 +81,23 @@ def shared(command: F) -> F:
     return command
 
 
+def of_sites(command: F) -> F:
+    """Add what the verbs for whole sites have in common: URLs, scope, ``--sitemaps``, and what every crawl has.
+
+    The command gets the spider's ``arguments`` that follow from them.
+    """
+
+    @scoped("host", "domain", "path")
+    @click.option("--sitemaps", is_flag=True, help="Read the sites' sitemaps as well, for what no page links to.")
+    @shared
+    @functools.wraps(command)
+    def with_arguments(*, urls: tuple[str, ...], sitemaps: bool, **options: Any) -> Any:
+        arguments = {"urls": " ".join(seeds_of(urls))} | ({"sitemaps": "yes"} if sitemaps else {})
+        return command(arguments=arguments, **options)
+
+    return cast("F", click.argument("urls", nargs=-1, required=True, metavar="URL...")(with_arguments))
+
+
 def resolved(config: pathlib.Path | None, spider: dict[str, Any], pairs: tuple[str, ...]) -> Settings:
     """Settings from all places: the file, the spider, the environment, the command line."""
     places: list[tuple[str, dict[str, Any]]] = []

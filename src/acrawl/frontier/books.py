@@ -1,33 +1,22 @@
-"""What the tables say to people: counts, the story of a URL, lists of ends, and whether the books balance.
+"""What the tables say to people: counts, lists of ends, and whether the books balance.
 
 Reads only, so it may be used beside a crawl (`Database` with ``reading``). Blocks.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-import msgspec
-
-from acrawl.errors import RequestError
 from acrawl.frontier.database import Database
+from acrawl.frontier.stories import number_of
 from acrawl.frontier.tally import Counts
-from acrawl.outcome import FAILED, FETCHED, QUARANTINED, Audit, Ended, Redirected, Story, Try
-from acrawl.request import unseal
-from acrawl.settings import Urls
-from acrawl.spelling import EXACT, Spelling
-from acrawl.url import canonical, fingerprint, host_of, host_prefix
+from acrawl.outcome import FAILED, FETCHED, QUARANTINED, Audit, Ended, Redirected
+from acrawl.url import canonical, host_of, host_prefix
 
-#: Ancestors that a story names at most.
-_GENERATIONS = 64
 #: Faults of one kind that an audit names at most.
 _EXAMPLES = 10
-#: Of the requests that came in last, so many are looked through for a URL like another.
-_LOOKED_THROUGH = 200_000
-_LATE = "(select id, url from queue where id > ?1 union all select id, url from ledger where id > ?1)"
 
 
 class Found(NamedTuple):
@@ -56,140 +45,6 @@ def counts(db: Database) -> Counts:
     )
 
 
-# -- one URL
-
-
-def story(db: Database, url: str) -> Story:
-    """All that the tables know about a GET of this URL; where there is none, of another request for it.
-
-    Those (a POST, one in a session) are looked for among the requests that came in last only. Raises `RequestError` for
-    what is no URL.
-    """
-    with db.snapshot():
-        return _story(db, canonical(url))
-
-
-def _story(db: Database, url: str) -> Story:
-    number = _number(db, url)
-    if number is None:
-        number = db.value(f"select max(id) from {_LATE} where url = ?2", _lately(db), url)
-    if number is None:
-        return Story(url, "unknown")
-    number, url = _as_written(db, number, url)
-    tries = [
-        Try(attempt, at / 1000, reason, detail, status, took / 1000)
-        for attempt, at, reason, detail, status, took in db.all(
-            "select attempt, at, reason, detail, http_status, took from attempt where request = ? order by at, attempt",
-            number,
-        )
-    ]
-    ended = db.one(
-        "select status, reason, detail, http_status, l.size, took, attempts, depth, parent, ended, body, "
-        "(select trouble from host where host.id = l.host) from ledger l join ending e on e.id = l.ending "
-        "where l.id = ?",
-        number,
-    )
-    if ended:
-        status, reason, detail, http_status, size, took, attempts, depth, parent, at, body, trouble = ended
-        if reason == "robots-unreachable" or (status == FAILED and not attempts):  # its host was given up
-            detail = detail or trouble or ""
-        path = _path(db, parent)
-        found_on = path[-1] if path else ""
-        facts = (status, reason, detail, http_status, size, took / 1000, attempts, depth, found_on, at / 1000)
-        return Story(url, *facts, _priority(url, body), path=path, tries=tries)
-    waiting = db.one("select attempt, depth, parent, not_before, body from queue where id = ?", number)
-    if waiting is None:
-        return Story(url, "lost", "in the seen set, yet neither queued nor done: the books are unbalanced")
-    attempt, depth, parent, not_before, body = waiting
-    path = _path(db, parent)
-    return Story(
-        url, "queued", attempts=attempt, depth=depth, found_on=path[-1] if path else "", priority=_priority(url, body),
-        not_before=not_before, path=path, tries=tries,
-    )  # fmt: skip
-
-
-def _priority(url: str, body: bytes | None) -> int:
-    """As its finder gave it; 0 where nothing of the request is kept. The rank would not do: the order moves it."""
-    try:
-        return unseal(url, body).priority if body is not None else 0
-    except (msgspec.DecodeError, RequestError):  # that is told of it by its end
-        return 0
-
-
-def _number(db: Database, url: str) -> int | None:
-    spelling = _spelling(db)
-    url = spelling.address(url)
-    key = fingerprint(db.meta("secret") or b"", host_of(url), spelling.key(url))
-    number = db.value("select id from seen where key = ?", key)
-    return None if number is None else int(number)
-
-
-def _spelling(db: Database) -> Spelling:
-    """What the crawl of these tables takes for one URL."""
-    urls = db.meta("urls")
-    return EXACT if urls is None else Spelling(msgspec.json.decode(urls, type=Urls))
-
-
-def _as_written(db: Database, number: int, url: str) -> tuple[int, str]:
-    """The request of this very URL where there is one, else the one that stands for it, and its spelling."""
-    found = "(select id, url from queue where id = ?1 union all select id, url from ledger where id = ?1)"
-    written = db.value(f"select url from {found}", number) or url
-    if written == url:
-        return number, url
-    exact = db.value(f"select max(id) from {_LATE} where url = ?2", _lately(db), url)
-    return (number, written) if exact is None else (int(exact), url)
-
-
-def _lately(db: Database) -> int:
-    return int(db.meta("next_id") or 1) - _LOOKED_THROUGH
-
-
-def near(db: Database, url: str, most: int = 3) -> list[str]:
-    """Known URLs like an unknown one: another scheme, ``www.``, final slash or query. Raises `RequestError`.
-
-    Queries are looked for among the requests that came in last only: tables have no index over URLs.
-    """
-    url = canonical(url)
-    found = [variant for variant in _variants(url) if _number(db, variant) is not None][:most]
-    if len(found) < most:
-        path = url.partition("?")[0]
-        rows = db.all(
-            f"select url from {_LATE} where substr(url, 1, ?2) = ?3 and url != ?4 and "
-            "substr(url, ?2 + 1, 1) in ('', '?') order by id limit ?5",
-            _lately(db), len(path), path, url, most,
-        )  # fmt: skip
-        found += [other for (other,) in rows if other not in found]
-    return found[:most]
-
-
-def _variants(url: str) -> list[str]:
-    """The same page as people write it in other ways, the likeliest first."""
-    scheme, _, rest = url.partition("://")
-    path, mark, query = rest.partition("?")
-    www = path[4:] if path.startswith("www.") else f"www.{path}"
-    slash = path.rstrip("/") if path.endswith("/") and path.count("/") > 1 else f"{path}/"
-    schemes = (scheme, "http" if scheme == "https" else "https")
-    tails = dict.fromkeys((mark + query, ""))
-    written = [
-        f"{scheme}://{path}{tail}" for path, scheme, tail in itertools.product((path, slash, www), schemes, tails)
-    ]
-    return [variant for variant in written if variant != url]
-
-
-def _path(db: Database, number: int) -> list[str]:
-    """The URLs from the seed down to this request."""
-    path: list[str] = []
-    while number and len(path) < _GENERATIONS:
-        row = db.one("select parent, url from ledger where id = ?", number) or db.one(
-            "select parent, url from queue where id = ?", number
-        )
-        if row is None:
-            break
-        number, url = row
-        path.append(url)
-    return path[::-1]
-
-
 # -- lists
 
 
@@ -206,32 +61,25 @@ def ended(db: Database, status: str, reason: str = "") -> Iterator[Ended]:
 def dead(db: Database) -> Iterator[Ended]:
     """What failed or was quarantined, but for requests whose URL a plain GET has fared otherwise with: that counts."""
     rows = db.each(
-        "select l.id, url, status, reason, detail, attempts, ended, http_status from ledger l "
+        "select l.id, url, status, reason, detail, attempts, ended, http_status, depth from ledger l "
         "join ending e on e.id = l.ending where status in (?, ?) order by l.id",
         FAILED, QUARANTINED,
     )  # fmt: skip
-    for number, url, status, reason, detail, attempts, at, answer in rows:
-        if _number(db, url) in {number, None}:
-            yield Ended(url, status, reason, detail, attempts, at / 1000, answer)
+    for number, url, status, reason, detail, attempts, at, answer, depth in rows:
+        if number_of(db, url) in {number, None}:
+            yield Ended(url, status, reason, detail, attempts, at / 1000, answer, depth)
 
 
-def moved(db: Database) -> Iterator[tuple[str, str, int]]:
-    """``(url, target, http_status)`` of every request that was answered by a redirect."""
-    for end in ended(db, FETCHED, "redirect"):
-        yield end.url, end.detail.removeprefix("to ").removesuffix(", from the cache"), end.http_status
-
-
-def redirects(db: Database, after: int, n: int) -> list[Redirected]:
-    """See `Frontier.redirects`."""
-    rows = db.all(
-        "select l.id, url, detail from ledger l join ending e on e.id = l.ending "
-        "where status = 'fetched' and reason = 'redirect' and l.id > ?1 order by l.id limit ?2",
-        after, n,
+def redirects(db: Database, after: int = 0, n: int = -1) -> Iterator[Redirected]:
+    """The next ``n`` requests that were answered by a redirect, in the order of numbers; without ``n`` all of them."""
+    rows = db.each(
+        "select l.id, url, detail, http_status from ledger l join ending e on e.id = l.ending "
+        "where status = ?1 and reason = 'redirect' and l.id > ?2 order by l.id limit ?3",
+        FETCHED, after, n,
     )  # fmt: skip
     # "to URL", and with ", from the cache" perhaps: a URL has no space in it
-    return [
-        Redirected(number, url, detail.removesuffix(", from the cache")[len("to ") :]) for number, url, detail in rows
-    ]
+    for number, url, detail, answer in rows:
+        yield Redirected(number, url, detail.removeprefix("to ").removesuffix(", from the cache"), answer)
 
 
 def find_ended(db: Database, ends: Sequence[tuple[str, str]], urls: Sequence[str] = ()) -> Found:

@@ -237,7 +237,9 @@ class Settling:
         if traps is None or gist is None or outcome.status != FETCHED:
             return
         links = [Link(one.request.host, one.request.url) for one in admissions if not one.excluded]
-        traps.learn(host.name, row.url, gist, links, pages=host.fetched, items=bool(outcome.items))
+        # A page that is saved, and what is seen on it, come of every page of such a spider.
+        items = any(item.kind == "item" for item in outcome.items)
+        traps.learn(host.name, row.url, gist, links, pages=host.fetched, items=items)
         for name, books in traps.written():
             self._state.group().meta[f"{TRAPS}{name}"] = books
 

@@ -21,7 +21,7 @@ import msgspec
 from acrawl.clock import Clock
 from acrawl.cookie import JarCopy
 from acrawl.errors import CrawlFailed
-from acrawl.frontier import books, jars
+from acrawl.frontier import books, jars, stories
 from acrawl.frontier.base import Gate
 from acrawl.frontier.committer import Committer
 from acrawl.frontier.host import Host
@@ -236,7 +236,7 @@ class SqliteFrontier:
     async def explain(self, url: str) -> Story:
         """See `Frontier.explain`."""
         url = canonical(url)
-        story = await self._committer.run(books.story, self._store.database, url)
+        story = await self._committer.run(stories.story, self._store.database, url)
         if story.state != "queued":
             return story
         if any(held.row is not None and held.row.url == url for held in self._plan.leases):
@@ -246,7 +246,7 @@ class SqliteFrontier:
     async def redirects(self, after: int, n: int) -> list[Redirected]:
         """See `Frontier.redirects`."""
         await self._committer.durable()
-        return await self._committer.run(books.redirects, self._store.database, after, n)
+        return await self._committer.run(lambda: list(books.redirects(self._store.database, after, n)))
 
     async def audit(self) -> Audit:
         """See `Frontier.audit`."""

@@ -121,8 +121,11 @@ class Master:
                 await self._farewell(queues, code)
             end = await frontier.snapshot()
             await self._output.publish()
-        with contextlib.suppress(Exception):  # the user's code after the end: everything is safe by now
+        try:
             spider.closed(self._reason)
+        except Exception as error:  # the user's code after the end: everything is safe, and the end stands
+            name, what = type(spider).__name__, f"{type(error).__name__}: {error}"
+            log.warning("%s.closed() failed, and the crawl has ended all the same: %s", name, what, exc_info=True)
         self._progress.summary(end, self._reason)
         return code
 

@@ -23,35 +23,49 @@ from acrawl.results.pages import write_pages
 from acrawl.results.partials import Partials
 from acrawl.results.pipelines import Pipelines
 from acrawl.results.uploads import Uploads
+from acrawl.spelling import Spelling
 from acrawl.spider import Spider
+
+
+class Crawled(NamedTuple):
+    """A crawl that has ended: what it saved, the URLs it began with, pairs of a URL and the one it redirects to."""
+
+    catalog: Catalog
+    starts: Sequence[str]
+    redirects: Iterable[tuple[str, str]]
+    spelling: Spelling
 
 
 class Publisher(NamedTuple):
     """What can be made of the whole when a crawl has ended.
 
-    ``make`` is called with the catalog, the URLs it began with, and pairs of a URL and the one it redirects to; it
-    blocks. ``names`` says whether saved files get their readable names as they come, or by ``make``.
+    ``make`` blocks. ``names`` says whether saved files get their readable names as they come, or by ``make``.
     """
 
-    make: Callable[[Catalog, Sequence[str], Iterable[tuple[str, str]]], object]
+    make: Callable[[Crawled], object]
     names: bool = True
 
 
-def _gallery(catalog: Catalog, urls: Sequence[str], _redirects: Iterable[tuple[str, str]]) -> None:
+def _gallery(crawled: Crawled) -> None:
+    catalog, urls = crawled.catalog, crawled.starts
     more = f" and {len(urls) - 1} more" if len(urls) > 1 else ""
     write_images(catalog)
     write_gallery(catalog, f"Images of {urls[0]}{more}" if urls else "Images")
 
 
-def _pages(catalog: Catalog, _urls: Sequence[str], _redirects: Iterable[tuple[str, str]]) -> None:
-    write_pages(catalog)
+def _pages(crawled: Crawled) -> None:
+    write_pages(crawled.catalog)
+
+
+def _mirror(crawled: Crawled) -> None:
+    write_mirror(*crawled)
 
 
 #: By their names in plans.
 PUBLISHERS: Mapping[str, Publisher] = {
     "gallery": Publisher(_gallery),
     "pages": Publisher(_pages),
-    "mirror": Publisher(write_mirror, names=False),
+    "mirror": Publisher(_mirror, names=False),
 }
 #: Redirects that are read from the frontier at once.
 _REDIRECTS = 1000
@@ -125,9 +139,10 @@ class Output:
         """Sweep, and render what is made of the whole."""
         await asyncio.to_thread(self._sweep)
         if self._plan.publish:
-            make, starts = PUBLISHERS[self._plan.publish].make, list(self._spider.start_urls)
             redirects = self._redirects(asyncio.get_running_loop())
-            await self._drain.in_thread(make, self._catalog, starts, redirects)
+            spelling = Spelling(self._plan.settings.urls)
+            crawled = Crawled(self._catalog, list(self._spider.start_urls), redirects, spelling)
+            await self._drain.in_thread(PUBLISHERS[self._plan.publish].make, crawled)
 
     def _redirects(self, loop: asyncio.AbstractEventLoop) -> Iterator[tuple[str, str]]:
         """Every redirect of the crawl, for a thread other than the loop's; a part of them is in memory."""

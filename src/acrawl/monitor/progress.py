@@ -19,6 +19,18 @@ PLAIN_SECONDS = 5.0
 RATE_SECONDS = 10.0
 #: Bytes of unfinished files that are worth a word.
 SHOWN = 10_000_000
+#: Ends that a setting would have otherwise, and which.
+_TOLD = {
+    "fetched(noindex)": (
+        "noindex",
+        "{:,} pages asked for it, and their items were left out (politeness.obey_robots_tags)",
+    ),
+    "fetched(cut)": ("cut", "{:,} pages are so large that only their beginnings were parsed ([parse] settings)"),
+    "excluded(trap)": (
+        "trap",
+        "{:,} pages of rows without end were left out ([traps] settings; acrawl retry --status excluded --reason trap)",
+    ),
+}
 
 
 class Progress:
@@ -78,13 +90,7 @@ class Progress:
         ]
         if cached := _from_cache(end):
             rows.insert(2, ("from the cache", cached))
-        if unlisted := end.reasons.get("fetched(noindex)"):
-            text = f"{unlisted:,} pages asked for it, and their items were left out (politeness.obey_robots_tags)"
-            rows.append(("noindex", text))
-        if cut := end.reasons.get("fetched(cut)"):
-            rows.append(
-                ("cut", f"{cut:,} pages are so large that only their beginnings were parsed ([parse] settings)")
-            )
+        rows += [(name, text.format(count)) for key, (name, text) in _TOLD.items() if (count := end.reasons.get(key))]
         if end.quarantined:
             rows.append(("quarantined", f"{end.quarantined:,}"))
         if end.queued or end.leased:

@@ -74,15 +74,19 @@ _CLOSED = re.compile(
 #: How deep such elements are looked for in each other.
 _NESTED = 3
 _LONG_RUN = re.compile(rb"<[a-zA-Z][^<>]{%d}" % _SIMPLE_RUN)
-#: A comment, an end tag, or a start tag with its attributes; quoted values may hold anything.
+#: An attribute (HTML standard, 13.2.5.32 to 38). A quoted value may hold anything; a quote elsewhere is a letter.
+_ATTRIBUTE = (
+    rb"""[^\t\n\f\r />][^\t\n\f\r />=]*+(?:[\t\n\f\r ]*+=[\t\n\f\r ]*+(?:"[^"]*+"?|'[^']*+'?|[^\t\n\f\r >]*+))?+"""
+)
+_NAME, _ATTRIBUTES = rb"([a-zA-Z][^\t\n\f\r />]*+)", rb"(?:[\t\n\f\r /]++|%b)*+" % _ATTRIBUTE
+#: A comment, an end tag, a start tag with its attributes, or what is taken for a comment.
 _TOKEN = re.compile(
-    rb"<(?:(?:!--(?:-?>|.*?--!?>|.*))|/([a-zA-Z][^\s/>]*+)[^>]*+>?"
-    rb"|([a-zA-Z][^\s/>]*+)((?:[^>\"']++|\"[^\"]*+\"?|'[^']*+'?)*+)>?)",
+    rb"<(?:(?:!--(?:-?>|.*?--!?>|.*))|/%b%b>?|%b(%b)>?|(?:[!?]|/[^a-zA-Z>])[^>]*+>?)"
+    % (_NAME, _ATTRIBUTES, _NAME, _ATTRIBUTES),
     re.DOTALL,
 )
-_VALUE = re.compile(rb"\"[^\"]*+\"?|'[^']*+'?")
+_COUNTED = re.compile(_ATTRIBUTE)
 _OPTION_TAG = re.compile(rb"<[oO][pP][tT][iI][oO][nN][\s/>]")
-_BETWEEN = re.compile(rb"[\s/]+")
 _NEAR = 16
 
 DEFAULTS = Parse()
@@ -240,8 +244,8 @@ class _Walk:
             self.selects += 1
         if name in _FOREIGN:
             self.foreign += 1
-        if attributes.endswith(b"/") and self.foreign:
-            return ""
+        if self.foreign and attributes.endswith(b"/") and _COUNTED.sub(b"a", attributes).endswith(b"/"):
+            return ""  # the slash is no part of a value
         return self._opened(name)
 
     def _opened(self, name: bytes) -> str:
@@ -294,7 +298,7 @@ class _Walk:
 
 
 def _count(attributes: bytes) -> int:
-    return len(_BETWEEN.findall(_VALUE.sub(b" ", attributes)))
+    return len(_COUNTED.findall(attributes))
 
 
 def _end_of_raw(markup: bytes, position: int, name: bytes) -> int:

@@ -8,6 +8,8 @@ transaction, and every write is idempotent: a batch that arrives again after a c
     pages        url, sha256, text_sha256, title ...                       one row a page; of equal texts one sha256
     sightings    url, page, alt, source                                    one row for an image, or a link, on a page
     failed_items item_id, url, kind, reason, detail, body, at              what a pipeline or a feed could not take
+
+Here is what records; what is read of it is `acrawl.results.listing`'s.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ import msgspec
 from acrawl.clock import Clock, SystemClock
 from acrawl.errors import CrawlFailed, FolderProblem, VersionMismatch
 from acrawl.outcome import FileFact, PageFacts, PageFile, Sightings
+from acrawl.results.listing import FailedItem, Listing
 from acrawl.results.names import folded
 from acrawl.results.naming import Naming
 from acrawl.results.objects import is_sha256
@@ -49,7 +52,7 @@ _LATER = """
 CREATE TABLE IF NOT EXISTS pages(
     url TEXT PRIMARY KEY, sha256 TEXT NOT NULL, text_sha256 TEXT NOT NULL, length INTEGER NOT NULL, title TEXT NOT NULL,
     language TEXT NOT NULL, description TEXT NOT NULL, links INTEGER NOT NULL, status INTEGER NOT NULL,
-    fetched_at REAL NOT NULL) WITHOUT ROWID;
+    fetched_at REAL NOT NULL, cut TEXT NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS pages_of_text ON pages(text_sha256);
 """
 #: From version 1, which kept one type for each digest, and no encodings.
@@ -73,87 +76,9 @@ _TAKEN = (
     "SELECT value FROM json_each(?) WHERE EXISTS(SELECT 1 FROM objects WHERE folded = value)"
     " OR EXISTS(SELECT 1 FROM objects WHERE folded > value || '/' AND folded < value || '0')"
 )
-_DISPLAYED = "o.type LIKE 'image/%'"
 
 
-class FailedItem(msgspec.Struct, frozen=True):
-    """An item that a pipeline, a feed or the file store could not take; ``body`` is what travelled (msgpack)."""
-
-    item_id: str
-    url: str
-    kind: str
-    reason: str
-    detail: str
-    body: bytes
-
-
-class ImageFile(msgspec.Struct, frozen=True):
-    """One image URL and what its bytes are. ``path`` is below ROOT; None when a worker (``place``) kept them."""
-
-    url: str
-    path: str | None
-    sha256: str
-    size: int
-    type: str
-    width: int
-    height: int
-    place: str
-
-
-class PageText(msgspec.Struct, frozen=True):
-    """A page and the file with its text: ``path`` is below ROOT; None when a worker (``place``) kept it."""
-
-    url: str
-    path: str | None
-    sha256: str
-    place: str
-    facts: PageFacts
-
-
-class SavedFile(msgspec.Struct, frozen=True):
-    """One URL whose bytes are in the folder; ``charset`` is the encoding that the server named, or empty."""
-
-    url: str
-    sha256: str
-    size: int
-    type: str
-    charset: str
-
-
-class Seen(msgspec.Struct, frozen=True):
-    """An image on a page."""
-
-    page: str
-    alt: str
-    source: str
-
-
-class Picture(msgspec.Struct, frozen=True):
-    """One distinct image, with one of its URLs and, where known, the first page and the first text for it."""
-
-    n: int
-    path: str
-    size: int
-    type: str
-    width: int
-    height: int
-    url: str
-    page: str
-    alt: str
-
-
-class Totals(msgspec.Struct, frozen=True):
-    """What the catalog holds; ``elsewhere`` counts distinct images whose bytes only a worker has."""
-
-    files: int
-    objects: int
-    images: int
-    image_bytes: int
-    elsewhere: int
-    failed_items: int
-
-
-class Catalog:
+class Catalog(Listing):
     """See the module. Blocking; may be made in one thread and used in another, one at a time.
 
     ``root`` is the folder of the files; without ``named`` they get no readable names. Raises `FolderProblem` when the
@@ -297,72 +222,6 @@ class Catalog:
             [(*msgspec.structs.astuple(item), at) for item in items],
         )
 
-    def images(self) -> Iterator[ImageFile]:
-        """Every saved image URL, in the order of URLs."""
-        rows = self._db.execute(
-            "SELECT f.url, o.path, o.sha256, o.size, o.type, o.width, o.height, f.place"
-            f" FROM files f JOIN objects o USING(sha256) WHERE {_DISPLAYED} ORDER BY f.url"
-        )
-        return (ImageFile(*row) for row in rows)
-
-    def pages(self) -> Iterator[PageText]:
-        """Every page whose text was saved, in the order of URLs."""
-        rows = self._db.execute(
-            "SELECT p.url, o.path, p.sha256, coalesce(f.place, ''), text_sha256, length, title, language, description,"
-            " links, status, fetched_at FROM pages p JOIN objects o USING(sha256) LEFT JOIN files f ON f.url = p.url"
-            " ORDER BY p.url"
-        )
-        return (PageText(url, path, sha256, place, PageFacts(*facts)) for url, path, sha256, place, *facts in rows)
-
-    def saved(self, after: str, limit: int) -> list[SavedFile]:
-        """The next URLs whose bytes are in the folder, in the order of URLs; ``after`` is the last one."""
-        rows = self._db.execute(
-            "SELECT f.url, o.sha256, o.size, f.type, f.charset FROM files f JOIN objects o USING(sha256)"
-            " WHERE f.url > ? AND f.place = '' ORDER BY f.url LIMIT ?",
-            (after, limit),
-        )
-        return [SavedFile(*row) for row in rows]
-
-    def pages_of(self, url: str, limit: int) -> tuple[list[Seen], int]:
-        """The first ``limit`` pages that name an image, and how many there are."""
-        rows = self._db.execute(
-            "SELECT page, alt, source FROM sightings WHERE url = ? ORDER BY n LIMIT ?", (url, limit)
-        ).fetchall()
-        count = len(rows)
-        if count == limit:
-            (count,) = self._db.execute("SELECT count(*) FROM sightings WHERE url = ?", (url,)).fetchone()
-        return [Seen(*row) for row in rows], count
-
-    def pictures(self, after: int, limit: int) -> list[Picture]:
-        """The next distinct images that are here, in the order of their arrival; ``after`` is the last ``n``."""
-        rows = self._db.execute(
-            "SELECT n, path, size, type, width, height, sha256 FROM objects o"
-            f" WHERE n > ? AND path IS NOT NULL AND {_DISPLAYED} ORDER BY n LIMIT ?",
-            (after, limit),
-        ).fetchall()
-        return [
-            Picture(n, path, size, kind, width, height, *self._origin(sha256))
-            for n, path, size, kind, width, height, sha256 in rows
-        ]
-
-    def failed(self) -> Iterator[FailedItem]:
-        """Every item that could not be taken."""
-        rows = self._db.execute(
-            "SELECT item_id, url, kind, reason, detail, body FROM failed_items ORDER BY at, item_id"
-        )
-        return (FailedItem(*row) for row in rows)
-
-    def totals(self) -> Totals:
-        """Count what is there."""
-        row = self._db.execute(
-            "SELECT (SELECT count(*) FROM files), count(*),"
-            f" count(*) FILTER (WHERE {_DISPLAYED} AND path IS NOT NULL),"
-            f" coalesce(sum(size) FILTER (WHERE {_DISPLAYED} AND path IS NOT NULL), 0),"
-            f" count(*) FILTER (WHERE {_DISPLAYED} AND path IS NULL),"
-            " (SELECT count(*) FROM failed_items) FROM objects o"
-        ).fetchone()
-        return Totals(*row)
-
     def close(self) -> None:
         """Let go of the database. Idempotent."""
         self._tree.close()
@@ -383,16 +242,6 @@ class Catalog:
 
     def _is_object(self, key: str) -> bool:
         return self._db.execute("SELECT 1 FROM objects WHERE folded = ?", (key,)).fetchone() is not None
-
-    def _origin(self, sha256: str) -> tuple[str, str, str]:
-        """One URL of an object, with the first page that names it and the first text, if any."""
-        row = self._db.execute(
-            "SELECT f.url, coalesce(s.page, ''), coalesce(s.alt, '')"
-            " FROM files f LEFT JOIN sightings s ON s.url = f.url WHERE f.sha256 = ?"
-            " ORDER BY coalesce(s.alt, '') = '', s.n IS NULL, s.n, f.url LIMIT 1",
-            (sha256,),
-        ).fetchone()
-        return row or ("", "", "")
 
 
 def _listed(texts: Iterable[str]) -> str:

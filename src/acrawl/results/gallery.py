@@ -16,8 +16,9 @@ from collections.abc import Sequence
 from urllib.parse import quote, urlsplit
 
 from acrawl.errors import CrawlFailed
-from acrawl.results.catalog import Catalog, Picture, Totals
+from acrawl.results.catalog import Catalog
 from acrawl.results.images import replacing
+from acrawl.results.listing import Picture, Totals
 
 #: Distinct images on one page.
 PER_PAGE = 500

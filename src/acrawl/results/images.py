@@ -11,7 +11,8 @@ from typing import IO
 import msgspec
 
 from acrawl.errors import CrawlFailed
-from acrawl.results.catalog import Catalog, Seen
+from acrawl.results.catalog import Catalog
+from acrawl.results.listing import Seen
 
 #: Pages listed for one image; ``page_count`` says how many there are, and ``results.db`` has all of them.
 MAX_PAGES = 1000

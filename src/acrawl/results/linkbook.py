@@ -2,7 +2,8 @@
 
 What became of them is given, and kept in temporary tables: a site of a million dead links takes no more memory than one
 of ten. A sighting names a link with its fragment; the names that a page gives to its places are sightings on that page
-itself, of the source `PLACE`, and a page whose places are known has the empty one.
+itself, of the source `PLACE`, and a page whose places are known has the empty one. What a crawl takes for one URL has
+one end, whatever its pages write: other spellings lead to it as redirects do.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from urllib.parse import unquote
 import msgspec
 
 from acrawl.errors import CrawlFailed, FolderProblem
-from acrawl.outcome import Ended
+from acrawl.outcome import Ended, Redirected
+from acrawl.spelling import EXACT, Spelling
 
 #: The source of sightings that are places of the page itself.
 PLACE = "place"
@@ -25,16 +27,32 @@ PLACE = "place"
 _HOPS = 50
 _TABLES = """
 CREATE TEMP TABLE dead(
-    url TEXT PRIMARY KEY, reason TEXT NOT NULL, detail TEXT NOT NULL, status INTEGER NOT NULL) WITHOUT ROWID;
+    url TEXT PRIMARY KEY, reason TEXT NOT NULL, detail TEXT NOT NULL, status INTEGER NOT NULL, depth INTEGER NOT NULL)
+    WITHOUT ROWID;
 CREATE TEMP TABLE hop(url TEXT PRIMARY KEY, target TEXT NOT NULL, status INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX hop_target ON hop(target);
+CREATE TEMP TABLE known(key TEXT PRIMARY KEY, url TEXT NOT NULL) WITHOUT ROWID;
+"""
+#: A hop of the status 0 is from one spelling to another.
+_SPELLINGS = """
+INSERT OR IGNORE INTO known SELECT key_of(url), url FROM dead;
+INSERT OR IGNORE INTO known SELECT key_of(url), url FROM hop;
+INSERT OR IGNORE INTO known SELECT key_of(page), page FROM sightings WHERE source = 'place' AND url = page || '#';
+INSERT OR IGNORE INTO hop
+    SELECT link, known.url, 0 FROM (
+        SELECT CASE instr(url, '#') WHEN 0 THEN url ELSE substr(url, 1, instr(url, '#') - 1) END AS link
+            FROM (SELECT DISTINCT url FROM sightings)
+        UNION SELECT target FROM hop)
+    JOIN known ON known.key = key_of(link) WHERE known.url != link AND link NOT IN (SELECT url FROM dead);
 """
 #: The sightings of a URL, and of those that lead to it; "$" comes after "#".
 _HOLDERS = """
-WITH RECURSIVE led(url) AS (SELECT ?1 UNION SELECT hop.url FROM hop JOIN led ON hop.target = led.url)
-SELECT page, alt, source, led.url AS via, n FROM led JOIN sightings s ON s.url = led.url
+WITH RECURSIVE led(url, redirected) AS (
+    SELECT ?1, 0 UNION SELECT hop.url, max(redirected, hop.status != 0) FROM hop JOIN led ON hop.target = led.url
+    WHERE hop.url != ?1)
+SELECT page, alt, source, led.url AS via, redirected, n FROM led JOIN sightings s ON s.url = led.url
 UNION ALL
-SELECT page, alt, source, led.url AS via, n FROM led
+SELECT page, alt, source, led.url AS via, redirected, n FROM led
     JOIN sightings s ON s.url > led.url || '#' AND s.url < led.url || '$' WHERE source != 'place'
 ORDER BY n
 """
@@ -43,22 +61,28 @@ ORDER BY n
 class Holder(msgspec.Struct, frozen=True):
     """A page that holds a link: the text of the link, how it is named (``a``, ``img`` ...), and the link itself.
 
-    ``via`` is the URL that stands there, where it is another one that leads to the one in question.
+    ``via`` is the URL that stands there, where it is another one that leads to the one in question: ``redirected``, or
+    as another spelling of it.
     """
 
     page: str
     text: str
     source: str
     via: str = ""
+    redirected: bool = False
 
 
 class Dead(msgspec.Struct, frozen=True):
-    """A link that cannot be had: the ledger's word for why, the text for people, the status (0: no answer)."""
+    """A link that cannot be had: the ledger's word for why, the text for people, the status (0: no answer).
+
+    The ``depth`` of a seed is 0.
+    """
 
     url: str
     reason: str
     detail: str
     status: int
+    depth: int
 
 
 class Moved(msgspec.Struct, frozen=True):
@@ -86,14 +110,17 @@ class LinkBook:
     def __exit__(self, *exception: object) -> None:
         self._db.close()
 
-    def judge(self, dead: Iterable[Ended], moved: Iterable[tuple[str, str, int]]) -> None:
-        """Take in what became of the links. Raises `CrawlFailed` when there is no room for it."""
-        rows = ((end.url, end.reason or end.status, end.detail, end.http_status) for end in dead)
+    def judge(self, dead: Iterable[Ended], moved: Iterable[Redirected], spelling: Spelling = EXACT) -> None:
+        """Take in what became of the links; ``spelling`` is the crawl's. Raises `CrawlFailed` when there is no room."""
+        rows = ((end.url, end.reason or end.status, end.detail, end.http_status, end.depth) for end in dead)
+        hops = ((one.url, one.target, one.http_status) for one in moved)
         try:
+            self._db.create_function("key_of", 1, lambda url: spelling.key(spelling.address(url)), deterministic=True)
             self._db.execute("BEGIN")
-            self._db.executemany("INSERT OR REPLACE INTO dead VALUES(?, ?, ?, ?)", rows)
-            self._db.executemany("INSERT OR REPLACE INTO hop VALUES(?, ?, ?)", moved)
+            self._db.executemany("INSERT OR REPLACE INTO dead VALUES(?, ?, ?, ?, ?)", rows)
+            self._db.executemany("INSERT OR REPLACE INTO hop VALUES(?, ?, ?)", hops)
             self._db.execute("COMMIT")
+            self._db.executescript(_SPELLINGS)
         except sqlite3.Error as error:  # the crawl's own books are whole; the report can be repeated
             raise CrawlFailed(f"the links cannot be judged: {error}") from error
 
@@ -120,8 +147,8 @@ class LinkBook:
 
     def holders(self, url: str) -> Iterator[Holder]:
         """Every page that holds a link, or one that leads to it, in the order they were found."""
-        for page, text, source, via, _ in self._db.execute(_HOLDERS, (url,)):
-            yield Holder(page, text, source, via if via != url else "")
+        for page, text, source, via, redirected, _ in self._db.execute(_HOLDERS, (url,)):
+            yield Holder(page, text, source, via if via != url else "", bool(redirected))
 
     def _end_of(self, url: str) -> str:
         for _ in range(_HOPS):

@@ -21,10 +21,12 @@ from acrawl.errors import CrawlFailed
 from acrawl.outcome import FileFact
 from acrawl.parse.document import Document
 from acrawl.parse.linked import HTML, Use, kind_of, rewritten
-from acrawl.results.catalog import Catalog, SavedFile
+from acrawl.results.catalog import Catalog
 from acrawl.results.images import replacing
+from acrawl.results.listing import SavedFile
 from acrawl.results.objects import Objects, object_name
 from acrawl.results.register import Register
+from acrawl.spelling import EXACT, Spelling
 
 #: Longer documents are copied as they are.
 LARGEST = 32 << 20
@@ -38,15 +40,19 @@ _HEAD = 512
 _MOST_FOLDERS = 50_000
 
 
-def write_mirror(catalog: Catalog, starts: Sequence[str], redirects: Iterable[tuple[str, str]]) -> pathlib.Path | None:
+def write_mirror(
+    catalog: Catalog, starts: Sequence[str], redirects: Iterable[tuple[str, str]], spelling: Spelling = EXACT
+) -> pathlib.Path | None:
     """Make the copy in the catalog's folder; returns its index, None where an ``index.html`` is the user's own.
 
-    ``redirects`` are pairs of a URL and where it leads. Blocks. Raises `CrawlFailed`; it may then be called again.
+    ``redirects`` are pairs of a URL and where it leads; ``spelling`` is the crawl's: a reference to another spelling of
+    what was saved leads to it. Blocks. Raises `CrawlFailed`; it may then be called again.
     """
-    with contextlib.closing(Register(catalog.root)) as register:
+    with contextlib.closing(Register(catalog.root, spelling)) as register:
         register.add_redirects(redirects)
         for files in _batches(catalog):
             register.add([_fact(file, catalog.root) for file in files])
+        register.gather_spellings()
         with contextlib.closing(_Writer(catalog.root)) as writer:
             for files in _batches(catalog):
                 for file in files:

@@ -20,7 +20,8 @@ import msgspec
 from acrawl.errors import AcrawlError, CrawlFailed
 from acrawl.outcome import Delivery, FileFact, PageFile, Sightings
 from acrawl.results.base import Feed, Outbox
-from acrawl.results.catalog import Catalog, FailedItem
+from acrawl.results.catalog import Catalog
+from acrawl.results.listing import FailedItem
 from acrawl.results.pipelines import Passage, Pipelines
 
 log = logging.getLogger(__name__)

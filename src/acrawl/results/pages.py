@@ -15,7 +15,8 @@ class PageLine(msgspec.Struct, frozen=True, omit_defaults=True):
     """One line of ``pages.jsonl``.
 
     ``file`` is below the folder; null when worker ``where`` kept it. Pages of one text have one file. ``length`` is in
-    characters and ``sha256`` is of the text alone, without what stands above it in the file.
+    characters and ``sha256`` is of the text alone, without what stands above it in the file. ``cut`` says why only a
+    part of the page was read.
     """
 
     url: str
@@ -29,6 +30,7 @@ class PageLine(msgspec.Struct, frozen=True, omit_defaults=True):
     status: int
     fetched: str
     where: str = ""
+    cut: str = ""
 
 
 def write_pages(catalog: Catalog) -> pathlib.Path:
@@ -50,6 +52,7 @@ def write_pages(catalog: Catalog) -> pathlib.Path:
                 facts.status,
                 datetime.fromtimestamp(facts.fetched_at, UTC).isoformat(timespec="seconds"),
                 page.place,
+                facts.cut,
             )
             file.write(encode(line) + b"\n")
     return path

@@ -124,7 +124,7 @@ class _Stage:
     async def process(self, passages: Sequence[Passage]) -> None:
         method = self._bound("process_item", 1)
         if self._thread is not None:
-            await self._call(_process_all, method, passages)
+            await self._call(self._process_all, method, passages)
             return
         room = asyncio.Semaphore(CONCURRENCY)
 
@@ -132,11 +132,24 @@ class _Stage:
             async with room:
                 try:
                     result = method(passage.item)
-                    passage.item = _checked(await result if inspect.isawaitable(result) else result)
+                    passage.item = self._checked(await result if inspect.isawaitable(result) else result)
                 except Exception as error:  # noqa: BLE001 - dropped or failed: recorded in the passage, the others go on
                     _stopped(passage, error)
 
         await asyncio.gather(*map(one, passages))
+
+    def _process_all(self, method: Callable[[Any], Any], passages: Sequence[Passage]) -> None:
+        for passage in passages:
+            try:
+                passage.item = self._checked(method(passage.item))
+            except Exception as error:  # noqa: BLE001 - dropped or failed: recorded in the passage, the others go on
+                _stopped(passage, error)
+
+    def _checked(self, item: Any) -> Any:
+        """What goes on. A forgotten ``return`` is an error: as None the item would be lost, and nobody would see it."""
+        if item is None:
+            raise TypeError(f"{self.name}.process_item returned None: return the item, or raise DropItem")
+        return item
 
     async def close(self) -> None:
         try:
@@ -164,20 +177,6 @@ class _Stage:
         if many or len(parameters) > before:
             return lambda *arguments: method(*arguments, self._spider)
         return method
-
-
-def _process_all(method: Callable[[Any], Any], passages: Sequence[Passage]) -> None:
-    for passage in passages:
-        try:
-            passage.item = _checked(method(passage.item))
-        except Exception as error:  # noqa: BLE001 - dropped or failed: recorded in the passage, the others go on
-            _stopped(passage, error)
-
-
-def _checked(item: Any) -> Any:
-    if item is None:
-        raise TypeError("process_item returned None: return the item, or raise DropItem")
-    return item
 
 
 def _stopped(passage: Passage, error: Exception) -> None:

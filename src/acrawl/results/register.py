@@ -5,6 +5,7 @@ One SQLite file, ``ROOT/.objects/mirror.db``. It outlives the job: a site that i
     names        url, path, folded, sha256     what is in the copy; several URLs may share a name
     claims       folded                        names that were free when they were taken: what stands there is ours
     redirects    url, target                   where a URL that is no file leads
+    spellings    key, url                      what stands here for URLs that are one; made anew each time
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from acrawl.errors import CrawlFailed
 from acrawl.outcome import FileFact
 from acrawl.results.names import folded, name_for
 from acrawl.results.naming import Naming
+from acrawl.spelling import EXACT, Spelling
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS names(
@@ -29,6 +31,7 @@ CREATE TABLE IF NOT EXISTS names(
 CREATE INDEX IF NOT EXISTS names_folded ON names(folded);
 CREATE TABLE IF NOT EXISTS claims(folded TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS redirects(url TEXT PRIMARY KEY, target TEXT NOT NULL) WITHOUT ROWID;
+CREATE TEMP TABLE spellings(key TEXT PRIMARY KEY, url TEXT NOT NULL) WITHOUT ROWID;
 """
 #: "0" comes after "/": all names below a folder of this name.
 _TAKEN = (
@@ -42,10 +45,14 @@ _REMEMBERED = 50_000
 
 
 class Register:
-    """See the module. Blocking, for one thread. Raises `CrawlFailed` where it cannot go on."""
+    """See the module. Blocking, for one thread. Raises `CrawlFailed` where it cannot go on.
 
-    def __init__(self, root: pathlib.Path) -> None:
+    ``spelling`` says which URLs are one.
+    """
+
+    def __init__(self, root: pathlib.Path, spelling: Spelling = EXACT) -> None:
         self.root = root
+        self._spelling = spelling
         self._naming = Naming(self, self._taken, self._is_file)
         self.path_of = functools.lru_cache(_REMEMBERED)(self._path_of)
         try:
@@ -104,16 +111,33 @@ class Register:
         ).fetchone()
         return row
 
+    def gather_spellings(self) -> None:
+        """Let `path_of` find what is here by other spellings, too. Idempotent."""
+        key = self._spelling.key
+        with self._batch():
+            urls = self._db.execute("SELECT url FROM names UNION SELECT url FROM redirects ORDER BY 1")
+            others = ((key(url), url) for (url,) in urls if key(url) != url)
+            self._db.executemany("INSERT OR IGNORE INTO spellings VALUES(?, ?)", others)
+
     def _path_of(self, url: str) -> str | None:
         for _ in range(_MOST_HOPS):
-            row = self._db.execute("SELECT path FROM names WHERE url = ?", (url,)).fetchone()
-            if row is not None:
-                return str(row[0])
-            row = self._db.execute("SELECT target FROM redirects WHERE url = ?", (url,)).fetchone()
-            if row is None:
-                return None
-            (url,) = row
+            path, target = self._known(url)
+            if path is None and target is None:
+                url = self._spelling.key(self._spelling.address(url))
+                row = self._db.execute("SELECT url FROM spellings WHERE key = ?", (url,)).fetchone()
+                path, target = self._known(url if row is None else row[0])
+            if target is None:
+                return path
+            url = target
         return None
+
+    def _known(self, url: str) -> tuple[str | None, str | None]:
+        """The name of this very URL, or where it leads."""
+        for query in ("SELECT path, NULL FROM names WHERE url = ?", "SELECT NULL, target FROM redirects WHERE url = ?"):
+            row: tuple[str | None, str | None] | None = self._db.execute(query, (url,)).fetchone()
+            if row is not None:
+                return row
+        return None, None
 
     def close(self) -> None:
         """Let go of the file. Idempotent."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Iterator
 
 from acrawl.outcome import Sighting, Sightings
@@ -14,6 +15,7 @@ from acrawl.response import Response
 from acrawl.spider import Spider
 from acrawl.spiders.sitemap import Sitemaps, depth_below
 from acrawl.url import host_of
+from acrawl.worker.tags import asked
 
 HTML = ("", "text/html", "application/xhtml+xml", "application/xml", "text/xml", "text/plain")
 
@@ -64,6 +66,8 @@ class Images(Sitemaps, Spider):
 
     def from_sitemap(self, entry: SitemapEntry, response: Response) -> Iterator[Request | Sightings]:
         """Take a page that a sitemap names, and the images that it names for it."""
+        if asked(response, self.settings, time.time).nofollow:  # what is saved is not taken for followed
+            return
         found = [Sighting(image.url, image.caption or image.title, "sitemap") for image in entry.images]
         found += [Sighting(video.thumbnail, video.title, "sitemap") for video in entry.videos if video.thumbnail]
         if found:

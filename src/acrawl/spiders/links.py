@@ -7,15 +7,18 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from acrawl.frontier.gate import ScopeGate
+from acrawl.master.seeds import gate_of
 from acrawl.outcome import Sighting, Sightings
 from acrawl.parse.anchors import placed, places
 from acrawl.parse.extensions import IMAGES, NOT_PAGES, extension
-from acrawl.parse.media import stylesheets
+from acrawl.parse.sitemap import SitemapEntry
 from acrawl.request import Request, seal
 from acrawl.response import Failure, Response
 from acrawl.results.linkbook import PLACE
+from acrawl.spelling import Spelling
 from acrawl.spider import Spider
-from acrawl.url import canonical, host_of
+from acrawl.spiders.sitemap import Sitemaps, depth_below
+from acrawl.url import host_of
 
 HTML = frozenset(("", "text/html", "application/xhtml+xml"))
 #: What a server may say to HEAD though it has the thing: then GET has the last word.
@@ -23,35 +26,54 @@ HEAD_REFUSED = frozenset(("malformed", "reset", "truncated"))
 #: Sightings of one item, and characters of a link's text that are kept.
 MAX_SIGHTINGS = 1000
 MAX_TEXT = 200
-_KNOWN_HOSTS = 10_000
+#: What is told of a link in the place of its element.
+_SOURCES = {"style": "stylesheet", "script": "script"}
+_KNOWN = 10_000
 
 
-class Links(Spider):
+class Links(Sitemaps, Spider):
     """Reads the pages in scope and asks for everything that they name; what became of it stands in the ledger.
 
     Pages are read by GET. Files, and with ``external`` what lies outside the scope, are asked for by HEAD, and by GET
     of their first byte where that is refused; they are never read. Arguments: ``urls``, separated by blanks;
-    ``external`` and ``places`` (also look whether ``#places`` exist): anything but empty means yes.
+    ``external``, ``places`` (also look whether ``#places`` exist) and ``sitemaps`` (also check what the sitemaps of the
+    seeds' hosts name): anything but empty means yes.
     """
 
     name = "links"
 
-    def __init__(self, urls: str = "", external: str = "", places: str = "") -> None:
+    def __init__(self, urls: str = "", external: str = "", places: str = "", sitemaps: str = "") -> None:
         super().__init__()
         self.start_urls = urls.split()
         self.external = bool(external)
         self.places = bool(places)
-        self._verdicts: dict[str, bool] = {}
+        self.sitemaps = bool(sitemaps)
+        self._verdicts: dict[str, str] = {}
 
     def parse(self, response: Response) -> Iterator[Request | Sightings]:
         """Read a page: everything it names."""
-        if response.content_type not in HTML or not self._inside(response.url):
+        is_seed = response.request.depth == 0
+        if self.sitemaps and is_seed:
+            yield from self.sitemap_requests([response.url])
+        if response.content_type not in HTML or not self._inside(response.url, is_seed=is_seed):
             return
         seen = self._seen(response)
         while some := list(itertools.islice(seen, MAX_SIGHTINGS)):
             yield Sightings(response.url, some)
             for url in dict.fromkeys(one.url.partition("#")[0] for one in some if one.source != PLACE):
                 yield self._request(url, response)
+
+    def from_sitemap(self, entry: SitemapEntry, response: Response) -> Iterator[Request | Sightings]:
+        """Check everything that a sitemap names."""
+        named = [entry.url, *(alternate.url for alternate in entry.alternates), *(image.url for image in entry.images)]
+        named += [url for video in entry.videos for url in (video.thumbnail, video.content, video.player) if url]
+        urls = list(dict.fromkeys(named))
+        depth = depth_below(response.request)
+        for start in range(0, len(urls), MAX_SIGHTINGS):
+            some = urls[start : start + MAX_SIGHTINGS]
+            yield Sightings(response.url, [Sighting(url, "", "sitemap") for url in some])
+            for url in some:
+                yield self._made(url, response.url, depth, self._is_file(url))
 
     def landed(self, response: Response) -> Iterator[Request]:
         """What was asked for is there. What is a page after all is read, where it is ours to read."""
@@ -81,17 +103,15 @@ class Links(Spider):
             for link in placed(document):
                 told.add(link.url)
                 yield Sighting(f"{link.url}#{link.fragment}", link.text[:MAX_TEXT], link.tag)
-        for link in response.links():
+        for link in response.links(citations=True):
             if link.url not in told:
-                yield Sighting(link.url, link.text[:MAX_TEXT], link.tag)
+                yield Sighting(link.url, link.text[:MAX_TEXT], link.tag or link.attr)
         for image in response.images():
             yield Sighting(image.url, image.alt[:MAX_TEXT], image.source)
-        for url in stylesheets(document):
-            yield Sighting(url, "", "stylesheet")
-        for script in response.css("script::attr(src)").getall():
-            url_of_script = document.join(script)
-            if url_of_script is not None:
-                yield Sighting(url_of_script, "", "script")
+        for link in response.resources():
+            if link.kind != "image":
+                source = _SOURCES.get(link.kind) or link.tag or link.attr
+                yield Sighting(link.url, link.alt[:MAX_TEXT], source)
 
     def _request(self, url: str, response: Response) -> Request:
         return self._made(url, response.url, response.request.depth + 1, self._is_file(url))
@@ -110,17 +130,20 @@ class Links(Spider):
 
     @cached_property
     def _gate(self) -> ScopeGate:
-        gate = ScopeGate(self.settings.scope)
-        for url in self.start_urls:
-            gate.add_seed(canonical(url))
-        return gate
+        return gate_of(self)
 
-    def _inside(self, url: str) -> bool:
-        """Whether a URL belongs to the site."""
-        key = url if self.settings.scope.within == "path" else host_of(url)
+    @cached_property
+    def _spelling(self) -> Spelling:
+        return Spelling(self.settings.urls)
+
+    def _inside(self, url: str, *, is_seed: bool = False) -> bool:
+        """Whether a URL belongs to the site. A seed was asked for by name: no pattern keeps it out."""
+        scope = self.settings.scope
+        key = url if scope.within == "path" or scope.allow or scope.deny else host_of(url)
         verdict = self._verdicts.get(key)
         if verdict is None:
-            if len(self._verdicts) >= _KNOWN_HOSTS:
+            if len(self._verdicts) >= _KNOWN:
                 self._verdicts.clear()
-            verdict = self._verdicts[key] = not self._gate.excludes(seal(Request(url), b""))
-        return verdict
+            sealed = seal(Request(url, depth=1), b"", self._spelling)
+            verdict = self._verdicts[key] = self._gate.excludes(sealed)
+        return not verdict or (is_seed and verdict == "pattern")

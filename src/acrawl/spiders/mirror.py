@@ -5,34 +5,40 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Iterator
 
-from acrawl.parse import robots_tags
 from acrawl.parse.linked import HTML, Use, kind_of, named
+from acrawl.parse.sitemap import SitemapEntry
 from acrawl.request import Request
 from acrawl.response import Response
 from acrawl.spider import Spider
+from acrawl.spiders.sitemap import Sitemaps, depth_below
 from acrawl.url import host_of
+from acrawl.worker.tags import asked
 
 #: Longer documents are saved, and not read for more.
 LARGEST = 32 << 20
 
 
-class Mirror(Spider):
+class Mirror(Sitemaps, Spider):
     """Saves the pages in scope, and everything they need to be shown.
 
     Arguments: ``urls``, separated by blanks; ``hosts``, where parts of pages may live: ``any`` (default) or ``same``;
     ``requisites``, whether parts are saved: ``yes`` (default) or ``no``; ``depth``, how many links away from the first
-    pages (empty: any number).
+    pages (empty: any number); with ``sitemaps`` (any text) the pages that the sitemaps of their hosts name are one link
+    away.
     What a file is read as is decided by its type, whatever named it.
     """
 
     name = "mirror"
 
-    def __init__(self, urls: str = "", hosts: str = "any", requisites: str = "yes", depth: str = "") -> None:
+    def __init__(
+        self, urls: str = "", hosts: str = "any", requisites: str = "yes", depth: str = "", sitemaps: str = ""
+    ) -> None:
         super().__init__()
         self.start_urls = urls.split()
         self.anywhere = hosts == "any"
         self.requisites = requisites == "yes"
         self.deepest = int(depth) if depth else None
+        self.sitemaps = bool(sitemaps) and self.deepest != 0
 
     async def start(self) -> AsyncIterator[Request]:
         """See `Spider.start`."""
@@ -41,14 +47,21 @@ class Mirror(Spider):
 
     def parse(self, response: Response) -> Iterator[Request]:
         """Read what stands in its own right: its parts, and where it leads."""
-        yield from self._read(response, follow=True)
+        if self.sitemaps and response.request.depth == 0:
+            yield from self.sitemap_requests([response.url])
+        yield from self._named(response, follow=True)
+
+    def from_sitemap(self, entry: SitemapEntry, response: Response) -> Iterator[Request]:
+        """Take a page that a sitemap names."""
+        if not self._is_closed(response):
+            yield Request(entry.url, "parse", save=True, referrer=response.url, depth=depth_below(response.request))
 
     def part(self, response: Response) -> Iterator[Request]:
         """Read a part of something for its own parts. A page of another host was not meant to be followed."""
         request = response.request
-        yield from self._read(response, follow=host_of(request.url) == host_of(request.referrer))
+        yield from self._named(response, follow=host_of(request.url) == host_of(request.referrer))
 
-    def _read(self, response: Response, *, follow: bool) -> Iterator[Request]:
+    def _named(self, response: Response, *, follow: bool) -> Iterator[Request]:
         fact = response.file
         if fact is None or response.size > LARGEST:
             return
@@ -58,8 +71,7 @@ class Mirror(Spider):
         depth = response.request.depth
         framed = self.requisites and follow and (self.deepest is None or depth <= self.deepest)
         follow = follow and kind == HTML and (self.deepest is None or depth < self.deepest)
-        if follow:
-            follow = not self._closed(response)
+        follow = follow and not self._is_closed(response)
         for url, use in named(response.document, kind):
             if use is Use.PART and self.requisites:
                 yield Request(
@@ -68,13 +80,6 @@ class Mirror(Spider):
             elif (use is Use.PAGE and follow) or (use is Use.FRAME and framed):
                 yield Request(url, "parse", save=True, referrer=response.url, depth=depth + 1)
 
-    def _closed(self, response: Response) -> bool:
-        """Whether the page asks crawlers to follow none of its links."""
-        if "nofollow" not in self.settings.politeness.obey_robots_tags:
-            return False
-        product = self.settings.fetch.user_agent.partition("/")[0].lower()
-        now = time.time()
-        tags = robots_tags.of_headers(response.headers.getall("X-Robots-Tag", ()), product, now)
-        if robots_tags.may_ask(response.document, product):
-            tags |= robots_tags.of_document(response.document, product, now)
-        return tags.nofollow
+    def _is_closed(self, response: Response) -> bool:
+        """Whether robots are asked to follow nothing that is named here: what is saved is not taken for followed."""
+        return asked(response, self.settings, time.time).nofollow

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import cached_property
@@ -15,44 +15,55 @@ from acrawl.clock import Clock, SystemClock
 from acrawl.outcome import MadeFile, PageFacts
 from acrawl.parse import markdown
 from acrawl.parse.extensions import IMAGES, NOT_PAGES, extension
+from acrawl.parse.sitemap import SitemapEntry
 from acrawl.request import Request
 from acrawl.response import Response
 from acrawl.spider import Spider
+from acrawl.spiders.sitemap import Sitemaps, depth_below
 
 HTML = frozenset(("", "text/html", "application/xhtml+xml"))
 #: Characters of a title or a description that are kept.
 MAX_FACT = 1000
 
 
-class Pages(Spider):
+class Pages(Sitemaps, Spider):
     """Follows the pages in scope and saves the text of each as Markdown, with what is known about it above.
 
-    Arguments: ``urls``, separated by blanks; ``part``: ``main`` (default), the main content of a page, or ``whole``.
+    Arguments: ``urls``, separated by blanks; ``part``: ``main`` (default), the main content of a page, or ``whole``;
+    with ``sitemaps`` (any text) the pages that the sitemaps of the seeds' hosts name are taken, too.
     """
 
     name = "pages"
     clock: Clock = SystemClock()
 
-    def __init__(self, urls: str = "", part: str = "main") -> None:
+    def __init__(self, urls: str = "", part: str = "main", sitemaps: str = "") -> None:
         super().__init__()
         markdown.check()  # now, and not on each page
         self.start_urls = urls.split()
         self.main = part != "whole"
+        self.sitemaps = bool(sitemaps)
 
     async def parse(self, response: Response) -> AsyncIterator[Request | MadeFile]:
         """Read a page: its links and its text."""
+        if self.sitemaps and response.request.depth == 0:
+            for request in self.sitemap_requests([response.url]):
+                yield request
         if response.content_type not in HTML:
             return
         links = response.links()
         for link in links:
-            path = link.url.partition("?")[0].lower()
-            if not path.endswith(NOT_PAGES) and extension(path) not in IMAGES:
+            if _may_be_page(link.url):
                 yield response.follow(link)
         text = await asyncio.get_running_loop().run_in_executor(self._thread, self._text, response)
         facts = self._facts(response, text, len(links))
         yield MadeFile(
             response.url, f"{front_matter(response.url, facts)}\n{text}\n".encode(), "text/markdown", page=facts
         )
+
+    def from_sitemap(self, entry: SitemapEntry, response: Response) -> Iterator[Request]:
+        """Take a page that a sitemap names."""
+        if _may_be_page(entry.url):
+            yield Request(entry.url, referrer=response.url, depth=depth_below(response.request))
 
     @cached_property
     def _thread(self) -> ThreadPoolExecutor:
@@ -74,6 +85,7 @@ class Pages(Spider):
             links,
             response.status,
             self.clock.time(),
+            response.cut,
         )
 
 
@@ -83,6 +95,11 @@ def front_matter(url: str, facts: PageFacts) -> str:
     known = {"url": url, "title": facts.title, "lang": facts.language, "description": facts.description}
     lines = [f"{name}: {msgspec.json.encode(value).decode()}" for name, value in known.items() if value]
     return "\n".join(["---", *lines, f"fetched: {fetched}", "---", ""])
+
+
+def _may_be_page(url: str) -> bool:
+    path = url.partition("?")[0].lower()
+    return not path.endswith(NOT_PAGES) and extension(path) not in IMAGES
 
 
 def _line(text: str) -> str:

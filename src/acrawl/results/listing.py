@@ -1,0 +1,171 @@
+"""What is read of the catalog (`acrawl.results.catalog`): lists of files, pages and images, in parts or row by row."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+
+import msgspec
+
+from acrawl.outcome import PageFacts
+
+_DISPLAYED = "o.type LIKE 'image/%'"
+
+
+class FailedItem(msgspec.Struct, frozen=True):
+    """An item that a pipeline, a feed or the file store could not take; ``body`` is what travelled (msgpack)."""
+
+    item_id: str
+    url: str
+    kind: str
+    reason: str
+    detail: str
+    body: bytes
+
+
+class ImageFile(msgspec.Struct, frozen=True):
+    """One image URL and what its bytes are. ``path`` is below ROOT; None when a worker (``place``) kept them."""
+
+    url: str
+    path: str | None
+    sha256: str
+    size: int
+    type: str
+    width: int
+    height: int
+    place: str
+
+
+class PageText(msgspec.Struct, frozen=True):
+    """A page and the file with its text: ``path`` is below ROOT; None when a worker (``place``) kept it."""
+
+    url: str
+    path: str | None
+    sha256: str
+    place: str
+    facts: PageFacts
+
+
+class SavedFile(msgspec.Struct, frozen=True):
+    """One URL whose bytes are in the folder; ``charset`` is the encoding that the server named, or empty."""
+
+    url: str
+    sha256: str
+    size: int
+    type: str
+    charset: str
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """An image on a page."""
+
+    page: str
+    alt: str
+    source: str
+
+
+class Picture(msgspec.Struct, frozen=True):
+    """One distinct image, with one of its URLs and, where known, the first page and the first text for it."""
+
+    n: int
+    path: str
+    size: int
+    type: str
+    width: int
+    height: int
+    url: str
+    page: str
+    alt: str
+
+
+class Totals(msgspec.Struct, frozen=True):
+    """What the catalog holds; ``elsewhere`` counts distinct images whose bytes only a worker has."""
+
+    files: int
+    objects: int
+    images: int
+    image_bytes: int
+    elsewhere: int
+    failed_items: int
+
+
+class Listing:
+    """The reading side of a catalog, over its database. Blocking; what it iterates over is read as it is asked for."""
+
+    _db: sqlite3.Connection
+
+    def images(self) -> Iterator[ImageFile]:
+        """Every saved image URL, in the order of URLs."""
+        rows = self._db.execute(
+            "SELECT f.url, o.path, o.sha256, o.size, o.type, o.width, o.height, f.place"
+            f" FROM files f JOIN objects o USING(sha256) WHERE {_DISPLAYED} ORDER BY f.url"
+        )
+        return (ImageFile(*row) for row in rows)
+
+    def pages(self) -> Iterator[PageText]:
+        """Every page whose text was saved, in the order of URLs."""
+        rows = self._db.execute(
+            "SELECT p.url, o.path, p.sha256, coalesce(f.place, ''), text_sha256, length, title, language, description,"
+            " links, status, fetched_at, cut FROM pages p JOIN objects o USING(sha256)"
+            " LEFT JOIN files f ON f.url = p.url ORDER BY p.url"
+        )
+        return (PageText(url, path, sha256, place, PageFacts(*facts)) for url, path, sha256, place, *facts in rows)
+
+    def saved(self, after: str, limit: int) -> list[SavedFile]:
+        """The next URLs whose bytes are in the folder, in the order of URLs; ``after`` is the last one."""
+        rows = self._db.execute(
+            "SELECT f.url, o.sha256, o.size, f.type, f.charset FROM files f JOIN objects o USING(sha256)"
+            " WHERE f.url > ? AND f.place = '' ORDER BY f.url LIMIT ?",
+            (after, limit),
+        )
+        return [SavedFile(*row) for row in rows]
+
+    def pages_of(self, url: str, limit: int) -> tuple[list[Seen], int]:
+        """The first ``limit`` pages that name an image, and how many there are."""
+        rows = self._db.execute(
+            "SELECT page, alt, source FROM sightings WHERE url = ? ORDER BY n LIMIT ?", (url, limit)
+        ).fetchall()
+        count = len(rows)
+        if count == limit:
+            (count,) = self._db.execute("SELECT count(*) FROM sightings WHERE url = ?", (url,)).fetchone()
+        return [Seen(*row) for row in rows], count
+
+    def pictures(self, after: int, limit: int) -> list[Picture]:
+        """The next distinct images that are here, in the order of their arrival; ``after`` is the last ``n``."""
+        rows = self._db.execute(
+            "SELECT n, path, size, type, width, height, sha256 FROM objects o"
+            f" WHERE n > ? AND path IS NOT NULL AND {_DISPLAYED} ORDER BY n LIMIT ?",
+            (after, limit),
+        ).fetchall()
+        return [
+            Picture(n, path, size, kind, width, height, *self._origin(sha256))
+            for n, path, size, kind, width, height, sha256 in rows
+        ]
+
+    def failed(self) -> Iterator[FailedItem]:
+        """Every item that could not be taken."""
+        rows = self._db.execute(
+            "SELECT item_id, url, kind, reason, detail, body FROM failed_items ORDER BY at, item_id"
+        )
+        return (FailedItem(*row) for row in rows)
+
+    def totals(self) -> Totals:
+        """Count what is there."""
+        row = self._db.execute(
+            "SELECT (SELECT count(*) FROM files), count(*),"
+            f" count(*) FILTER (WHERE {_DISPLAYED} AND path IS NOT NULL),"
+            f" coalesce(sum(size) FILTER (WHERE {_DISPLAYED} AND path IS NOT NULL), 0),"
+            f" count(*) FILTER (WHERE {_DISPLAYED} AND path IS NULL),"
+            " (SELECT count(*) FROM failed_items) FROM objects o"
+        ).fetchone()
+        return Totals(*row)
+
+    def _origin(self, sha256: str) -> tuple[str, str, str]:
+        """One URL of an object, with the first page that names it and the first text, if any."""
+        row = self._db.execute(
+            "SELECT f.url, coalesce(s.page, ''), coalesce(s.alt, '')"
+            " FROM files f LEFT JOIN sightings s ON s.url = f.url WHERE f.sha256 = ?"
+            " ORDER BY coalesce(s.alt, '') = '', s.n IS NULL, s.n, f.url LIMIT 1",
+            (sha256,),
+        ).fetchone()
+        return row or ("", "", "")
