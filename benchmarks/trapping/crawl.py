@@ -41,7 +41,7 @@ def crawl(site, terms, most, host=HOST):
             if link in seen:
                 continue
             seen.add(link)
-            said = traps.verdict(host, host + link)
+            said = traps.verdict(host, host + link, host + path)
             if said:
                 _note(site, link, said, lost, why)
             else:

@@ -58,9 +58,15 @@ class TrapPromises:
     )
     async def test_a_url_beyond_measure_is_kept_out_and_told_of(self, crawl: Crawl, url: str, told: str):
         await crawl.open()
-        await crawl.add(url, depth=1)
+        half = url[: len(url) * 3 // 4]
+        await crawl.add(half, "/")
+        for got in await crawl.lease_until(2):
+            link = "/odd" * 50 if got.url == HOST + "/" else url
+            await crawl.report(got, requests=[crawl.sealed(link, depth=1)])
         story = await crawl.story(url)
         assert (story.state, story.reason, story.detail) == (EXCLUDED, "trap", told)
+        assert await crawl.state(half) == "fetched"
+        assert await crawl.state("/odd" * 50) == "queued"  # what a usual page leads to is no trap by its looks
 
     @pytest.mark.parametrize(
         "url",

@@ -33,10 +33,10 @@ class Door:
         self._step = _STEPS[order]
         self._traps = traps
 
-    def admit(self, group: Group, requests: Sequence[Sealed], parent: int) -> list[Admission]:
+    def admit(self, group: Group, requests: Sequence[Sealed], parent: int, found_on: str = "") -> list[Admission]:
         """Bring requests into a group; returns them but for those seen a moment ago, which are counted and left out."""
         met, known = group.met, self._hosts.by_name
-        admissions = self.judged(requests, parent)
+        admissions = self.judged(requests, parent, found_on)
         for admission in admissions:
             host = admission.request.host
             if host not in met:
@@ -46,8 +46,11 @@ class Door:
         group.admissions += admissions
         return admissions
 
-    def judged(self, requests: Sequence[Sealed], parent: int) -> list[Admission]:
-        """The requests that were not seen a moment ago, each with why it is kept out, and its rank."""
+    def judged(self, requests: Sequence[Sealed], parent: int, found_on: str = "") -> list[Admission]:
+        """The requests that were not seen a moment ago, each with why it is kept out, and its rank.
+
+        ``parent`` is the number of the request that led to them, and ``found_on`` its URL; 0 and empty for seeds.
+        """
         fresh = [request for request in requests if request.key not in self._recent or _comes_again(request)]
         self._tally.duplicates += len(requests) - len(fresh)
         gone, excludes, ranked, traps = self._hosts.gone, self._gate.excludes, self._step != 0, self._traps
@@ -55,7 +58,7 @@ class Door:
         for request in fresh:
             excluded, status, detail = excludes(request) or request.excluded, EXCLUDED, ""
             if not excluded and traps is not None and request.depth and not _comes_again(request):
-                detail = traps.verdict(request.host, request.url)
+                detail = traps.verdict(request.host, request.url, found_on)
                 excluded = "trap" if detail else ""
             if not excluded:  # what never belonged to the crawl is told so, whatever ends the rest: it may be undone
                 excluded = self.stopped

@@ -165,7 +165,7 @@ class Settling:
         if outcome.part != held.parts:  # sent again, because our answer was lost on the way
             return
         items = [(held.made + ordinal, item) for ordinal, item in enumerate(outcome.items)]
-        admissions = self._state.door.judged(outcome.requests, row.id)
+        admissions = self._state.door.judged(outcome.requests, row.id, row.url)
         self._state.group().staged.append((row.id, held.parts, _encode((admissions, items))))
         held.parts += 1
         held.made += len(items)
@@ -224,7 +224,7 @@ class Settling:
         host.size += outcome.size
         if held.parts:
             group.assembled.append(row.id)
-        admissions = state.door.admit(group, outcome.requests, row.id)
+        admissions = state.door.admit(group, outcome.requests, row.id, row.url)
         if outcome.gist is not None and state.traps is not None:
             self._learn_page(host, row, outcome, admissions)
         for ordinal, item in enumerate(outcome.items, held.made):

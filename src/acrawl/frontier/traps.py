@@ -184,25 +184,31 @@ class Traps:
 
     # -- judging URLs
 
-    def verdict(self, host: str, url: str) -> str:
-        """Why a URL is not to be fetched, for the ledger; empty when it may be."""
-        if url.count("/") >= self._slashes or url.count("&") >= self._ampersands:
+    def verdict(self, host: str, url: str, found_on: str = "") -> str:
+        """Why a URL is not to be fetched, for the ledger; empty when it may be.
+
+        By its looks it is a trap only if the page that it was ``found_on`` is half as odd: a trap grows step by step,
+        and a single odd link leads nowhere.
+        """
+        if found_on and (url.count("/") >= self._slashes or url.count("&") >= self._ampersands):
             looks = self._looks(url)
-            if looks:
+            if looks and self._looks(found_on, 2):
                 return looks
         return self._told(host, url) if host in self._spent else ""
 
-    def _looks(self, url: str) -> str:
+    def _looks(self, url: str, times: int = 1) -> str:
+        """What is beyond measure in a URL, were there so many ``times`` as much of it; empty for a usual one."""
         path, _, query = url[url.find("/", 8) + 1 :].partition("?")
         terms, segments = self._terms, path.split("/")
-        if terms.parameters and (count := query.count("&") + 1) > terms.parameters:
+        if terms.parameters and (count := query.count("&") + 1) * times > terms.parameters:
             return f"query: {count} parameters (traps.parameters is {terms.parameters})"
-        if terms.path_depth and len(segments) > terms.path_depth:
+        if terms.path_depth and len(segments) * times > terms.path_depth:
             return f"deep: {len(segments)} segments in its path (traps.path_depth is {terms.path_depth})"
-        if terms.repeats and len(segments) - len(set(segments)) >= terms.repeats:  # else nothing is there so often
-            what, times = repetition(segments)
-            if times > terms.repeats:
-                return f"repeats: {what[:100]!r} comes {times} times in its path (traps.repeats is {terms.repeats})"
+        repeated = len(segments) - len(set(segments))
+        if terms.repeats and (repeated + 1) * times > terms.repeats:  # else nothing is there so often
+            what, often = repetition(segments)
+            if often * times > terms.repeats:
+                return f"repeats: {what[:100]!r} comes {often} times in its path (traps.repeats is {terms.repeats})"
         return ""
 
     def _told(self, host: str, url: str) -> str:
