@@ -57,8 +57,7 @@ def join(base: str, href: str) -> str | None:
 
 #: References that need no parsing: a path that leads up at its beginning only, of characters that stay as they are.
 _PLAIN = re.compile(
-    r"((?:\.\./)+|/?)((?:[A-Za-z0-9_~-][A-Za-z0-9._~-]*/)*(?:[A-Za-z0-9_~-][A-Za-z0-9._~-]*)?)"
-    r"(?:\?[A-Za-z0-9._~/=&+-]*)?(?:#.*)?\Z"
+    r"((?:\.\./)++|/?+)((?:[A-Za-z0-9_~-][A-Za-z0-9._~-]*+/?+)*+)(?:\?[A-Za-z0-9._~/=&+-]*+)?+(?:#.*+)?+\Z"
 ).match
 
 
@@ -87,22 +86,25 @@ class Joiner:
 
     def __call__(self, href: str) -> str | None:
         """Return the absolute URL, or None where it must not be requested."""
-        try:
-            return self._folder[href]
-        except KeyError:
-            pass
+        found = self._folder.get(href, "")
+        if found != "":
+            return found
         plain = _PLAIN(href)
         if plain is not None and plain.end(2):
-            url = _remembered(self._plainly(plain[1], href).partition("#")[0])
-        else:
-            url = join(self._base, href)
+            start = plain[1]
+            joined = self._upward(start, href) if start else self._path + href
+            url = _remembered(joined.partition("#")[0] if "#" in joined else joined)
+            if len(href) < _MEMO_LENGTH:
+                self._remember(href, url)
+            return url
+        url = join(self._base, href)
         first = href[:1]
         by_folder = first in "/." or (first.isalnum() and ":" not in href) or href.startswith(("http://", "https://"))
         if first and by_folder and len(href) < _MEMO_LENGTH:
             self._remember(href, url)
         return url
 
-    def _plainly(self, start: str, href: str) -> str:
+    def _upward(self, start: str, href: str) -> str:
         if start == "/":
             return self._origin + href
         folder, top = self._path, len(self._origin)

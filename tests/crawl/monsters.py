@@ -21,6 +21,9 @@ MONSTERS = {
     "tags": ("<p>", 3_300_000, ""),
     "options-of-lists": ("<select><option>a</select>", 400_000, "<form>"),
     "formatting": ("<p><font a={}>", 100_000, ""),
+    "names": ("<x{}></x{}>", 200_000, ""),
+    "names-of-attributes": ("<p data-x{}>", 200_000, ""),
+    "attributes-of-body": ("<body a{}>", 200_000, ""),
     "bytes": ("x ", 20_000_000, "<p>"),
     "whole-forms": ("<form><select><option>a</select></form>", 45_000, ""),
     "whole-comment": ("-", 10_000_000, "<p><!--"),
@@ -33,7 +36,7 @@ MONSTERS = {
 def page(name: str) -> bytes:
     """One of the pages, with a link before the monster."""
     piece, times, before = MONSTERS[name]
-    rest = "".join(map(piece.format, range(times))) if "{}" in piece else piece * times
+    rest = "".join(piece.replace("{}", f"{n}") for n in range(times)) if "{}" in piece else piece * times
     return f"<!doctype html><a href=/first>first</a>{before}{rest}".encode()
 
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Set
+from itertools import product
 
+from acrawl.parse.harmless import is_harmless
 from acrawl.settings import Parse
 
 #: Open elements below each other; browsers stop at 512.
@@ -21,6 +23,8 @@ MAX_ATTRIBUTES = 2000
 MAX_COMPARED = 300_000_000
 #: Options of all lists of a page.
 MAX_OPTIONS = 50_000
+#: Names of elements and attributes that differ, over the whole page: parsers look for each among all others.
+MAX_NAMES = 20_000
 #: Formatting elements that paragraphs open again, over the whole page.
 MAX_REOPENED = 200_000
 #: How much longer than two attributes it takes to compare two options.
@@ -30,10 +34,10 @@ _OPTION = 4
 _FEW = 128
 _GUESSED = 8 * MAX_COMPARED // 3
 _FEW_OPTIONS = 4000
-_SIMPLE_TAGS = 2500
-_SIMPLE_SIZE = 256 * 1024
-_SIMPLE_RUN = 30_000
-_FLAT_TAGS = 8000
+#: Bytes in which there are surely few tags, attributes and names.
+_FEW_BYTES = 7500
+#: Bytes that have no room for so many names that they would matter.
+_FEW_NAMES = 256 * 1024
 
 _FORMATTING = frozenset(b"b big code em font i nobr s small strike strong tt u".split())
 #: Elements that never stay open, or whose end tag may be left out and who close each other.
@@ -62,31 +66,23 @@ _BLOCKS = _FENCES | frozenset(
     b"address article aside blockquote button center details dialog dir div dl fieldset figcaption figure footer h1 h2 "
     b"h3 h4 h5 h6 header hgroup listing main menu nav ol pre section summary ul".split()
 )
-# Every case is spelled out: with IGNORECASE the search for the literal "<" would be given up.
-_CASES = "|".join("".join(f"[{c}{c.upper()}]" for c in name.decode()) for name in sorted(_FORMATTING))
-_NAMED = r"<(?=[bcefinstuBCEFINSTU])"
-#: A formatting element with attributes: of equal ones without, three are opened again at the most.
-_FORMATTED = re.compile(rf"{_NAMED}(?:{_CASES})[\s/]".encode())
-#: An element within a line that is surely closed: nothing but text in it, no attribute that could hide a tag's end.
-_CLOSED = re.compile(
-    rf'<(?=[abcefinstuABCEFINSTU])({_CASES}|[aA]|span)(?: (?:[\w:-]+="[^"<>]*+"\s*)*+)?+>[^<>]*+</\1>'.encode()
-)
-#: How deep such elements are looked for in each other.
-_NESTED = 3
-_LONG_RUN = re.compile(rb"<[a-zA-Z][^<>]{%d}" % _SIMPLE_RUN)
 #: An attribute (HTML standard, 13.2.5.32 to 38). A quoted value may hold anything; a quote elsewhere is a letter.
-_ATTRIBUTE = (
-    rb"""[^\t\n\f\r />][^\t\n\f\r />=]*+(?:[\t\n\f\r ]*+=[\t\n\f\r ]*+(?:"[^"]*+"?|'[^']*+'?|[^\t\n\f\r >]*+))?+"""
-)
-_NAME, _ATTRIBUTES = rb"([a-zA-Z][^\t\n\f\r />]*+)", rb"(?:[\t\n\f\r /]++|%b)*+" % _ATTRIBUTE
+_NAMED = rb"[^\t\n\f\r />][^\t\n\f\r />=]*+"
+_VALUED = rb"""(?:[\t\n\f\r ]*+=[\t\n\f\r ]*+(?:"[^"]*+"?|'[^']*+'?|[^\t\n\f\r >]*+))?+"""
+_NAME, _ATTRIBUTES = rb"([a-zA-Z][^\t\n\f\r />]*+)", rb"(?:[\t\n\f\r /]++|%b%b)*+" % (_NAMED, _VALUED)
 #: A comment, an end tag, a start tag with its attributes, or what is taken for a comment.
 _TOKEN = re.compile(
     rb"<(?:(?:!--(?:-?>|.*?--!?>|.*))|/%b%b>?|%b(%b)>?|(?:[!?]|/[^a-zA-Z>])[^>]*+>?)"
     % (_NAME, _ATTRIBUTES, _NAME, _ATTRIBUTES),
     re.DOTALL,
 )
-_COUNTED = re.compile(_ATTRIBUTE)
 _OPTION_TAG = re.compile(rb"<[oO][pP][tT][iI][oO][nN][\s/>]")
+#: A name of an attribute, and its value.
+_ATTRIBUTE = re.compile(rb"(%b)%b" % (_NAMED, _VALUED))
+#: Each of these adds its attributes to those of the first.
+_ONLY = frozenset(
+    bytes(cases) for name in (b"html", b"body") for cases in product(*zip(name, name.upper(), strict=True))
+)
 _NEAR = 16
 
 DEFAULTS = Parse()
@@ -97,14 +93,10 @@ def bounded(markup: bytes, limits: Parse = DEFAULTS) -> tuple[bytes, str]:
 
     Most pages cost one count of ``<``. The bytes are not looked at: see `acrawl.parse.document.Document.root`.
     """
-    size, tags = len(markup), markup.count(b"<")
+    tags = markup.count(b"<")
     counts_links = 0 < limits.max_links < tags
-    if not counts_links and not 0 < limits.max_tags < tags:
-        if size < len("<b>") * _SIMPLE_TAGS:
-            return markup, ""
-        simple = tags <= _FLAT_TAGS and size <= _SIMPLE_SIZE and not _runs_long(markup)
-        if simple and (tags <= _SIMPLE_TAGS or _closes(markup, MAX_REOPENED * 5 // tags)):
-            return markup, ""
+    if not (counts_links or 0 < limits.max_tags < tags) and (len(markup) < _FEW_BYTES or is_harmless(markup, tags)):
+        return markup, ""
     counted = (_LINKS if counts_links else set()) | ({b"option"} if _has_many_options(markup, tags) else set())
     at, why = _Walk(limits, _nests_items(markup, tags)).cut(markup, counted)
     return (markup[:at], f"{why} at byte {at:,}") if why else (markup, "")
@@ -120,24 +112,6 @@ def _nests_items(markup: bytes, tags: int) -> bool:
     kinds = _ITEM_TAG.findall(markup) if tags > MAX_DEPTH else []
     lists = len(kinds) - kinds.count(b"")
     return min(lists, len(kinds) - lists) > MAX_DEPTH // 2
-
-
-def _runs_long(markup: bytes) -> bool:
-    """Whether a tag may be longer than `_SIMPLE_RUN`: it would fill a block, in which most pages have a tag soon."""
-    block = _SIMPLE_RUN // 2
-    blocks = range(0, len(markup) - block + 1, block)
-    full = any(markup.find(b"<", start, start + block) < 0 for start in blocks)
-    return full and _LONG_RUN.search(markup) is not None
-
-
-def _closes(markup: bytes, most: int) -> bool:
-    """Whether surely no more than so many formatting elements stay open."""
-    for _ in range(_NESTED):
-        if len(_FORMATTED.findall(markup)) <= most:
-            return True
-        # A space is left, so that what stood around a closed element does not become a tag.
-        markup = _CLOSED.sub(b" ", markup)
-    return len(_FORMATTED.findall(markup)) <= most
 
 
 class _Walk:
@@ -158,6 +132,8 @@ class _Walk:
         self.options_here = 0
         self.compared = 0
         self.guessed = 0
+        self.attributes_of_only = 0
+        self.names: set[bytes] = set()
 
     def cut(self, markup: bytes, counted: Set[bytes]) -> tuple[int, str]:
         """Return where the markup becomes too much and in what; the latter is empty for what is never too much.
@@ -167,6 +143,7 @@ class _Walk:
         position = tags = 0
         most = self.limits.max_tags or len(markup)
         search, stack, passive = _TOKEN.search, self.open, self.passive
+        counts_names, names = len(markup) > _FEW_NAMES, self.names
         while (token := search(markup, position)) is not None:
             position = token.end()
             tags += 1
@@ -174,8 +151,11 @@ class _Walk:
                 return token.start(), f"tags: more than {most:,}"
             end, start, attributes = token.groups()
             if start is not None:
-                if (counted or len(attributes) > _FEW) and (why := self._counted(start, attributes, counted)):
+                looks = counted or len(attributes) > _FEW or (attributes and start in _ONLY)
+                if looks and (why := self._counted(start, attributes, counted)):
                     return token.start(), why
+                if counts_names and (attributes or start not in names) and self._names_many(start, attributes):
+                    return token.start(), f"names: more than {MAX_NAMES:,} of elements and attributes"
                 if start in passive and not self.unclosed:
                     continue
                 name = start.lower()
@@ -190,10 +170,22 @@ class _Walk:
                     self._end(end.lower())
         return 0, ""
 
+    def _names_many(self, start: bytes, attributes: bytes) -> bool:
+        """Note the names of a tag; whether they are too many now."""
+        self.names.add(start)
+        self.names.update(_ATTRIBUTE.findall(attributes))
+        return len(self.names) > MAX_NAMES
+
     def _counted(self, start: bytes, attributes: bytes, counted: Set[bytes]) -> str:
         """Count a tag's attributes, and the tag if it is one to be counted; returns what there is too much of."""
         size = len(attributes)
-        if size > MAX_ATTRIBUTES or (size > _FEW and self.guessed > _GUESSED):
+        if start in _ONLY:
+            count = _count(attributes)
+            self.compared += count * (self.attributes_of_only + count)
+            self.attributes_of_only += count
+            if self.attributes_of_only > MAX_ATTRIBUTES:
+                return f"attributes: more than {MAX_ATTRIBUTES:,} of all tags of {start.lower().decode()}"
+        elif size > MAX_ATTRIBUTES or (size > _FEW and self.guessed > _GUESSED):
             count = _count(attributes)
             self.compared += count * count // 2
             if count > MAX_ATTRIBUTES:
@@ -244,7 +236,7 @@ class _Walk:
             self.selects += 1
         if name in _FOREIGN:
             self.foreign += 1
-        if self.foreign and attributes.endswith(b"/") and _COUNTED.sub(b"a", attributes).endswith(b"/"):
+        if self.foreign and attributes.endswith(b"/") and _ATTRIBUTE.sub(b"a", attributes).endswith(b"/"):
             return ""  # the slash is no part of a value
         return self._opened(name)
 
@@ -298,7 +290,7 @@ class _Walk:
 
 
 def _count(attributes: bytes) -> int:
-    return len(_COUNTED.findall(attributes))
+    return len(_ATTRIBUTE.findall(attributes))
 
 
 def _end_of_raw(markup: bytes, position: int, name: bytes) -> int:

@@ -95,16 +95,12 @@ def links(
     found.take_headers(rels)
     seen: set[str] = set()
     for tag, node in zip(tags, nodes, strict=True):
-        if tag in _HYPERLINKS:
-            attr, reference = _hyperlink(node.attrs)
-            if reference is not None and reference not in seen:
-                seen.add(reference)
-                found.take(reference, node, tag, attr)
         for read in readers.get(tag, ()):
-            attr, reference = read(node.attributes)
+            attributes = node.attributes
+            attr, reference = read(attributes)
             if reference is not None and reference not in seen:
                 seen.add(reference)
-                found.take(reference, node, tag, attr)
+                found.take(reference, node, tag or "", attr, attributes)
         if found.full:
             break
     return list(found.links.values())
@@ -118,7 +114,10 @@ def urls(document: Document, limit: int = MAX_LINKS) -> list[str]:
     references: dict[str | None, None] = {}
     for tag, node in zip(tags, nodes, strict=True):
         if tag in _HYPERLINKS:
-            references[_hyperlink(node.attrs)[1]] = None
+            try:
+                references[node.attrs["href"]] = None  # quicker than all attributes
+            except KeyError:  # it was selected for one with a prefix
+                references[_hyperlink(node.attributes)[1]] = None
         elif tag in _READERS:
             references[_READERS[tag][0](node.attributes)[1]] = None
     references.pop(None, None)
@@ -212,12 +211,11 @@ class _Found:
                 fragment, hreflang = reference.partition("#")[2], parameters.get("hreflang", "")
                 self.links[url] = Link(url, text, "", header, rel, fragment=fragment, hreflang=hreflang)
 
-    def take(self, reference: str, node: Any, tag: str | None, attr: str) -> None:
+    def take(self, reference: str, node: Any, tag: str, attr: str, attributes: Attributes) -> None:
         """Take the reference of an element."""
         url = self._join(reference)
         if url is None or not self._is_new(url):
             return
-        attributes = node.attributes
         text = ""
         if tag != "a":
             text = attributes.get("alt") or ""
@@ -236,20 +234,19 @@ class _Found:
         return True
 
 
-def _link(url: str, reference: str, text: str, tag: str | None, attr: str, attributes: Attributes) -> Link:
+def _link(url: str, reference: str, text: str, tag: str, attr: str, attributes: Attributes) -> Link:
     fragment = reference.partition("#")[2] if "#" in reference else ""
     if len(attributes) == 1:  # most links say no more
-        return Link(url, text, tag or "", attr, fragment=fragment)
+        return Link(url, text, tag, attr, fragment=fragment)
     get = attributes.get
     rel, alt, hreflang = get("rel") or "", get("alt") or "", get("hreflang") or ""
-    return Link(url, text, tag or "", attr, rel, folded(alt), fragment, "page", hreflang)
+    return Link(url, text, tag, attr, rel, folded(alt), fragment, "page", hreflang)
 
 
-def _hyperlink(attributes: Any) -> tuple[str, str | None]:
-    reference = attributes.get("href")
-    if reference is None and "href" not in attributes:
-        return "xlink:href", attributes.get("xlink:href")
-    return "href", reference
+def _hyperlink(attributes: Attributes) -> tuple[str, str | None]:
+    if "href" in attributes:
+        return "href", attributes["href"]
+    return "xlink:href", attributes.get("xlink:href")
 
 
 def _frame(attributes: Attributes) -> tuple[str, str | None]:
@@ -292,6 +289,7 @@ def _citation(attr: str, attributes: Attributes) -> tuple[str, str | None]:
 
 
 _READERS: dict[str | None, tuple[Reader, ...]] = {
+    **dict.fromkeys(_HYPERLINKS, (_hyperlink,)),
     "link": (functools.partial(_relation, RELS),),
     "meta": (_meta,),
     "iframe": (_frame,),
