@@ -137,6 +137,7 @@ class Sitemap:
             if count >= self._most:
                 self._too_many = f"more than {self._most} entries"
                 return
+            self._texts.found()
             yield entry
 
     def _entries(self) -> Iterator[SitemapEntry]:
