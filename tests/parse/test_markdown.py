@@ -138,3 +138,19 @@ def test_a_long_run_of_blanks_is_one_blank_but_in_code():
     assert converted(f"<p>a{' ' * 50}b{' ' * 50}\n{' ' * 50}c</p><pre>d{' ' * 50}e</pre>") == (
         f"a b\nc\n\n```\nd{' ' * 50}e\n```"
     )
+
+
+@pytest.mark.parametrize(
+    ("markup", "expected"),
+    [
+        ('<video src="javascript:x" poster="file:///p">v</video>', "v"),
+        ('<video><source src="javascript:x">v</video>', "v"),
+        (
+            '<video src="/m(1).mp4" poster=p.png>v</video>',
+            "[![v](https://example.org/docs/p.png)](https://example.org/m%281%29.mp4)",
+        ),
+        ('<video><source src="/m.mp4">v</video>', "[v](https://example.org/m.mp4)"),
+    ],
+)
+def test_a_video_is_a_link_to_what_can_be_asked_for(markup, expected):
+    assert converted(markup) == expected

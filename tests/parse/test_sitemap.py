@@ -156,3 +156,9 @@ def test_what_gives_nothing_for_long_is_read_no_further(filling):
     body = b"<urlset>" + ENTRY + b"<url>" + filling * ((20 << 20) // len(filling)) + b"</url>" + ENTRY
     sitemap = Sitemap(gzip.compress(body, 1), URL)
     assert (sum(1 for _ in sitemap), sitemap.cut) == (1, "nothing is found in 16777216 bytes")
+
+
+@pytest.mark.parametrize(("text", "priority"), [("nan", None), ("1e400", 1.0), ("-inf", 0.0), ("0,5", 0.5), ("", None)])
+def test_a_priority_is_a_number_between_0_and_1(text, priority):
+    (entry,) = Sitemap(f"<urlset><url><loc>/</loc><priority>{text}</priority></url></urlset>".encode(), URL)
+    assert entry.priority == priority

@@ -135,6 +135,19 @@ class _Rules(MarkdownConverter):
         alt = re.sub(r"[\[\]\\|]", r"\\\g<0>", alt)
         return f"![{alt}]({_destination(src)})" if src else alt
 
+    def convert_video(self, el: Tag, text: str, parent_tags: Set[str]) -> str:
+        source = el if el.get("src") else el.find("source", src=True)
+        src = str(source.get("src") or "") if isinstance(source, Tag) else ""
+        label = _BLANKS.sub(" ", text).strip()
+        if not src or "_noformat" in parent_tags:
+            return text
+        poster = str(el.get("poster") or "")
+        return (
+            f"[![{label}]({_destination(poster)})]({_destination(src)})"
+            if poster
+            else f"[{label}]({_destination(src)})"
+        )
+
     def convert_pre(self, el: Tag, text: str, parent_tags: Set[str]) -> str:
         text = text.strip("\n").rstrip()
         if not text:
