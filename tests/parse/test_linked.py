@@ -42,6 +42,7 @@ def changed(markup, kind=HTML):
         ("<link rel=next href=n><link rel=me href=m>", '<link rel=next href="p/n"><link rel=me href="m/m">'),
         ("<video poster=a><source src=b><track src=c>", '<video poster="p/a"><source src="p/b"><track src="p/c">'),
         ("<td background=b.png><q cite=c>", '<td background="p/b.png"><q cite="m/c">'),
+        ("</<title><a href=x></ <textarea><a href=y>", '</<title><a href="p/x"></ <textarea><a href="p/y">'),
         ('<base href="/x/" target=_top>', '<base href="" target=_top>'),
     ],
 )  # fmt: skip
