@@ -57,7 +57,8 @@ def join(base: str, href: str) -> str | None:
 
 #: References that need no parsing: a path that leads up at its beginning only, of characters that stay as they are.
 _PLAIN = re.compile(
-    r"((?:\.\./)++|/?+)((?:[A-Za-z0-9_~-][A-Za-z0-9._~-]*+/?+)*+)(?:\?[A-Za-z0-9._~/=&+-]*+)?+(?:#.*+)?+\Z"
+    r"((?:\.\./)++|/?+)((?:[A-Za-z0-9_~-][A-Za-z0-9._~-]*+/?+)*+)(?:\?[A-Za-z0-9._~/=&+-]*+)?+"
+    r"(?:#[^\n\ud800-\udfff]*+)?+\Z"
 ).match
 
 

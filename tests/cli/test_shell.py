@@ -143,6 +143,15 @@ def test_a_page_is_shown_in_the_browser_with_a_base(live, tmp_path):
     assert re.fullmatch(r"file:///.*acrawl-\w+\.html\n", (tmp_path / "url").read_text())
 
 
+def test_a_page_is_shown_with_the_base_that_it_names_itself(live, tmp_path):
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\ncp "${{1#file://}}" {tmp_path}/shown.html\n')
+    browser.chmod(0o755)
+    env = {**os.environ, "BROWSER": f"{browser} %s", "TMPDIR": str(tmp_path)}
+    piped(["view()"], live.add("/a/b", '<head><base href="/c/"><img src=d>'), cwd=tmp_path, env=env)
+    assert f'<base href="{live.url("/c/")}">' in (tmp_path / "shown.html").read_text()
+
+
 def test_there_is_a_prompt_at_a_terminal(live, tmp_path):
     terminal, end = pty.openpty()
     env = {**os.environ, "TERM": "dumb", "PYTHONIOENCODING": "utf-8"}

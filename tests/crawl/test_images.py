@@ -11,6 +11,7 @@ import pytest
 
 import server
 from acrawl.errors import EXIT_OK
+from acrawl.spiders.images import DEEPEST_SHEET
 from crawl.command import Command, Done, records
 from crawl.site import LiveSite
 
@@ -154,3 +155,14 @@ def test_a_dead_seed_ends_the_crawl_with_nothing_and_0(tmp_path, refused_url):
     done = crawl(tmp_path, refused_url, "-s", "retry.times=0")
     assert done.code == EXIT_OK, done.err
     assert records(tmp_path / "pictures" / "images.jsonl") == []
+
+
+def test_the_host_of_a_stylesheet_cannot_keep_the_crawl_going(live, acrawl):
+    with LiveSite() as other:
+        live.page("/", text=f'<link rel=stylesheet href="{other.url("/0.css")}">')
+        for n in range(40):
+            other.add(f"/{n}.css", f'@import "{n + 1}.css"; a {{ b: url(page.html) }}', "text/css")
+        other.page("/page.html", text='<img src="/never.png">')
+        done = acrawl("images", live.url(), "-o", "pictures", "--workers", 1, "-s", "fetch.allow_private=true")
+        assert done.code == EXIT_OK, done.err
+        assert other.hits.keys() == {f"/{n}.css" for n in range(DEEPEST_SHEET)} | {"/page.html"}

@@ -125,6 +125,13 @@ def test_links_that_leave_the_site_are_asked_for_only_when_told_so(live, acrawl,
         ]
 
 
+def test_a_table_has_no_formulas_of_strangers(live, acrawl, tmp_path):
+    live.add("/", '<a href="/lost">=HYPERLINK("http://a.test")</a>')
+    assert acrawl("links", live.url(), "-o", "found.csv", "--workers", 1).code == EXIT_OK
+    with open(tmp_path / "found.csv", newline="") as file:
+        assert [row["text"] for row in csv.DictReader(file)] == ['\'=HYPERLINK("http://a.test")']
+
+
 def test_a_server_that_refuses_head_is_asked_by_get(live, acrawl, tmp_path):
     class Stubborn(LiveSite):
         async def _answer(self, request):

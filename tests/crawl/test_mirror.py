@@ -16,6 +16,7 @@ import pytest_asyncio
 
 import server
 from acrawl.errors import EXIT_OK
+from acrawl.spiders.mirror import DEEPEST_PART
 from browser import browser
 from crawl.command import Command, Done, until
 from crawl.odd import HOME, PAGES, furnish
@@ -229,6 +230,15 @@ def test_depth_and_requisites_can_be_limited(tmp_path):
         home.log.clear()
         mirror(tmp_path, home.url(), "--depth", 1, "--no-requisites", "--fresh")
         assert set(home.hits) == {"/", "/one"}
+
+
+def test_the_host_of_a_part_cannot_keep_the_crawl_going(tmp_path):
+    with LiveSite() as home, LiveSite() as other:
+        home.page("/", text=f'<link rel=stylesheet href="{other.url("/0.css")}">')
+        for n in range(40):
+            other.add(f"/{n}.css", f'@import "{n + 1}.css"', "text/css")
+        mirror(tmp_path, home.url())
+        assert other.hits.keys() == {f"/{n}.css" for n in range(DEEPEST_PART)}
 
 
 def test_a_crawl_that_is_killed_and_run_again_gives_the_same_copy(tmp_path):

@@ -78,6 +78,16 @@ def test_the_family_of_a_url_is_what_stays_when_things_change(path: str, family:
     assert shape_of(HOST + path).family == family
 
 
+def test_long_shapes_are_cut_and_told_apart():
+    names = [f"{HOST}/a/?{'k' * 8000}{end}=1&b" for end in "xy"]
+    folders = [
+        f"{HOST}/{'/'.join(f'{chr(97 + n)}{chr(97 + m)}' for n in range(26) for m in range(15))}/{end}/" for end in "xy"
+    ]
+    shapes = [shape_of(url) for url in (*names, *folders)]
+    assert len(set(shapes)) == 4
+    assert all(len(part) < 300 for shape in shapes for part in shape)
+
+
 def test_names_in_a_query_count_in_any_order_and_once():
     assert shape_of(f"{HOST}/?b=1&a=2&a=3") == shape_of(f"{HOST}/?a=9;b=8")
     assert shape_of(f"{HOST}/?b=1&a=2&a=3").names == "a&b"

@@ -24,6 +24,7 @@ def changed(markup, kind=HTML):
         ("<A HREF = x >y", '<A HREF = "p/x" >y'),
         ("<a href='x&amp;y=&quot;'>", "<a href='p/x&amp;y=&quot;'>"),
         ('<a href="?a=1&copy=2&amp;b=3">', '<a href="p/?a=1&amp;copy=2&amp;b=3">'),
+        ('<a href="?a&notit;&copy;=&amp=">', '<a href="p/?a&amp;notit;©=&amp;amp=">'),
         ('<a href="x" href="y">', '<a href="p/x" href="y">'),
         ('<img src=a.png srcset="b.png 1x, c.png 2x,d.png">',
          '<img src="p/a.png" srcset="p/b.png 1x, p/c.png 2x,p/d.png">'),
@@ -41,6 +42,7 @@ def changed(markup, kind=HTML):
         ("<link rel=next href=n><link rel=me href=m>", '<link rel=next href="p/n"><link rel=me href="m/m">'),
         ("<video poster=a><source src=b><track src=c>", '<video poster="p/a"><source src="p/b"><track src="p/c">'),
         ("<td background=b.png><q cite=c>", '<td background="p/b.png"><q cite="m/c">'),
+        ("</<title><a href=x></ <textarea><a href=y>", '</<title><a href="p/x"></ <textarea><a href="p/y">'),
         ('<base href="/x/" target=_top>', '<base href="" target=_top>'),
     ],
 )  # fmt: skip
@@ -118,6 +120,38 @@ def test_the_encoding_stays_and_the_other_bytes_with_it(encoding):
     page = rewritten(html(body), HTML, lambda found, *_: seen.append(found) or f"{found}/new")
     assert seen == [text]
     assert page == expected.encode(encoding)
+
+
+@pytest.mark.parametrize(("encoding", "char"), [("shift_jis", "表"), ("big5", "功"), ("gb18030", "乗")])
+def test_a_character_that_ends_in_a_backslash_escapes_nothing(encoding, char):
+    css = '@import "功"; a { b: url("功") } c { content: "功"; d: url(a功.png); e: url(f\\67.png) } /* 功 */'.replace(
+        "功", char
+    )
+    seen = []
+    sheet = html(css.encode(encoding), f"text/css; charset={encoding}")
+    page = rewritten(sheet, STYLE, lambda found, *_: seen.append(found) or f"{found}x")
+    assert seen == [char, char, f"a{char}.png", "fg.png"]
+    expected = css.replace(f'"{char}"; a', f'"{char}x"; a').replace(f'url("{char}")', f'url("{char}x")')
+    expected = expected.replace(f"a{char}.png", f"a{char}.pngx").replace("f\\67.png", "fg.pngx")
+    assert page == f'@charset "{encoding}";{expected}'.encode(encoding)
+    inner = rewritten(
+        html(f"<style>{css}</style>".encode(encoding), f"text/html; charset={encoding}"), HTML, lambda *_: "x"
+    )
+    assert inner.decode(encoding).count("x") == 4
+
+
+def test_utf_16_without_a_mark_gets_one():
+    body = "<p>é".encode("utf-16-le")
+    assert rewritten(html(body, "text/html; charset=utf-16le"), HTML, lambda *_: None) == b"\xff\xfe" + body
+    body = "<p>é<a href=x>".encode("utf-16-be")
+    found = rewritten(html(body, "text/html; charset=utf-16be"), HTML, lambda *_: "y")
+    assert found.decode("utf-16") == '<p>é<a href="y">'
+
+
+def test_iso_2022_jp_that_the_header_alone_names_is_named_in_the_page():
+    body = "<p>表".encode("iso2022_jp")
+    found = rewritten(html(body, "text/html; charset=iso-2022-jp"), HTML, lambda *_: None)
+    assert found == b'<meta charset="iso-2022-jp">' + body
 
 
 def test_bytes_that_do_not_decode_stay():

@@ -104,6 +104,8 @@ def test_links_come_in_document_order_each_url_once():
         ("Link", "</1>; title*=UTF-8''%e2%82%ac; rel=prev", [Link("https://h.test/1", "€", "", "Link", "prev")]),
         ("Link", '</1>; x="<no>; rel=next, ', []),
         ("Link", "no, </1>; rel=next", []),
+        ("Link", '</\udce9>; rel=next; title="\udce9"', [Link("https://h.test/%E9", "%E9", "", "Link", "next")]),
+        ("Refresh", "0;url=/\udce9", [Link("https://h.test/%E9", "", "", "Refresh")]),
         ("Refresh", "5; url=r#s", [Link("https://h.test/a/r", "", "", "Refresh", fragment="s")]),
         ("Refresh", "5", []),
         ("Location", " /l ", [Link("https://h.test/l", "", "", "Location")]),

@@ -105,6 +105,8 @@ HOSTILE = {
     "too many elements": b"<p>a" * (module.MAX_ELEMENTS + 1),
     "too many characters": b"<p>" + b"*" * (module.MAX_SIZE + 1),
     "blanks": b"<p>" + b" \n" * 1_000_000,
+    "blanks in a line": b"<h1>a" + b" " * 1_000_000 + b"b<code>" + b" " * 1_000_000 + b"c",
+    "hard blanks": ("<p>a" + "\u00a0\n" * 200_000 + "b").encode(),
     "backticks": b"<pre>" + b"`" * 100_000,
     "bytes": bytes(range(256)) * 100,
     "nothing": b"",
@@ -130,3 +132,25 @@ def test_what_is_missing_is_named_with_the_command_that_brings_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "acrawl.parse.markdown_rules", None)
     with pytest.raises(MissingExtra, match=r"pip install 'acrawl\[markdown\]'"):
         converted("<p>a")
+
+
+def test_a_long_run_of_blanks_is_one_blank_but_in_code():
+    assert converted(f"<p>a{' ' * 50}b{' ' * 50}\n{' ' * 50}c</p><pre>d{' ' * 50}e</pre>") == (
+        f"a b\nc\n\n```\nd{' ' * 50}e\n```"
+    )
+
+
+@pytest.mark.parametrize(
+    ("markup", "expected"),
+    [
+        ('<video src="javascript:x" poster="file:///p">v</video>', "v"),
+        ('<video><source src="javascript:x">v</video>', "v"),
+        (
+            '<video src="/m(1).mp4" poster=p.png>v</video>',
+            "[![v](https://example.org/docs/p.png)](https://example.org/m%281%29.mp4)",
+        ),
+        ('<video><source src="/m.mp4">v</video>', "[v](https://example.org/m.mp4)"),
+    ],
+)
+def test_a_video_is_a_link_to_what_can_be_asked_for(markup, expected):
+    assert converted(markup) == expected

@@ -65,3 +65,9 @@ def test_attributes():
 
 def test_an_ampersand_that_begins_nothing_stays():
     assert resolved("&amp;amp; & &nbsp; &copy=1 &#9999999; &#x110000;") == "&amp; & &nbsp; &copy=1 \ufffd \ufffd"
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("piece", ["a", " ", "a ", "=", "a=", '"', "a='", "/", ":"])
+def test_attributes_take_time_in_proportion_to_their_length(piece):
+    assert attributes_of(f"{piece * 500_000} href='x'").keys() <= {"href", "a", "a" * 500_000}

@@ -74,3 +74,16 @@ def test_a_field_that_is_too_long_ends_the_table():
     assert found[0] == {"a": "1", "b": "2"}
     assert len(found) == 2
     assert "the rest is left out" in found[1]
+
+
+@pytest.mark.timeout(20)
+def test_an_element_of_sections_that_never_end_takes_no_more_time_than_others():
+    (node,) = nodes(b"<r><item>a &" + b"<![CDATA[" * 100_000 + b"</item></r>", "item", {})
+    assert node.xpath("string()").get().startswith("a &")
+
+
+@pytest.mark.timeout(60)
+def test_a_line_without_end_is_read_no_further():
+    first, why = rows(b"a,b\n1,2\n" + b"x" * (64 << 20))
+    assert first == {"a": "1", "b": "2"}
+    assert "the rest is left out" in str(why)

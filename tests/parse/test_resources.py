@@ -135,3 +135,8 @@ def test_what_is_beyond_the_limit_is_left_out_and_said():
     page = Document(b"<img src=1><img src=1><img src=2 srcset='3, 4'>", URL)
     assert (len(resources(page, limit=4)), page.cut) == (4, "")
     assert (len(resources(page, limit=3)), page.cut[:6]) == (3, "links:")
+
+
+def test_half_characters_do_not_travel_in_a_fragment():
+    page = Document(b'<script type="application/ld+json">{"image": "/a.png#\\ud800"}</script>', "https://h.test/")
+    assert resources(page) == []

@@ -146,3 +146,19 @@ def test_whatever_comes_nothing_is_raised_and_pieces_make_no_difference(parts, r
 def test_whatever_bytes_come_nothing_is_raised(body, reader):
     for start in (b"", b"<urlset><url><loc>", b"\x1f\x8b\x08\x00", b"{", b"\xff\xfe"):
         list(reader(start + body, URL))
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    "filling", [b"<a>", b"\n", b"<url/>", b"<image:image><image:title>long</image:title></image:image>"]
+)
+def test_what_gives_nothing_for_long_is_read_no_further(filling):
+    body = b"<urlset>" + ENTRY + b"<url>" + filling * ((20 << 20) // len(filling)) + b"</url>" + ENTRY
+    sitemap = Sitemap(gzip.compress(body, 1), URL)
+    assert (sum(1 for _ in sitemap), sitemap.cut) == (1, "nothing is found in 16777216 bytes")
+
+
+@pytest.mark.parametrize(("text", "priority"), [("nan", None), ("1e400", 1.0), ("-inf", 0.0), ("0,5", 0.5), ("", None)])
+def test_a_priority_is_a_number_between_0_and_1(text, priority):
+    (entry,) = Sitemap(f"<urlset><url><loc>/</loc><priority>{text}</priority></url></urlset>".encode(), URL)
+    assert entry.priority == priority

@@ -51,7 +51,7 @@ def test_it_never_raises(body, content_type):
 
 
 @pytest.mark.parametrize(
-    "label", ["utf-7", "utf-32", "replacement", "iso-2022-kr", "hz-gb-2312", "iso-2022-cn", "rot13"]
+    "label", ["utf-7", "utf-32", "replacement", "iso-2022-kr", "hz-gb-2312", "iso-2022-cn", "rot13", "iso-8859-00"]
 )
 def test_encodings_that_browsers_refuse_are_not_used(label):
     assert lookup(label) is None

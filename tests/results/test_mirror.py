@@ -120,3 +120,20 @@ async def test_a_file_that_changed_its_type_gets_another_name(tmp_path):
     files = await copied(tmp_path, {"http://a/x": (b"a{}", "text/css"), "http://a/": html("<link rel=icon href=x>")})
     assert 'href="x.css"' in files["a/index.html"]
     assert files["a/x.css"] == "a{}"
+
+
+@pytest.mark.asyncio
+async def test_no_reference_leads_into_the_files_of_the_reader(tmp_path):
+    long = "a" * 9000
+    hostile = ["file:///etc/x", " fi\tle:x", f"../../../etc/passwd?{long}", f"//host/share?{long}", "//a b/share"]
+    page = "".join(f'<img src="{reference}">' for reference in [*hostile, "blob:x", "http://["])
+    files = await copied(tmp_path, {"http://a/": html(page)})
+    assert files["a/index.html"] == '<img src="about:invalid">' * 5 + '<img src="blob:x"><img src="http://[">'
+
+
+@pytest.mark.asyncio
+async def test_what_was_not_served_as_a_page_does_not_become_one(tmp_path):
+    text = b"<script>alert(1)</script>"
+    files = await copied(tmp_path, {"http://a/x.html": (text, "text/plain"), "http://a/y.txt": (text, "text/plain")})
+    assert {"a/x.html.txt", "a/y.txt"} <= files.keys()
+    assert "a/x.html" not in files

@@ -28,6 +28,8 @@ from acrawl.spelling import Spelling
 LINKS = "acrawl.spiders.links:Links"
 #: Ends as failed that say that the thing is there; http-416: an empty file has no first byte.
 _THERE = frozenset({"too-large", "wrong-type", "http-416", "callback"})
+#: What begins a formula in a spreadsheet: texts of links are anybody's.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -216,9 +218,14 @@ def _as_csv(found: Iterator[Finding]) -> Iterator[bytes]:
         yield _row(msgspec.structs.astuple(one))
 
 
+def _cell(value: Any) -> Any:
+    """A value for a table: what a spreadsheet would take for a formula is marked as text."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
 def _row(values: Iterable[Any]) -> bytes:
     line = io.StringIO()
-    csv.writer(line, lineterminator="\r\n").writerow(values)
+    csv.writer(line, lineterminator="\r\n").writerow(map(_cell, values))
     return line.getvalue().encode("utf-8", "replace")
 
 

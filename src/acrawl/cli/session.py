@@ -143,5 +143,5 @@ def _viewable(page: Response) -> bytes:
     text = page.text
     head = _HEAD.search(text)
     at = head.end() if head else 0
-    base = "" if page.css("base[href]") else f'<base href="{html.escape(page.url)}">'
+    base = f'<base href="{html.escape(page.document.base)}">'  # the first one counts, and theirs may be relative
     return f'{text[:at]}<meta charset="utf-8">{base}{text[at:]}'.encode("utf-8", "replace")

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from hashlib import blake2b
 from typing import NamedTuple
 
+#: Longer families and names are cut, and told apart by a hash: many of them are remembered.
+_LONGEST = 250
 #: Segments that are names of folders and programs, not of things.
 _FIXED = re.compile(r"[A-Za-z][A-Za-z_.-]{0,23}").fullmatch
 _VERSION = re.compile(r"v?\d{1,3}(?:\.\d+)+|v\d{1,3}").fullmatch
@@ -43,7 +46,13 @@ def shape_of(url: str) -> Shape:
     if end != "*" or end not in parts:
         parts[end] = None
     tail = "" if not names else f"?{names[0]}" if len(names) == 1 else "?*"
-    return Shape("/" + "/".join(parts) + tail, "&".join(names))
+    return Shape(_cut("/" + "/".join(parts) + tail), _cut("&".join(names)))
+
+
+def _cut(text: str) -> str:
+    if len(text) <= _LONGEST:
+        return text
+    return text[:_LONGEST] + blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def _folded(segment: str, place: int) -> str:

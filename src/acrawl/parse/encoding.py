@@ -73,7 +73,7 @@ def lookup(label: str) -> str | None:
     if codec is None:
         if match := _WINDOWS.match(label):
             return f"windows-{match[1]}"
-        if (match := _ISO.match(label)) and match[1] not in ("12", "0") and int(match[1]) <= 16:
+        if (match := _ISO.match(label)) and int(match[1]) != 12 and 1 <= int(match[1]) <= 16:
             return _ISO_PARTS.get(match[1], f"iso-8859-{int(match[1])}")
     return codec
 

@@ -76,8 +76,10 @@ class Feed:
         """Yield the entries in their order."""
         pieces = itertools.chain((self._head,), self._pieces)
         if self.kind == "json":
-            return _json_entries(self._whole(pieces), self._url)
-        return entries(tags(pieces), self._url) if self.kind else iter(())
+            yield from _json_entries(self._whole(pieces), self._url)
+        for entry in entries(tags(pieces), self._url) if self.kind in ("rss", "atom") else ():
+            self._texts.found()
+            yield entry
 
     def _whole(self, pieces: Iterable[str]) -> str:
         taken, size = [], 0

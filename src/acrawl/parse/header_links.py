@@ -19,6 +19,8 @@ _REST = re.compile(r'(?:[^,"]++|"(?:[^"\\]++|\\.)*+"?)*+', re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 #: Of ``title*``: encoding and text (RFC 8187, 3.2).
 _EXTENDED = re.compile(r"(utf-8|iso-8859-1)'[^']*+'(.*)", re.IGNORECASE | re.DOTALL)
+#: Bytes of a header that are no UTF-8, kept as surrogates; text with them could not travel.
+_BYTES = re.compile("[\ud800-\udfff]")
 _NAMES = {
     "link": "Link",
     "refresh": "Refresh",
@@ -42,15 +44,21 @@ def of_headers(headers: Iterable[tuple[str, str]]) -> list[HeaderLink]:
         name = _NAMES.get(header.lower())
         if name is None:
             continue
+        text = value if value.isascii() else _BYTES.sub(_escaped, value)
         if name == "Link":
-            found += [HeaderLink(name, reference, parameters) for reference, parameters in parse(value)]
+            found += [HeaderLink(name, reference, parameters) for reference, parameters in parse(text)]
         elif name == "Refresh":
-            target = refresh.parse(value)
+            target = refresh.parse(text)
             if target is not None and target[1] is not None:
                 found.append(HeaderLink(name, target[1], {}))
-        elif value.strip():
-            found.append(HeaderLink(name, value.strip(), {}))
+        elif text.strip():
+            found.append(HeaderLink(name, text.strip(), {}))
     return found
+
+
+def _escaped(byte: re.Match[str]) -> str:
+    """A byte as browsers put it into a URL."""
+    return f"%{ord(byte[0]) & 0xFF:02X}"
 
 
 def parse(value: str) -> list[tuple[str, dict[str, str]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Callable
 
@@ -15,6 +16,16 @@ __all__ = ["HTML", "STYLE", "SVG", "Use", "kind_of", "named", "rewritten"]
 #: What `kind_of` says.
 HTML, STYLE, SVG = "html", "style", "svg"
 _KINDS = {"text/html": HTML, "application/xhtml+xml": HTML, "text/css": STYLE, "image/svg+xml": SVG}
+#: What tells UTF-16 where no header does.
+_MARKS = {"utf-16-le": codecs.BOM_UTF16_LE, "utf-16-be": codecs.BOM_UTF16_BE}
+#: Characters of two bytes whose second may be that of a backslash, which would begin an escape in CSS.
+_PAIRS = {
+    "cp932": re.compile("[\x81-\x9f\xe0-\xfc][0-\xfe]"),
+    "gb18030": re.compile("[\x81-\xfe][0-\xfe]"),
+    "big5hkscs": re.compile("[\x81-\xfe][0-\xfe]"),
+}
+#: Stands for such a byte meanwhile; no byte is decoded to it.
+_HALF = "\ue05c"
 _LOOKS_LIKE_HTML = re.compile(
     rb"(?:\xef\xbb\xbf)?[\t\n\f\r ]*+<(?:!doctype html|!--|html|head|body|title|h1|p|a|div|table)\b", re.I
 )
@@ -50,29 +61,30 @@ def rewritten(document: Document, kind: str, replace: Replace) -> bytes:
     """
     encoding = document.encoding
     edits, head, text = _read(document, kind, lambda *found: "" if found[1] is Use.BASE else replace(*found))
-    if encoding in STATEFUL:
-        if not edits:
-            return document.body
-        mark = document.body[: bom_length(document.body, encoding)]
-        return mark + applied(text, edits).encode(encoding, "replace")
     named_here = _declaration(document, kind, encoding)
     if named_here:
         edits = sorted([*edits, (head, head, named_here)], key=lambda edit: edit[:2])
+    mark = b"" if bom_length(document.body, encoding) else _MARKS.get(encoding, b"")
     if not edits:
-        return document.body
+        return mark + document.body
+    if encoding in STATEFUL:
+        mark = mark or document.body[: bom_length(document.body, encoding)]
+        return mark + applied(text, edits).encode(encoding, "replace")
     plain = [(start, end, new.encode(encoding, "xmlcharrefreplace").decode("latin-1")) for start, end, new in edits]
-    return applied(text, plain).encode("latin-1")
+    return applied(text, plain).replace(_HALF, "\\").encode("latin-1")
 
 
 def _read(document: Document, kind: str, replace: Callable[[str, Use, str], str | None]) -> tuple[list[Edit], int, str]:
     """The edits, where the head begins, and the text that both are of: its characters are the bytes, if they can be."""
     encoding = document.encoding
     text = document.text if encoding in STATEFUL else document.body.decode("latin-1")
+    if encoding in _PAIRS and b"\\" in document.body:
+        text = _PAIRS[encoding].sub(lambda pair: pair[0].replace("\\", _HALF), text)
 
     def decode(piece: str) -> str:
         if encoding in STATEFUL or piece.isascii():
             return piece
-        return piece.encode("latin-1").decode(encoding, "replace")
+        return piece.replace(_HALF, "\\").encode("latin-1").decode(encoding, "replace")
 
     if kind == STYLE:
         return style_edits(text, lambda found: replace(decode(found), Use.PART, "style")), 0, text
@@ -84,7 +96,9 @@ def _read(document: Document, kind: str, replace: Callable[[str, Use, str], str 
 def _declaration(document: Document, kind: str, encoding: str) -> str:
     """What names the encoding in the document's place, where only the header does; empty where nothing is needed."""
     body = document.body
-    if kind == SVG or body.isascii() or declared(body) == encoding or declared(b"", document.content_type) is None:
+    if kind == SVG or encoding in _MARKS or (body.isascii() and b"\x1b" not in body):
+        return ""
+    if declared(body) == encoding or declared(b"", document.content_type) is None:
         return ""
     label = charset(document.content_type)
     return f'<meta charset="{label}">' if kind == HTML else f'@charset "{label}";'

@@ -157,6 +157,10 @@ def _make_absolute(top: LexborNode, join: Joiner) -> None:
         references = (attributes.get("src"), attributes.get("data-src"), attributes.get("data-original"))
         url = next((url for reference in references if reference and (url := join(reference)) is not None), None)
         node.attrs["src"] = url or ""
+    for node in top.css("video,source"):
+        for name in ("src", "poster"):
+            if name in node.attributes:
+                node.attrs[name] = join(node.attributes[name] or "") or ""
 
 
 def _plain(top: LexborNode) -> str:

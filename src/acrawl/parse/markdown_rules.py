@@ -18,9 +18,11 @@ _WIDEST = 20
 #: What would be markup in the middle of a text, and at the beginning of a line.
 _SPECIAL = re.compile(r"[\\*`]|(?<![^\W_])_|_(?![^\W_])|<(?=[a-zA-Z/!?])|&(?=#?\w+;)|\](?=[(\[:])|~(?=~)")
 _AT_START = re.compile(
-    r"(\A|\n)(\s*)(?:(#{1,6}(?=\s|$)|[-+](?=\s|$)|>|={2,}\s*$|-{2,}\s*$)|(\d{1,9})([.)])(?=\s|$))", re.MULTILINE
+    r"(\A|\n)([^\S\n]*+)(?:(#{1,6}(?=\s|$)|[-+](?=\s|$)|>|={2,}\s*$|-{2,}\s*$)|(\d{1,9})([.)])(?=\s|$))", re.MULTILINE
 )
 _BLANKS = re.compile(r"\s+")
+#: markdownify's time for a run of blanks grows with the square of its length.
+_LONG_BLANK = re.compile(r"[\t \r\n]{20,}+")
 _TICKS = re.compile(r"`+")
 _LANGUAGE = re.compile(r"(?:language|lang|highlight|brush|sourceCode|src)[-:]\s?([\w+#.-]+)")
 _NO_LANGUAGE = frozenset(("default", "none", "text", "plain", "plaintext", "highlight", "nohighlight", "source"))
@@ -36,6 +38,9 @@ def written(markup: str) -> str:
         # A table of pages' parts, as sites of old are laid out: one line a row would be no use to anybody.
         if table.get("role") == "presentation" or table.find(["table", "h1", "h2", "h3"]) is not None:
             _unravel(table)
+    for text in soup.find_all(string=_LONG_BLANK):
+        if text.find_parent("pre") is None:
+            text.replace_with(_LONG_BLANK.sub(_shortened, text))
     lines = str(_Rules(heading_style="atx", bullets="-").convert_soup(soup))
     soup.decompose()  # else it would wait for the garbage collector, and many large ones would
     return _tidied(lines)
@@ -64,6 +69,10 @@ def _tidied(text: str) -> str:
         if bare or fence or (kept and kept[-1]):
             kept.append(line if bare else "")
     return "\n".join(kept).strip()
+
+
+def _shortened(blanks: re.Match[str]) -> str:
+    return "\n" if "\n" in blanks[0] or "\r" in blanks[0] else " "
 
 
 def _unravel(table: Tag) -> None:
@@ -125,6 +134,19 @@ class _Rules(MarkdownConverter):
         alt = _BLANKS.sub(" ", str(el.get("alt") or "")).strip()
         alt = re.sub(r"[\[\]\\|]", r"\\\g<0>", alt)
         return f"![{alt}]({_destination(src)})" if src else alt
+
+    def convert_video(self, el: Tag, text: str, parent_tags: Set[str]) -> str:
+        source = el if el.get("src") else el.find("source", src=True)
+        src = str(source.get("src") or "") if isinstance(source, Tag) else ""
+        label = _BLANKS.sub(" ", text).strip()
+        if not src or "_noformat" in parent_tags:
+            return text
+        poster = str(el.get("poster") or "")
+        return (
+            f"[![{label}]({_destination(poster)})]({_destination(src)})"
+            if poster
+            else f"[{label}]({_destination(src)})"
+        )
 
     def convert_pre(self, el: Tag, text: str, parent_tags: Set[str]) -> str:
         text = text.strip("\n").rstrip()

@@ -25,7 +25,8 @@ _TOKEN = re.compile(
 _STRAY = re.compile(r"(?:<(?=[^A-Za-z_/!?])[^<]*+)++(?=<)")
 _HTML = re.compile(r"\s*+<(?:!doctype\s+html|html)\b", re.IGNORECASE)
 _ELEMENT = re.compile(r"<(?:[A-Za-z_][\w.-]*:)?([A-Za-z]+)(?=[\s>/])")
-_ATTRIBUTE = re.compile(r"([^\s=\"'/]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"']+))")
+#: A name is tried from its beginning only: a long one that no ``=`` follows would be read again from each character.
+_ATTRIBUTE = re.compile(r"(?<![^\s=\"'/])([^\s=\"'/]++)\s*+=\s*+(?:\"([^\"]*)\"|'([^']*)'|([^\s\"']+))")
 _REFERENCE = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|amp|lt|gt|quot|apos);")
 
 

@@ -41,7 +41,7 @@ Replace = Callable[[str, Use, str], str | None]
 _W = r"\t\n\f\r "
 _ATTRIBUTE_SOURCE = rf"""[^{_W}/>][^{_W}/>=]*+(?:[{_W}]*+=[{_W}]*+(?:"[^"]*+"?|'[^']*+'?|[^{_W}>]*+))?+"""
 _TOKEN = re.compile(
-    rf"<(?:!--(?:-?>|.*?--!?>|.*)|[!?][^>]*+>?|/([a-zA-Z][^{_W}/>]*+)[^>]*+>?"
+    rf"<(?:!--(?:-?>|.*?--!?>|.*)|(?:[!?]|/(?![a-zA-Z]))[^>]*+>?|/([a-zA-Z][^{_W}/>]*+)[^>]*+>?"
     rf"|([a-zA-Z][^{_W}/>]*+)((?:[{_W}/]++|{_ATTRIBUTE_SOURCE})*+)>?)",
     re.DOTALL,
 )
@@ -53,7 +53,7 @@ _IDLE = re.compile(
 )
 _ATTRIBUTE = re.compile(rf"""([^{_W}/>][^{_W}/>=]*+)(?:[{_W}]*+=[{_W}]*+(?:"([^"]*+)"?|'([^']*+)'?|([^{_W}>]*+)))?+""")
 _MATTERS = re.compile(r"href|src|style|action|data|background|poster|cite|http-equiv|longdesc", re.IGNORECASE)
-_ENTITY = re.compile(r"&(?:#[0-9]{1,8};?|#[xX][0-9a-fA-F]{1,8};?|([a-zA-Z][a-zA-Z0-9]{0,40})(;?))(=?)")
+_ENTITY = re.compile(r"&(?:#[0-9]{1,8};?|#[xX][0-9a-fA-F]{1,8};?|([a-zA-Z][a-zA-Z0-9]{0,40})(;?))(?=(=?))")
 _XML_STYLE = re.compile(r"""<\?xml-stylesheet\b[^>]*?\bhref=(?:"([^">]*)"|'([^'>]*)')""")
 _RAW = frozenset(["script", "style", "textarea", "title", "xmp", "iframe", "noembed", "noframes"])
 #: What a ``meta`` stands behind, the nearest with the highest number.
@@ -312,8 +312,8 @@ def _unescaped(value: str) -> str:
 
 def _entity(match: re.Match[str]) -> str:
     name, closed, equals = match[1], match[2], match[3]
-    if name is None or closed:
+    if name is None:
         return html.unescape(match[0])
-    if equals:
+    if equals and not closed:
         return match[0]
-    return html.unescape(match[0]) if name in html.entities.html5 else match[0]
+    return html.entities.html5.get(name + closed, match[0])

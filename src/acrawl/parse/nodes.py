@@ -17,7 +17,7 @@ _DECLARED = re.compile(r"\s(xmlns(?::[\w.-]+)?)\s*=\s*(?:\"([^\"<]*)\"|'([^'<]*)
 #: The group that has the name of an element; the others have the end of what hides one.
 _ELEMENT = 3
 #: An ``&`` that begins no reference, where it is markup.
-_BARE = re.compile(r"<!\[CDATA\[.*?\]\]>|(&)(?!(?:#\d+|#[xX][0-9A-Fa-f]+|[A-Za-z][\w.-]*);)", re.DOTALL)
+_BARE = re.compile(r"<!\[CDATA\[(?:.*?\]\]>|.*)|(&)(?!(?:#\d+|#[xX][0-9A-Fa-f]+|[A-Za-z][\w.-]*);)", re.DOTALL)
 
 
 def nodes(source: Source, tag: str, namespaces: Mapping[str, str], content_type: str = "") -> Iterator[Selector]:
@@ -34,7 +34,8 @@ def nodes(source: Source, tag: str, namespaces: Mapping[str, str], content_type:
     start = re.compile(rf"<!--(.*?-->)?|<!\[CDATA\[(.*?\]\]>)?|<(?:[\w.-]+:)?({name})(?=[\s/>])", re.DOTALL)
     whole = re.compile(rf"<((?:[\w.-]+:)?{name})(?:\s[^<>]*?)?(?:/>|>.*?</\1\s*>)", re.DOTALL)
     buffer, declarations, prefixes = "", None, {}
-    for piece in Texts(source, content_type, MAX_BYTES):
+    texts = Texts(source, content_type, MAX_BYTES)
+    for piece in texts:
         buffer += piece
         position = 0
         while (begin := start.search(buffer, position)) is not None:
@@ -50,6 +51,7 @@ def nodes(source: Source, tag: str, namespaces: Mapping[str, str], content_type:
             found = whole.match(buffer, position)
             if found is None:  # it may go on
                 break
+            texts.found()
             markup = _completed(found[0], len(found[1]) + 1, declarations)
             yield Selector(markup, "xml", namespaces=prefixes)
             position = found.end()
@@ -67,10 +69,12 @@ def rows(
     A row with another number of columns is passed over, and so is all after a field that is too long: a text that says
     so comes in its place. Raises OSError (a file), and TypeError for a delimiter of more than one character.
     """
-    reader = csv.reader(_lines(Texts(source, content_type, MAX_BYTES)), delimiter=delimiter, quotechar=quotechar)
+    texts = Texts(source, content_type, MAX_BYTES)
+    reader = csv.reader(_lines(texts), delimiter=delimiter, quotechar=quotechar)
     names = list(headers)
     try:
         for row in reader:
+            texts.found()
             if not names:
                 names = [name.strip() for name in row]
             elif len(row) == len(names):

@@ -7,6 +7,7 @@ line, RSS and Atom, each of them packed with gzip or not. What can be read of a 
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
@@ -137,6 +138,7 @@ class Sitemap:
             if count >= self._most:
                 self._too_many = f"more than {self._most} entries"
                 return
+            self._texts.found()
             yield entry
 
     def _entries(self) -> Iterator[SitemapEntry]:
@@ -260,6 +262,7 @@ class _Entry:
 
 def _priority(text: str) -> float | None:
     try:
-        return min(max(float(text.replace(",", ".")), 0.0), 1.0)
+        number = float(text.replace(",", "."))
     except ValueError:  # no number: the entry has none
         return None
+    return None if math.isnan(number) else min(max(number, 0.0), 1.0)

@@ -13,6 +13,7 @@ import html
 import os
 import pathlib
 import posixpath
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import quote
@@ -38,6 +39,12 @@ _TOGETHER = 256
 _TOGETHER_BYTES = 64 << 20
 _HEAD = 512
 _MOST_FOLDERS = 50_000
+#: What is no place on a disk: a scheme, other than that of files; URLs are read without line breaks and tabs.
+_SCHEME = re.compile(r"(?!file:)[a-z][a-z0-9+.-]*:", re.IGNORECASE)
+_BREAKS = str.maketrans("", "", "\t\n\r")
+_CONTROLS = "".join(map(chr, range(33)))
+#: In the place of a reference that led nowhere at home, and would lead into the reader's own files.
+_NOWHERE = "about:invalid"
 
 
 def write_mirror(
@@ -117,7 +124,7 @@ class _Way:
             return None
         url = self._join(reference)
         if url is None:
-            return None
+            return None if _SCHEME.match(reference.translate(_BREAKS).lstrip(_CONTROLS)) else _NOWHERE
         _, hash_, fragment = reference.partition("#")
         path = None if use is Use.ORIGIN else self._path_of(url)
         if path is None:

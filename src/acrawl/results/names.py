@@ -55,6 +55,8 @@ EXTENSIONS = {
     "font/woff2": ("woff2",),
 }
 _KNOWN = frozenset(extension for row in EXTENSIONS.values() for extension in row)
+#: What a browser takes for a page when it comes from a disk, whatever its server said that it is.
+_PAGES = frozenset(("html", "htm", "xhtml", "xht", "shtml"))
 #: Refused by Windows, special to some shell or file manager, or without a glyph.
 _FORBIDDEN = frozenset('<>:"/\\|?*')
 _FORBIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -178,12 +180,15 @@ def _beside_extension(part: str, mark: str, content_type: str) -> str:
 
 
 def _typed(part: str, content_type: str) -> str:
-    """Give a part the extension of its type: instead of another type's, else after whatever it ends with."""
+    """Give a part the extension of its type: instead of another type's, else after whatever it ends with.
+
+    What is served as something else than a page (``text/plain``) must not run as one.
+    """
     fitting = EXTENSIONS.get(content_type)
-    if fitting is None:
-        return part
     stem, extension = split_extension(part)
     known = extension[1:].lower()
+    if fitting is None:
+        return f"{part}.txt" if content_type and known in _PAGES else part
     if known in fitting:
         return part
     if known in _KNOWN:

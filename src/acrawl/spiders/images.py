@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 from acrawl.outcome import Sighting, Sightings
 from acrawl.parse.css import references
@@ -18,6 +19,9 @@ from acrawl.url import host_of
 from acrawl.worker.tags import asked
 
 HTML = ("", "text/html", "application/xhtml+xml", "application/xml", "text/xml", "text/plain")
+
+#: Stylesheets that import each other, one within the other: their host could go on for ever.
+DEEPEST_SHEET = 20
 
 
 class Images(Sitemaps, Spider):
@@ -87,18 +91,25 @@ class Images(Sitemaps, Spider):
         for url in joined:
             yield self._image(url, response)
         for sheet in map(response.urljoin, imports):
-            if sheet is not None:
+            if sheet is not None and response.request.meta.get("level", 0) < DEEPEST_SHEET:
                 yield self._stylesheet(sheet, response)
 
     def _image(self, url: str, response: Response) -> Request:
-        depth = response.request.depth + 1
-        return Request(url, save="image/", allow_offsite=self.anywhere, referrer=response.url, depth=depth)
+        depth, meta = response.request.depth + 1, self._mark(response)
+        return Request(url, save="image/", allow_offsite=self.anywhere, referrer=response.url, depth=depth, meta=meta)
 
     def _stylesheet(self, url: str, response: Response) -> Request:
-        depth = response.request.depth + 1
-        return Request(url, "parse_css", allow_offsite=self.anywhere, referrer=response.url, depth=depth)
+        depth, meta = response.request.depth + 1, self._mark(response)
+        meta["level"] = response.request.meta.get("level", 0) + 1
+        return Request(url, "parse_css", allow_offsite=self.anywhere, referrer=response.url, depth=depth, meta=meta)
+
+    def _mark(self, response: Response) -> dict[str, Any]:
+        """What a part of another host names is no more ours to read than that is, whoever's host it is at."""
+        return {"strayed": True} if self._strayed(response) else {}
 
     def _strayed(self, response: Response) -> bool:
         """Whether a page of another host was named where an image was expected: it is not ours to read."""
         request = response.request
+        if request.meta.get("strayed"):
+            return True
         return request.allow_offsite and request.depth > 0 and host_of(request.url) != host_of(request.referrer)

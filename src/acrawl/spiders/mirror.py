@@ -16,6 +16,8 @@ from acrawl.worker.tags import asked
 
 #: Longer documents are saved, and not read for more.
 LARGEST = 32 << 20
+#: Parts of parts, one within the other: the host of a stylesheet could go on for ever.
+DEEPEST_PART = 20
 
 
 class Mirror(Sitemaps, Spider):
@@ -69,13 +71,20 @@ class Mirror(Sitemaps, Spider):
         if not kind:
             return
         depth = response.request.depth
+        level = response.request.meta.get("level", 0)
         framed = self.requisites and follow and (self.deepest is None or depth <= self.deepest)
         follow = follow and kind == HTML and (self.deepest is None or depth < self.deepest)
         follow = follow and not self._is_closed(response)
         for url, use in named(response.document, kind):
-            if use is Use.PART and self.requisites:
+            if use is Use.PART and self.requisites and level < DEEPEST_PART:
                 yield Request(
-                    url, "part", save=True, allow_offsite=self.anywhere, referrer=response.url, depth=max(depth, 1)
+                    url,
+                    "part",
+                    save=True,
+                    allow_offsite=self.anywhere,
+                    referrer=response.url,
+                    depth=max(depth, 1),
+                    meta={"level": level + 1},
                 )
             elif (use is Use.PAGE and follow) or (use is Use.FRAME and framed):
                 yield Request(url, "parse", save=True, referrer=response.url, depth=depth + 1)
