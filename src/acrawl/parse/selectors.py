@@ -349,6 +349,10 @@ class SelectorList(list[Selector]):
             found.drop()
 
 
+#: What encoders in C, which ask no method, see of a list that is not filled: it cannot travel, as no selector can.
+_UNREAD = Selector.__new__(Selector)
+
+
 @filled_when_looked_into
 class _Pending(SelectorList):
     """What a query finds in a whole page, found when somebody looks: `get` finds the first and goes no further.
@@ -360,7 +364,7 @@ class _Pending(SelectorList):
 
     @classmethod
     def of(cls, page: trees.Page, planned: Plan, query: str) -> _Pending:
-        made = cls()
+        made = cls((_UNREAD,))
         made._asked = page, planned, query
         page.pending[id(made)] = weakref.ref(made, functools.partial(page.pending.pop, id(made)))
         return made
@@ -368,6 +372,7 @@ class _Pending(SelectorList):
     def fill(self) -> None:
         page, planned, query = self._asked
         self.__class__ = SelectorList  # type: ignore[assignment]
+        self.clear()
         self.extend(_made(page, each, query) for each in every(page.root, planned))
 
     def get(self, default: str | None = None) -> Any:
