@@ -9,6 +9,7 @@ import inspect
 import logging
 import pathlib
 import sys
+import traceback
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, ClassVar, Self
 
@@ -168,11 +169,30 @@ def _module(place: str) -> Any:
     except SyntaxError as error:
         raise SpiderError(f"{error.filename}:{error.lineno}: {error.msg}") from None
     except ModuleNotFoundError as error:
-        raise SpiderError(f"{place}: no module named {error.name!r}; give a file.py or an importable module") from None
-    except SpiderError:
-        raise
+        raise SpiderError(_missing(place, error)) from None
     except Exception as error:  # the user's module level code: nothing has begun, nothing is lost
-        raise SpiderError(f"{place}: importing it failed: {type(error).__name__}: {error}") from error
+        where = _line_of_the_user(error)
+        if isinstance(error, SpiderError) and not where:
+            raise
+        raise SpiderError(f"{where or place}: importing it failed: {type(error).__name__}: {error}") from error
+
+
+def _missing(place: str, error: ModuleNotFoundError) -> str:
+    """What to say of a module that is not there: the spider's own, or one that it imports."""
+    name = error.name or ""
+    if f"{place}.".startswith(f"{name}."):
+        return f"{place}: no module named {name!r}; give a file.py or an importable module"
+    mend = "; import acrawl.scrapy in its place (docs/from-scrapy.md)" if name.partition(".")[0] == "scrapy" else ""
+    return f"{_line_of_the_user(error) or place}: no module named {name!r}{mend}"
+
+
+def _line_of_the_user(error: Exception) -> str:
+    """``file:line`` of the innermost code that is not acrawl's and not the import machinery's; may be empty."""
+    others = {pathlib.Path(__file__).parent, pathlib.Path(importlib.__file__).parent}
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if not frame.filename.startswith("<") and others.isdisjoint(pathlib.Path(frame.filename).parents):
+            return f"{frame.filename}:{frame.lineno}"
+    return ""
 
 
 def _listed(classes: Mapping[str, Any]) -> str:

@@ -255,6 +255,15 @@ def test_a_start_that_raises_ends_the_crawl_in_one_line_and_can_be_resumed(acraw
     assert records(tmp_path / "items.jsonl") == [{"url": live.url()}]
 
 
+def test_a_spider_that_begins_nowhere_is_told_so(acrawl, tmp_path):
+    (tmp_path / "typo.py").write_text(
+        "from acrawl import Spider\n\nclass Typo(Spider):\n    start_url = ['http://127.0.0.1:1/']\n"
+    )
+    done = acrawl("run", "typo.py", "--workers", 1, "-q")
+    assert done.code == EXIT_OK
+    assert "Typo has nothing to begin with: start_urls is empty" in done.err
+
+
 def test_a_seed_is_crawled_while_start_waits_for_what_comes_of_it(acrawl, live, tmp_path):
     source = LINKS + (
         "    async def start(self):\n"
