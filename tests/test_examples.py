@@ -6,9 +6,11 @@ import json
 import pathlib
 
 import pytest
+from aiohttp import web
 
 from crawl.command import records
 from crawl.conftest import acrawl, live, start
+from crawl.site import LiveSite
 
 __all__ = ["acrawl", "live", "start"]
 
@@ -111,6 +113,31 @@ def test_news(live, run):
         {"url": live.url("/news/new"), "title": "/news/new", "published": "2024", "text": "One two\nthree"}
     ]
     assert live.hits["/sport/new"] == 0
+
+
+class Club(LiveSite):
+    """Shows its notes to those who have sent its form whole."""
+
+    async def _answer(self, request):
+        if request.method == "POST":
+            sent = dict(await request.post())
+            known = sent == {"token": "t", "user": "ann", "password": "secret"}
+            return web.Response(status=302, headers={"Location": "/home", **({"Set-Cookie": "m=1"} if known else {})})
+        if request.path != "/login" and request.cookies.get("m") != "1":
+            return web.Response(text="<a href=/login>log in</a>", content_type="text/html")
+        return await super()._answer(request)
+
+
+@pytest.mark.parametrize(("password", "notes"), [("secret", ["one", "two"]), ("wrong", [])])
+def test_login(run, password, notes):
+    with Club() as club:
+        fields = "<input type=hidden name=token value=t><input name=user><input type=password name=password>"
+        club.add("/login", f"<form action=/login method=post>{fields}<button>Go</button></form>")
+        club.add("/home", "<a href=/logout>log out</a><a class=note href=/1>1</a><a class=note href=/2>2</a>")
+        club.add("/1", "<p>one")
+        club.add("/2", "<p>two")
+        items = run("login.py", "-a", f"site={club.origin}", "-a", "user=ann", "-a", f"password={password}")
+    assert sorted(item["note"] for item in items) == notes
 
 
 def test_broad(live, run):

@@ -25,7 +25,7 @@ ADDRESSES = {
     "multiprocessing": {"queues.wire", "queues.server", "queues.client", "cluster"},
     "sqlite3": {"frontier.database", "frontier.schema", "results.catalog", "results.linkbook", "results.register"},
     "selectolax": {"parse"},
-    "parsel": {"parse.trees", "parse.selectors", "parse.nodes"},
+    "parsel": {"parse.trees", "parse.selectors"},
     "lxml": {"parse.trees"},
     "IPython": {"cli.console"},
     "ada_url": {"url", "fetch.tls"},

@@ -86,3 +86,17 @@ def test_a_url_can_be_judged_without_a_page(url, matches):
 def test_a_malformed_expression_is_named_where_it_is_given(argument):
     with pytest.raises(UsageError, match=rf"LinkExtractor\({argument}='\('\): no regular expression: "):
         LinkExtractor(**{argument: ["fine", "("]})
+
+
+def test_extractors_that_look_in_the_same_places_share_what_a_page_has():
+    response = page()
+    found = [LinkExtractor(allow=allow).extract_links(response) for allow in ("one", "two", "one|two")]
+    assert [len(links) for links in found] == [1, 1, 2]
+    assert found[2] == [*found[0], *found[1]]
+    LinkExtractor(restrict_css="#top").extract_links(response)
+    assert len(response.document.memo) == 2
+
+
+def test_regions_selected_by_xpath_give_their_values_as_they_are_written():
+    links = LinkExtractor(restrict_xpaths="//li").extract_links(page("<ul><li><a href='a b?c=d e'>x</a></ul>"))
+    assert [link.url for link in links] == ["https://a.example/a%20b?c=d%20e"]

@@ -27,6 +27,7 @@ NAMES = [
     "Request",
     "Response",
     "Rule",
+    "Selector",
     "Settings",
     "SitemapSpider",
     "Spider",

@@ -41,6 +41,7 @@ from acrawl.version import VERSION as __version__  # noqa: N811 - the name that 
 
 if TYPE_CHECKING:
     from acrawl.linkextractor import LinkExtractor
+    from acrawl.parse.selectors import Selector
     from acrawl.spiders.crawl import CrawlSpider, Rule
     from acrawl.spiders.feed import CSVFeedSpider, XMLFeedSpider
     from acrawl.spiders.sitemap import SitemapSpider
@@ -59,6 +60,7 @@ __all__ = [
     "Request",
     "Response",
     "Rule",
+    "Selector",
     "Settings",
     "SitemapSpider",
     "Spider",
@@ -72,6 +74,7 @@ _ELSEWHERE = {
     "CrawlSpider": "acrawl.spiders.crawl",
     "LinkExtractor": "acrawl.linkextractor",
     "Rule": "acrawl.spiders.crawl",
+    "Selector": "acrawl.parse.selectors",
     "SitemapSpider": "acrawl.spiders.sitemap",
     "XMLFeedSpider": "acrawl.spiders.feed",
 }

@@ -11,11 +11,15 @@ An argument that takes several values takes a single one, too.
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
+
+import msgspec
 
 from acrawl.errors import UsageError
-from acrawl.parse.links import Link
+from acrawl.parse.document import Document
+from acrawl.parse.links import Link, chosen
 from acrawl.parse.selectors import Selector
 from acrawl.response import Response
 from acrawl.url import host_of, name_of
@@ -77,8 +81,10 @@ class LinkExtractor:
         self._extensions = tuple("." + name.lower().lstrip(".") for name in extensions)
         self._regions = [("xpath", query) for query in _several(restrict_xpaths)]
         self._regions += [("css", query) for query in _several(restrict_css)]
-        self._attrs = frozenset(_several(attrs))
-        self._elements = ",".join(_several(tags)) or "a,area"
+        self._tags = _several(tags) or ("a", "area")
+        self._attrs = _several(attrs) or ("href",)
+        #: What was found in a page is found for all extractors that look in the same places.
+        self._place = f"chosen: {self._tags} {self._attrs} {self._regions}"
         self._deny_tags = frozenset(_several(deny_tags))
         self._deny_attrs = frozenset(_several(deny_attrs))
         self._canonicalize = canonicalize
@@ -88,15 +94,13 @@ class LinkExtractor:
 
     def extract_links(self, response: Response) -> list[Link]:
         """Return the wanted links in document order. Raises ValueError for a malformed restriction."""
+        wanted = (self.made(link) for link in map(self._taken, self._found(response)) if link is not None)
+        if not self._unique:
+            return list(wanted)
         found: dict[str, Link] = {}
-        links: list[Link] = []
-        for element in self._candidates(response):
-            for link in self._read(element, response):
-                if not self._unique:
-                    links.append(link)
-                elif link.url not in found:
-                    found[link.url] = link
-        return links or list(found.values())
+        for link in wanted:
+            found.setdefault(link.url, link)
+        return list(found.values())
 
     def matches(self, url: str) -> bool:
         """Whether a URL passes what is asked of URLs: domains, ``allow`` and ``deny``. Extensions are not looked at."""
@@ -110,42 +114,41 @@ class LinkExtractor:
             return False
         return not any(pattern.search(url) for pattern in self._deny)
 
-    def _candidates(self, response: Response) -> Iterator[Selector]:
-        if not self._regions:
-            yield from response.css(self._elements)
-            return
-        for language, query in self._regions:
-            for region in getattr(response, language)(query):
-                if not isinstance(region.root, str):  # text and attributes hold no elements
-                    yield from region.css(self._elements)
-
-    def _read(self, element: Selector, response: Response) -> Iterator[Link]:
-        tag, attributes, join = element.root.tag, element.attrib, response.document.join
-        if tag in self._deny_tags:
-            return
-        for attr, given in attributes.items():
-            if attr in self._deny_attrs or (attr not in self._attrs and "*" not in self._attrs):
-                continue
-            value = given.strip(" \t\n\r\f") if self._strip else given
-            url = join(value)
-            if self._process_value is not None:
-                value = self._process_value(url or value) or ""
-                url = join(value) if value else None
-            if url is None or not self._wants(url, value.partition("#")[2]):
-                continue
-            text = "".join(element.css("::text").getall())
-            if self._text and not any(pattern.search(text) for pattern in self._text):
-                continue
-            if self._canonicalize:
-                from w3lib.url import canonicalize_url
-
-                url = canonicalize_url(url)
-            rel, alt = attributes.get("rel", ""), attributes.get("alt", "")
-            yield self.made(Link(url, text, tag, attr, rel, alt, value.partition("#")[2]))
-
     def made(self, link: Link) -> Link:
         """Return a link in the form `extract_links` gives; for subclasses."""
         return link
+
+    def _found(self, response: Response) -> Iterable[Link]:
+        """All links of the places that are looked in."""
+        document = response.document
+        if self._process_value is not None:
+            process = functools.partial(self._processed, self._process_value, document)
+            return chosen(document, self._tags, self._attrs, within=self._within(response), process=process)
+        if self._place not in document.memo:
+            document.memo[self._place] = list(chosen(document, self._tags, self._attrs, within=self._within(response)))
+        return document.memo[self._place]  # type: ignore[no-any-return]
+
+    def _within(self, response: Response) -> list[Selector] | None:
+        if not self._regions:
+            return None
+        selected = [found for language, query in self._regions for found in getattr(response, language)(query)]
+        return [found for found in selected if found.node is not None or not isinstance(found.root, str)]
+
+    def _processed(self, process: Callable[[str], str | None], document: Document, value: str) -> str | None:
+        value = value.strip(" \t\n\r\f") if self._strip else value
+        return process(document.join(value) or value) or None
+
+    def _taken(self, link: Link) -> Link | None:
+        """A link as it is taken, None for one that is not wanted."""
+        if link.tag in self._deny_tags or link.attr in self._deny_attrs or not self._wants(link.url, link.fragment):
+            return None
+        if self._text and not any(pattern.search(link.text) for pattern in self._text):
+            return None
+        if not self._canonicalize:
+            return link
+        from w3lib.url import canonicalize_url
+
+        return msgspec.structs.replace(link, url=canonicalize_url(link.url))
 
     def _wants(self, url: str, fragment: str) -> bool:
         if self._extensions and url.partition("?")[0].lower().endswith(self._extensions):

@@ -118,17 +118,20 @@ class Response:
         """The request's ``cb_kwargs``."""
         return self.request.cb_kwargs
 
+    @property
+    def content_type_header(self) -> str:
+        """The whole Content-Type header; empty without one."""
+        return self.headers.get("Content-Type", "")
+
     @cached_property
     def content_type(self) -> str:
         """The media type of the Content-Type header, in lower case, without parameters; empty without one."""
-        return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        return self.content_type_header.partition(";")[0].strip().lower()
 
     @cached_property
     def document(self) -> Document:
         """The body, parsed at first use."""
-        return Document(
-            self.body, self.url, self.headers.get("Content-Type", ""), self.headers.items(), bounds=self.bounds
-        )
+        return Document(self.body, self.url, self.content_type_header, self.headers.items(), bounds=self.bounds)
 
     @property
     def cut(self) -> str:

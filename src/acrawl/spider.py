@@ -18,6 +18,8 @@ from acrawl.request import Request
 from acrawl.response import Response
 from acrawl.settings import Settings
 
+_OF_SCRAPY = "it is written for Scrapy, and runs here after its import lines are changed (docs/from-scrapy.md)"
+
 
 class Spider:
     """Base of all spiders: subclass it, name it, say where to start and what to do with a response.
@@ -157,6 +159,8 @@ def _load(spec: str) -> type[Spider]:
         if name not in classes:
             raise SpiderError(f"{spec}: there is no Spider subclass {name!r}; found: {_listed(classes)}")
         return classes[name]
+    if not classes and "scrapy" in sys.modules:
+        raise SpiderError(f"{spec}: {_OF_SCRAPY}")
     if len(classes) != 1:
         found = _listed(classes)
         raise SpiderError(f"{spec}: expected one Spider subclass, found {found}; name one as {place}:Class")
@@ -165,25 +169,16 @@ def _load(spec: str) -> type[Spider]:
 
 def _module(place: str) -> Any:
     try:
-        return _from_file(pathlib.Path(place)) if place.endswith(".py") else importlib.import_module(place)
+        return _from_file(pathlib.Path(place)) if place.endswith(".py") else _from_here(place)
     except SyntaxError as error:
         raise SpiderError(f"{error.filename}:{error.lineno}: {error.msg}") from None
     except ModuleNotFoundError as error:
-        raise SpiderError(_missing(place, error)) from None
+        raise SpiderError(f"{_line_of_the_user(error) or place}: {_missing(place, error.name or '')}") from None
     except Exception as error:  # the user's module level code: nothing has begun, nothing is lost
         where = _line_of_the_user(error)
         if isinstance(error, SpiderError) and not where:
             raise
         raise SpiderError(f"{where or place}: importing it failed: {type(error).__name__}: {error}") from error
-
-
-def _missing(place: str, error: ModuleNotFoundError) -> str:
-    """What to say of a module that is not there: the spider's own, or one that it imports."""
-    name = error.name or ""
-    if f"{place}.".startswith(f"{name}."):
-        return f"{place}: no module named {name!r}; give a file.py or an importable module"
-    mend = "; import acrawl.scrapy in its place (docs/from-scrapy.md)" if name.partition(".")[0] == "scrapy" else ""
-    return f"{_line_of_the_user(error) or place}: no module named {name!r}{mend}"
 
 
 def _line_of_the_user(error: Exception) -> str:
@@ -195,12 +190,28 @@ def _line_of_the_user(error: Exception) -> str:
     return ""
 
 
+def _missing(place: str, name: str) -> str:
+    if name.partition(".")[0] == "scrapy":
+        return _OF_SCRAPY
+    if f"{place}.".startswith(f"{name}."):
+        return f"no module named {name!r}; give a file.py or an importable module"
+    return f"it imports {name!r}, which is not installed, or not where python looks for it"
+
+
 def _listed(classes: Mapping[str, Any]) -> str:
     return ", ".join(sorted(classes)) or "none"
 
 
 def _is_own_spider(cls: Any, module: str) -> bool:
     return inspect.isclass(cls) and issubclass(cls, Spider) and cls is not Spider and cls.__module__ == module
+
+
+def _from_here(name: str) -> Any:
+    """A module, looked for in this folder, too: ``python -m`` does so by itself, the command ``acrawl`` does not."""
+    here = str(pathlib.Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    return importlib.import_module(name)
 
 
 def _from_file(path: pathlib.Path) -> Any:

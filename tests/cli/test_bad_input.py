@@ -104,7 +104,7 @@ USAGE = {
     "two-spiders": (("run", "two.py"), ["One", "Two", "two.py:Class"]),
     "no-such-class": (("run", "one.py:Three"), ["Three", "One"]),
     "import-error": (("run", "imports.py"), ["imports.py:1", "no_such_module_anywhere"]),
-    "scrapy-import": (("run", "scrapys.py"), ["scrapys.py:3", "acrawl.scrapy"]),
+    "scrapy-import": (("run", "scrapys.py"), ["scrapys.py:3", "docs/from-scrapy.md"]),
     "error-at-import": (("run", "raises.py"), ["raises.py:1", "boom at import"]),
     "rule-without-list": (("run", "rules.py"), ["One.rules", "list"]),
     "seed-without-list": (("run", "text.py"), ["One.start_urls", "['http://127.0.0.1:1/']"]),

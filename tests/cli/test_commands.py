@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 import acrawl.settings as layers
 from acrawl.cli import acrawl as program
+from acrawl.errors import EXIT_USAGE
 from acrawl.settings import Settings, resolve
 from acrawl.version import VERSION
 
@@ -97,3 +98,14 @@ def test_a_closed_pipe_is_no_crash(tmp_path):
     done = subprocess.run(shell, shell=True, capture_output=True, text=True, timeout=30, cwd=tmp_path, check=False)
     assert done.stdout.startswith("# Every setting")
     assert "Traceback" not in done.stderr
+
+
+def test_a_module_of_this_folder_is_found_however_the_program_was_started(typed, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", [folder for folder in sys.path if folder != str(tmp_path)])
+    (tmp_path / "shop_of_a_test").mkdir()
+    (tmp_path / "shop_of_a_test" / "seller.py").write_text("from acrawl import Spider\n\nclass Seller(Spider): pass\n")
+    done = typed("run", "shop_of_a_test.seller:Buyer")
+    assert (done.code, done.complaint) == (
+        EXIT_USAGE,
+        "acrawl: shop_of_a_test.seller:Buyer: there is no Spider subclass 'Buyer'; found: Seller",
+    )

@@ -61,6 +61,31 @@ def test_keys_of_meta_become_fields_when_a_request_is_given():
     assert sent.meta == {key: value for key, value in meta.items() if key != "depth"}
 
 
+def test_a_key_of_meta_that_nobody_reads_is_told_once(caplog):
+    for _ in range(2):
+        Request(URL, meta={"dont_obey_robotstxt": True, "mine": 1, "download_slot": "a"}).core()
+    text = "dont_obey_robotstxt in meta has no effect here: politeness.obey_robots holds for all requests"
+    assert [record.message for record in caplog.records] == [f"{text} (docs/from-scrapy.md)"]
+
+
+def test_forms_and_json_make_requests_of_scrapys():
+    fields = {"headers": {b"X-A": b"1"}, "cookies": [{"name": "n", "value": "v", "domain": "a.example"}], "meta": None}
+    sent = scrapy.FormRequest(URL, formdata={"a": ["1", "2"]}, **fields)
+    assert (type(sent), sent.method, sent.body, sent.cookies) == (Request, "POST", b"a=1&a=2", {"n": "v"})
+    assert sent.headers == {"Content-Type": "application/x-www-form-urlencoded", "X-A": "1"}
+    assert scrapy.FormRequest(f"{URL}?b=1", method="GET", formdata={"a": "1"}).url == f"{URL}?a=1"
+    assert scrapy.FormRequest(URL, method="POST", body="x").body == b"x"
+    page = HtmlResponse(URL, body="<form action=/go><input name=t value=1 type=hidden><input name=u></form>")
+    sent = scrapy.FormRequest.from_response(page, formdata={"u": "me"}, callback="seen", meta={"n": 1}, method="post")
+    assert (sent.url, sent.body, sent.callback) == ("http://a.example/go", b"t=1&u=me", "seen")
+    assert (sent.meta, sent.referrer, sent.depth) == ({"n": 1}, URL, 1)
+    sent = scrapy.JsonRequest(URL, data={"b": "ü", "a": 1}, headers={"accept": "text/json"})
+    assert (sent.method, sent.body) == ("POST", b'{"a": 1, "b": "\\u00fc"}')
+    assert sent.headers == {"Content-Type": "application/json", "accept": "text/json"}
+    assert scrapy.JsonRequest(URL, data=["ü"], dumps_kwargs={"ensure_ascii": False}).body == '["ü"]'.encode()
+    assert scrapy.JsonRequest(URL).method == "GET"
+
+
 def test_a_function_that_cannot_travel_is_refused_where_the_request_is_made():
     with pytest.raises(RequestError, match=r"callback=.*lambda.*: give a method of the spider, or its name"):
         Request(URL, callback=lambda response: None)
@@ -135,7 +160,10 @@ def test_a_selector_is_made_of_text_or_of_a_response():
     assert made.css("p::text").getall() == ["one", "two"]
     assert isinstance(made.css("p")[0], Selector)
     assert Selector(HtmlResponse(URL, body=b"<p>x")).css("p::text").get() == "x"
-    with pytest.raises(TypeError, match="give text, or a response"):
+    assert Selector(text="<a><br>x</br></a>", type="xml").css("a > br::text").get() == "x"
+    assert Selector(HtmlResponse(URL, body=b"<p>x"), type="xml").type == "xml"
+    assert Selector(root=made.xpath("//p")[1].root).xpath("string()").get() == "two"
+    with pytest.raises(ValueError, match="needs a response, text or root"):
         Selector()
 
 

@@ -4,6 +4,11 @@ import json
 import subprocess
 import sys
 
+import pytest
+
+from acrawl.errors import SpiderError
+from acrawl.spider import load_spider
+
 SCRIPT = """
 import acrawl.scrapy as scrapy
 from acrawl.scrapy.crawler import CrawlerProcess
@@ -56,3 +61,32 @@ def test_a_script_runs_its_spider_and_goes_on_after_it(live, tmp_path):
         items = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
         assert sorted(item["url"].removeprefix(live.origin) for item in items) == ["/", "/one", "/two"]
         assert {item["mark"] for item in items} == {"m"}
+
+
+def test_a_mistake_in_the_settings_is_told_in_one_line(tmp_path):
+    (tmp_path / "script.py").write_text(
+        "import acrawl.scrapy as scrapy\nfrom acrawl.scrapy.crawler import AsyncCrawlerProcess\n\n"
+        "class Pages(scrapy.Spider):\n    name = 'pages'\n\n"
+        "process = AsyncCrawlerProcess({'FEEDS': {'out.xml': {'format': 'xml'}}})\n"
+        "process.crawl(Pages)\nprocess.start()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+    assert done.stderr.splitlines()[-1].startswith("acrawl: -o out.xml:xml: there is no format 'xml'")
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ("import scrapy.nothing\n", "it is written for Scrapy, and runs here after its import lines are changed"),
+        ("import acrawl, my_own_shop\n", "it imports 'my_own_shop', which is not installed, or not where python looks"),
+    ],
+)
+def test_what_a_spider_imports_in_vain_is_told(tmp_path, lines, told):
+    (tmp_path / "spider.py").write_text(lines)
+    with pytest.raises(SpiderError, match=told):
+        load_spider(str(tmp_path / "spider.py"))
+    with pytest.raises(SpiderError, match=r"no module named 'nowhere'; give a file.py or an importable module"):
+        load_spider("nowhere.spiders")

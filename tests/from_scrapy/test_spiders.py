@@ -130,7 +130,7 @@ def test_a_crawler_brings_settings_stats_and_signals(caplog):
     heard = []
 
     class Crawling(Base):
-        custom_settings = {"DOWNLOAD_DELAY": 0.5, "EXTENSIONS": {"x.Y": 1}, "MINE": "a,b"}  # noqa: RUF012
+        custom_settings = {"DOWNLOAD_DELAY": 0.5, "EXTENSIONS": {"x.Y": 1}, "FEEDS": {}, "MINE": "a,b"}  # noqa: RUF012
 
         @classmethod
         def from_crawler(cls, crawler, *args, **kwargs):
@@ -158,8 +158,9 @@ def test_a_crawler_brings_settings_stats_and_signals(caplog):
         done = crawl(Crawling, PAGES)
     assert done.items == [{"delay": 0.5, "mine": ["a", "b"], "none": 3, "pages": 1}]
     assert heard == [("base", "finished")]
-    assert "custom_settings: EXTENSIONS has no effect: there are no extensions (docs/from-scrapy.md)" in caplog.text
+    assert "EXTENSIONS has no effect here: there are no extensions (docs/from-scrapy.md)" in caplog.text
     assert "MINE" not in caplog.text
+    assert "FEEDS" not in caplog.text
 
 
 def test_rules_change_their_links_and_tell_them():
@@ -225,7 +226,10 @@ def test_a_sitemap_spider_reads_sitemaps_and_gives_its_pages_to_callbacks_of_scr
         sitemap_rules = (("/news/", "parse_news"),)
 
         def sitemap_filter(self, entries):
-            return (entry for entry in entries if "old" not in entry["loc"])
+            for entry in entries:
+                entry["loc"] = entry["loc"].removesuffix("?old")
+                if entry.get("lastmod", "2024") >= "2024":
+                    yield entry
 
         def parse_news(self, response):
             assert response.headers["Content-Type"].startswith(b"text/html")
@@ -237,7 +241,8 @@ def test_a_sitemap_spider_reads_sitemaps_and_gives_its_pages_to_callbacks_of_scr
         f"{HOME}index.xml": xml(f"{start}<sitemap><loc>{HOME}a.xml</loc></sitemap></sitemapindex>"),
         f"{HOME}a.xml": xml(
             start.replace("sitemapindex", "urlset")
-            + "".join(f"<url><loc>{HOME}{path}</loc></url>" for path in ("news/1", "news/old", "about"))
+            + "".join(f"<url><loc>{HOME}{path}</loc></url>" for path in ("news/1?old", "about"))
+            + f"<url><loc>{HOME}news/2</loc><lastmod>2005-01-01</lastmod></url>"
             + "</urlset>"
         ),
         f"{HOME}news/1": "<p>1",
@@ -252,6 +257,10 @@ def test_feed_spiders_give_their_entries_to_the_spider():
         start_urls = (f"{HOME}feed.xml",)
         itertag = "entry"
 
+        def adapt_response(self, response):
+            assert response.headers[b"Content-Type"] == b"application/xml"
+            return response.replace(body=response.body.replace(b"Z", b"B"))
+
         def parse_node(self, response, node):
             yield {"title": node.xpath("title/text()").get()}
             yield scrapy.Request(f"{HOME}one", callback=self.parse_one)
@@ -259,7 +268,7 @@ def test_feed_spiders_give_their_entries_to_the_spider():
         def parse_one(self, response):
             return {"url": response.url, "html": isinstance(response, HtmlResponse)}
 
-    feed = xml("<feed><entry><title>A</title></entry><entry><title>B</title></entry></feed>")
+    feed = xml("<feed><entry><title>A</title></entry><entry><title>Z</title></entry></feed>")
     done = crawl(Entries, {f"{HOME}feed.xml": feed, f"{HOME}one": "<p>"})
     assert done.items == [{"title": "A"}, {"title": "B"}, {"url": f"{HOME}one", "html": True}]
 

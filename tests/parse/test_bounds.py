@@ -155,7 +155,7 @@ def test_the_settings_say_how_much_is_read_and_zero_is_no_limit(limits, page, wh
 @pytest.mark.parametrize("charset", ["utf-8", "windows-1251", "utf-16-le"])
 def test_a_page_is_parsed_up_to_so_many_bytes_and_has_all_of_its_text(charset):
     body = ("<a href=/x>\u0436</a>" * 100).encode(charset)
-    page = Document(body, "http://h.test/", f"text/html; charset={charset}", Parse(max_bytes=1001))
+    page = Document(body, "http://h.test/", f"text/html; charset={charset}", bounds=Parse(max_bytes=1001))
     assert page.cut == f"bytes: 1,001 of {len(body):,} were read"
     assert len(page.root.css("a")) < 70
     assert len(page.text) == 1600

@@ -11,7 +11,7 @@ import msgspec
 
 from acrawl.parse import header_links, refresh
 from acrawl.parse.document import Document
-from acrawl.parse.selectors import Selector
+from acrawl.parse.selectors import Selector, native
 from acrawl.url import Joiner
 
 #: Few that select too much cost less than many that do not. In SVG, lexbor's ``[href]`` selects ``xlink:href`` too.
@@ -142,18 +142,19 @@ def chosen(
 ) -> Iterator[Link]:
     """Yield a link for each attribute of ``attrs`` of each element of ``tags``, in document order, again and again.
 
-    For extractors with filters of their own. ``within`` are selected elements: nothing outside of them is looked at.
-    ``process`` gets each value as written and returns what to join in its place, None for nothing. Of elements within
-    each other, those have no text that would make all texts longer than twice the page.
+    ``*`` among them stands for all. For extractors with filters of their own. ``within`` are selected elements: nothing
+    outside of them is looked at. ``process`` gets each value as written and returns what to join in its place, None for
+    nothing. Of elements within each other, those have no text that would make all texts longer than twice the page.
     """
     left = 2 * len(document.body) + 1
     query = ",".join(f"[{attr}]" for attr in attrs) if all(map(_NAME.match, attrs)) else "*"
+    every_tag, every_attr = "*" in tags, "*" in attrs
     for node in _below(document, query, within):
         tag = node.tag or ""
-        if tag not in tags:
+        if tag not in tags and not every_tag:
             continue
         attributes = node.attributes
-        for attr in attrs:
+        for attr in attributes if every_attr else attrs:
             reference = attributes.get(attr)
             if reference is not None and process is not None:
                 reference = process(reference)
@@ -174,9 +175,9 @@ def _below(document: Document, query: str, within: Iterable[Selector] | None) ->
     for scope in (None,) if within is None else within:
         if scope is None:
             nodes = document.select(query)[1]
-        elif scope.node is not None:
-            nodes = scope.node.css(query)
-        else:  # selected by XPath, from another tree
+        elif (node := native(scope)) is not None:
+            nodes = node.css(query)
+        else:  # the tree that XPath selects from has it otherwise
             markup = scope.get().encode("utf-8", "replace")
             nodes = Document(markup, document.base, "text/html; charset=utf-8").select(query)[1]
         last = 0

@@ -7,9 +7,8 @@ import io
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-import parsel
-
 from acrawl.parse.markup import LONGEST
+from acrawl.parse.selectors import Selector
 from acrawl.parse.streams import Source, Texts
 
 #: Bytes of a document that are read, unpacked.
@@ -21,7 +20,7 @@ _ELEMENT = 3
 _BARE = re.compile(r"<!\[CDATA\[.*?\]\]>|(&)(?!(?:#\d+|#[xX][0-9A-Fa-f]+|[A-Za-z][\w.-]*);)", re.DOTALL)
 
 
-def nodes(source: Source, tag: str, namespaces: Mapping[str, str], content_type: str = "") -> Iterator[parsel.Selector]:
+def nodes(source: Source, tag: str, namespaces: Mapping[str, str], content_type: str = "") -> Iterator[Selector]:
     """Yield the elements called ``tag``, with any prefix; none of them is within another.
 
     ``namespaces`` are prefixes for queries, beside those that the document declares before the first element. What is
@@ -52,7 +51,7 @@ def nodes(source: Source, tag: str, namespaces: Mapping[str, str], content_type:
             if found is None:  # it may go on
                 break
             markup = _completed(found[0], len(found[1]) + 1, declarations)
-            yield parsel.Selector(text=markup, type="xml", namespaces=prefixes)
+            yield Selector(markup, "xml", namespaces=prefixes)
             position = found.end()
         else:
             # Of what has no element in it only the declarations matter, and perhaps the beginning of a tag.

@@ -269,6 +269,12 @@ def whole(page: trees.Page) -> Selector:
     return _element(page, page.root, None)
 
 
+def native(found: Selector) -> LexborNode | None:
+    """Return lexbor's node for an element that either language found; None where its tree differs."""
+    is_foreign = found._page is not None and found._foreign is not None
+    return found._page.native(found.root) if is_foreign else found.node
+
+
 def adopted(found: parsel.Selector) -> Selector:
     """Return parsel's selector as one of ours."""
     return _foreign(None, found, None)

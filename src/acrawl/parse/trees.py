@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_-]*\Z")
 _EMPTY = b"<html></html>"
+#: The elements of one tag: lexbor's, the rank of each by its ``mem_id``, lxml's, and the rank of each.
+_Pairs = tuple[list[LexborNode], dict[int, int], list[Any], dict[Any, int]]
 
 
 class Page:
@@ -50,7 +52,7 @@ class Page:
         self.namespaces: dict[str, str] = {}
         self.pending: dict[int, weakref.ref[list[Any]]] = {}
         self._foreign: parsel.Selector | None = None
-        self._same: dict[str, tuple[list[LexborNode], dict[int, int], list[Any]] | None] = {}
+        self._same: dict[str, _Pairs | None] = {}
         self._matching: dict[str, frozenset[int]] = {}
         self._outside: dict[tuple[int, tuple[str, ...]], bool] = {}
 
@@ -105,22 +107,34 @@ class Page:
             self._foreign = parsel.Selector(body=markup, encoding="utf-8", type="html", base_url=self.base_url)
         return self._foreign
 
+    def native(self, element: Any) -> LexborNode | None:
+        """Return lexbor's element for lxml's; None where the trees differ."""
+        if element is self._whole().root:
+            return self.root
+        pairs = self._pairs(element.tag) if isinstance(element.tag, str) else None
+        rank = pairs[3].get(element) if pairs is not None else None
+        if pairs is None or rank is None or not _alike(pairs[0][rank], element):
+            return None
+        return pairs[0][rank]
+
     def _twin(self, node: LexborNode) -> Any:
         """Return lxml's element for lexbor's; None where the trees differ."""
         pairs = self._pairs(node.tag or "")
         if pairs is None:
             return None
-        _, ranks, elements = pairs
+        _, ranks, elements, _ = pairs
         rank = ranks.get(node.mem_id)
         return elements[rank] if rank is not None and _alike(node, elements[rank]) else None
 
-    def _pairs(self, tag: str) -> tuple[list[LexborNode], dict[int, int], list[Any]] | None:
-        """Return lexbor's elements of a tag, the rank of each, and lxml's elements; None where their number differs."""
+    def _pairs(self, tag: str) -> _Pairs | None:
+        """Return the elements of a tag; None where there is another number of them in each tree."""
         if tag not in self._same:
             nodes = self.tree.tags(tag) if _NAME.match(tag) else []
             elements = list(self._whole().root.iter(tag)) if nodes else []
-            equal = len(nodes) == len(elements) > 0
-            self._same[tag] = (nodes, {node.mem_id: i for i, node in enumerate(nodes)}, elements) if equal else None
+            self._same[tag] = None
+            if len(nodes) == len(elements) > 0:
+                ranks = {node.mem_id: i for i, node in enumerate(nodes)}
+                self._same[tag] = (nodes, ranks, elements, {each: i for i, each in enumerate(elements)})
         return self._same[tag]
 
     def settle(self) -> None:
@@ -141,12 +155,9 @@ class Page:
     def drop_twin(self, element: Any) -> None:
         """Take the element of lexbor's tree out that is lxml's ``element``, which goes after this."""
         self.settle()
-        pairs = self._pairs(element.tag)
-        if pairs is not None:
-            nodes, _, elements = pairs
-            rank = next((i for i, each in enumerate(elements) if each is element), None)
-            if rank is not None and _alike(nodes[rank], element):
-                self._detach(nodes[rank])
+        node = self.native(element)
+        if node is not None:
+            self._detach(node)
 
     def _detach(self, node: LexborNode) -> None:
         parent = node.parent

@@ -6,7 +6,7 @@ Scrapy means differently is turned into what acrawl does here, on the way into a
 other rooms know nothing of it::
 
     spiders   Spider: from_crawler, start_requests; translates what a callback gets and gives
-    http      Request, Response, Headers as Scrapy has them; the keys of ``meta`` that mean something
+    http      Request, FormRequest, Response, Headers as Scrapy has them; the keys of ``meta`` that mean something
     failure   what an errback gets
     item  loader  selector  link  linkextractors    the nouns
     settings  crawler  signals                      custom_settings by Scrapy's names; running a spider from a script
@@ -14,10 +14,20 @@ other rooms know nothing of it::
 """
 
 import acrawl.scrapy.signals as signals  # noqa: PLR0402 - a module must not import its own package
-from acrawl.scrapy.http import Request
+from acrawl.scrapy.http import FormRequest, JsonRequest, Request
 from acrawl.scrapy.item import Field, Item
 from acrawl.scrapy.linkextractors import LinkExtractor
 from acrawl.scrapy.selector import Selector
 from acrawl.scrapy.spiders import Spider
 
-__all__ = ["Field", "Item", "LinkExtractor", "Request", "Selector", "Spider", "signals"]
+__all__ = [
+    "Field",
+    "FormRequest",
+    "Item",
+    "JsonRequest",
+    "LinkExtractor",
+    "Request",
+    "Selector",
+    "Spider",
+    "signals",
+]

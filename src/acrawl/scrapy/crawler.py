@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
-from acrawl.errors import CloseSpider, SpiderError
+from acrawl.errors import CloseSpider, SpiderError, UsageError
 from acrawl.scrapy.exceptions import NotSupported
 from acrawl.scrapy.settings import Settings
 from acrawl.scrapy.signals import spider_closed, spider_opened
@@ -101,7 +101,8 @@ class CrawlerProcess:
 
     ``process.crawl(MySpider, name="value")``, then ``process.start()``, which returns when all have ended. Each crawl
     begins anew, unless ``JOBDIR`` says where its state is kept. Workers load the spider from its file: what the script
-    does there besides must stand below ``if __name__ == "__main__":`` or be this.
+    does there besides must stand below ``if __name__ == "__main__":`` or be this. A mistake of the user's
+    ends the script, and is told in one line.
     """
 
     #: Whether a script is being run for the sake of its spiders.
@@ -134,8 +135,15 @@ class CrawlerProcess:
         try:
             for cls, arguments in self._crawls:
                 self.exit_codes.append(_run(cls, arguments, self._settings))
+        except UsageError as error:  # as the command tells it: nothing has begun
+            sys.stderr.write(f"acrawl: {error}\n")
+            raise SystemExit(error.exit_code) from None
         finally:
             CrawlerProcess._starting = False
+
+
+#: Scrapy's has another loop; here there is one.
+AsyncCrawlerProcess = CrawlerProcess
 
 
 class CrawlerRunner:

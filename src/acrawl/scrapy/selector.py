@@ -6,7 +6,6 @@ from typing import Any
 
 import acrawl.parse.selectors as core
 import acrawl.response
-from acrawl.parse.document import Document
 from acrawl.parse.selectors import SelectorList
 
 __all__ = ["Selector", "SelectorList"]
@@ -18,18 +17,23 @@ class _IsSelector(type):
 
 
 class Selector(metaclass=_IsSelector):
-    """``Selector(response)`` or ``Selector(text=markup)``: the root of the document."""
+    """``Selector(response)``, ``Selector(text=markup)`` or ``Selector(root=element)``: makes acrawl's selector."""
 
     def __new__(  # type: ignore[misc]
         cls,
         response: acrawl.response.Response | None = None,
         text: str | None = None,
         type: str | None = None,  # noqa: A002 - Scrapy's name
-        **_: Any,
+        root: Any = None,
+        **options: Any,
     ) -> core.Selector:
-        """Return acrawl's selector; ``type`` is found out."""
-        if response is not None:
-            return response.selector
-        if not isinstance(text, str):
-            raise TypeError(f"Selector(text={text!r:.100}): give text, or a response")
-        return Document(text.encode("utf-8", "replace"), "about:blank", "text/html; charset=utf-8").selector
+        """Return it; without a ``type`` that is found out. Raises ValueError for nothing to select from."""
+        if response is not None and text is None:
+            if type in {None, response.selector.type}:
+                return response.selector
+            text = response.text
+        if text is not None:
+            return core.Selector(text, type, **options)
+        if root is None:
+            raise ValueError("Selector() needs a response, text or root")
+        return core.Selector(type=type, root=root, **options)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sized
 from typing import Any
 
 import msgspec
@@ -67,16 +67,16 @@ _MISSED = {
     "DOWNLOAD_SLOTS": "politeness.delay and concurrency hold for every host",
     "DUPEFILTER_CLASS": "one filter holds for the whole crawl; dont_filter passes it",
     "EXTENSIONS": "there are no extensions",
-    "FEEDS": "give -o PATH to the command",
+    "FEEDS": "items go where -o PATH of the command says",
     "FEED_EXPORT_FIELDS": "a feed has the fields of its items",
-    "FEED_FORMAT": "give -o PATH:FORMAT to the command",
-    "FEED_URI": "give -o PATH to the command",
-    "FILES_STORE": "give --files DIR to the command",
+    "FEED_FORMAT": "items are written as -o PATH:FORMAT of the command says",
+    "FEED_URI": "items go where -o PATH of the command says",
+    "FILES_STORE": "files go where --files DIR of the command says",
     "HTTPAUTH_DOMAIN": "set http_auth_domain in the spider, or auth.hosts",
     "HTTPAUTH_PASS": "set http_pass in the spider, or auth.hosts",
     "HTTPAUTH_USER": "set http_user in the spider, or auth.hosts",
-    "IMAGES_STORE": "give --files DIR to the command",
-    "JOBDIR": "give --job DIR to the command; every crawl can be resumed",
+    "IMAGES_STORE": "files go where --files DIR of the command says",
+    "JOBDIR": "the state is where --job DIR of the command says; every crawl can be resumed",
     "METAREFRESH_ENABLED": "a meta refresh is a link, in response.links(), and not a redirect",
     "REFERER_ENABLED": "give each request a header Referer of your own",
     "REFERRER_POLICY": "strict-origin-when-cross-origin holds for all",
@@ -99,8 +99,8 @@ def turned(custom: Mapping[str, Any]) -> dict[str, Any]:
             found |= _TURNED[name](value)
         elif name in SCRAPY_NAMES or name in ELSEWHERE or not name.isupper():
             found[name] = value
-        elif name in _MISSED:
-            log.warning("custom_settings: %s has no effect: %s (%s)", name, _MISSED[name], PAGE)
+        elif name in _MISSED and value is not None and not (isinstance(value, Sized) and not value):
+            log.warning("%s has no effect here: %s (%s)", name, _MISSED[name], PAGE)
     return found
 
 

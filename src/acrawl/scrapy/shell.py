@@ -9,4 +9,4 @@ from acrawl.scrapy.exceptions import NotSupported
 
 def inspect_response(response: Any, spider: Any) -> NoReturn:
     """Refused: workers have no terminal."""
-    raise NotSupported("inspect_response", "look at the page with `acrawl fetch URL`, outside of the crawl")
+    raise NotSupported("inspect_response", "look at the page with `acrawl shell URL`, outside of the crawl")

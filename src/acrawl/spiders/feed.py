@@ -51,8 +51,8 @@ class XMLFeedSpider(_FeedSpider):
         if self.iterator == "html":
             found = response.xpath(f"//{self.itertag}")
         else:
-            content_type = response.headers.get("Content-Type", "")
-            found = nodes(response.content.source, self.itertag, dict(self.namespaces), content_type)
+            spaces = dict(self.namespaces)
+            found = nodes(response.content.source, self.itertag, spaces, response.content_type_header)
         return self.parse_nodes(response, found)
 
     def parse_nodes(self, response: Response, nodes: Iterable[Any]) -> Iterator[Any]:
@@ -83,7 +83,7 @@ class CSVFeedSpider(_FeedSpider):
         """Call `parse_row` with each row that has as many columns as there are names."""
         found = rows(
             response.content.source,
-            response.headers.get("Content-Type", ""),
+            response.content_type_header,
             delimiter=self.delimiter,
             quotechar=self.quotechar,
             headers=self.headers or (),

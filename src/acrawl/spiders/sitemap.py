@@ -47,6 +47,20 @@ class Sitemaps:
         """Give those entries that are to be taken, of indexes, too. ``entry["loc"]`` works as well as ``entry.url``."""
         return entries
 
+    def sitemap_entries(self, sitemap: Sitemap, *, index: bool) -> Iterator[Any]:
+        """Give the entries that ``since`` lets through, in the form in which `sitemap_filter` gets them."""
+        since = since_of(self.since)
+        if since is None:
+            yield from sitemap
+            return
+        for entry in sitemap:
+            changed = entry.lastmod
+            if changed is None:
+                if index:
+                    yield entry
+            elif changed >= since or (changed.date() >= since.date() and ":" not in entry.texts.get("lastmod", "")):
+                yield entry  # a day without a time may mean its last minute
+
     def sitemap_requests(self, urls: Iterable[str]) -> Iterator[Request]:
         """Ask for the sitemaps of the hosts of these URLs: one request a host, for `Spider.start` or from a callback.
 
@@ -121,7 +135,7 @@ class Sitemaps:
 
     def _read(self, sitemap: Sitemap, response: Response, level: int) -> Iterator[Any]:
         index = sitemap.kind == INDEX
-        entries = self.sitemap_filter(self._changed(sitemap, index=index))
+        entries = self.sitemap_filter(self.sitemap_entries(sitemap, index=index))
         if not index:
             for entry in entries:
                 yield from self.from_sitemap(entry, response)
@@ -141,19 +155,6 @@ class Sitemaps:
                 # An index that was read although it lies outside of the scope may name its neighbours.
                 allowed = response.request.allow_offsite and host_of(url) == host
                 yield self._sitemap_request(url, response, level, allow_offsite=allowed)
-
-    def _changed(self, sitemap: Sitemap, *, index: bool) -> Iterator[SitemapEntry]:
-        since = since_of(self.since)
-        if since is None:
-            yield from sitemap
-            return
-        for entry in sitemap:
-            changed = entry.lastmod
-            if changed is None:
-                if index:
-                    yield entry
-            elif changed >= since or (changed.date() >= since.date() and ":" not in entry.texts.get("lastmod", "")):
-                yield entry  # a day without a time may mean its last minute
 
     def _warn(self, text: str, *values: object) -> None:
         self._warnings += 1
@@ -240,4 +241,4 @@ def _compiled(pattern: str | re.Pattern[str]) -> re.Pattern[str]:
 
 
 def _opened(response: Response) -> Sitemap:
-    return Sitemap(response.content.source, response.url, response.headers.get("Content-Type", ""))
+    return Sitemap(response.content.source, response.url, response.content_type_header)

@@ -15,4 +15,4 @@ def get_base_url(response: Response) -> str:
 
 def open_in_browser(response: Response) -> NoReturn:
     """Refused: workers have no screen."""
-    raise NotSupported("open_in_browser", "look at the page with `acrawl fetch URL`, outside of the crawl")
+    raise NotSupported("open_in_browser", "look at the page with `acrawl shell URL`, outside of the crawl")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Self
@@ -37,6 +38,19 @@ FIELDS = {
     "max_retry_times": "max_retry_times",
     "proxy": "proxy",
 }
+#: Keys of ``meta`` that nobody reads here, and why.
+_UNREAD = {
+    "bindaddress": "there is no such choice",
+    "dont_cache": "cache.mode holds for all requests",
+    "dont_obey_robotstxt": "politeness.obey_robots holds for all requests",
+    "playwright": "pages are not rendered",
+    "referrer_policy": "strict-origin-when-cross-origin holds for all requests",
+    "splash": "pages are not rendered",
+}
+#: Those that were told of: once in a process is enough.
+_told_of: set[str] = set()
+
+log = logging.getLogger(__name__)
 
 
 class Request(core.Request, frozen=False):  # type: ignore[misc]  # msgspec allows it
@@ -71,6 +85,15 @@ class Request(core.Request, frozen=False):  # type: ignore[misc]  # msgspec allo
         changes.pop("cls", None)
         return msgspec.structs.replace(self, **changes)
 
+    def completed(self, **fields: Any) -> Self:
+        """Return a copy with these fields; its own headers stay where they name none of that name."""
+        given = {name: value for name, value in fields.items() if value is not None}
+        made = self.replace(**given)
+        named = {name.lower() for name in made.headers} if "headers" in given else ()
+        return made.replace(
+            headers={n: text for n, text in self.headers.items() if n.lower() not in named} | made.headers
+        )
+
     def copy(self) -> Self:
         """Return a copy; its ``meta``, headers, cookies and arguments are its own."""
         own = {name: dict(getattr(self, name)) for name in ("headers", "cookies", "meta", "cb_kwargs")}
@@ -88,6 +111,7 @@ class Request(core.Request, frozen=False):  # type: ignore[misc]  # msgspec allo
             return core.Request(*values)
         fields: dict[str, Any] = dict(zip(self.__struct_fields__, values, strict=True)) | defaults
         if self.meta:
+            _tell_unread(self.meta)
             fields["meta"] = {key: value for key, value in self.meta.items() if key not in TOLD}
             fields |= {FIELDS[key]: value for key, value in self.meta.items() if key in FIELDS and value is not None}
             if self.meta.get("dont_retry"):
@@ -113,6 +137,12 @@ class Request(core.Request, frozen=False):  # type: ignore[misc]  # msgspec allo
             self._put("cookies", {one["name"]: one["value"] for one in cookies})
         if not self.method.isupper():
             self._put("method", self.method.upper())
+
+
+def _tell_unread(meta: Mapping[str, Any]) -> None:
+    for key in (_UNREAD.keys() & meta.keys()) - _told_of:
+        _told_of.add(key)
+        log.warning("%s in meta has no effect here: %s (docs/from-scrapy.md)", key, _UNREAD[key])
 
 
 def _headers(given: Any) -> dict[str, str]:

@@ -63,19 +63,18 @@ class Response(core.Response):
         )
         return made
 
-    @cached_property
-    def content_type(self) -> str:
-        """See `acrawl.Response.content_type`."""
-        return self._content_type.partition(";")[0].strip().lower()
+    @property
+    def content_type_header(self) -> str:
+        """See `acrawl.Response.content_type_header`."""
+        return (self.headers.get("Content-Type") or b"").decode("latin-1")
 
     @cached_property
     def document(self) -> Document:
         """See `acrawl.Response.document`; parsed once for both forms of a response."""
         if self._core is not None:
             return self._core.document
-        return Document(
-            self.body, self.url, f"text/html; charset={self._encoding}" if self._encoding else self._content_type
-        )
+        said = f"text/html; charset={self._encoding}" if self._encoding else self.content_type_header
+        return Document(self.body, self.url, said)
 
     def urljoin(self, href: str) -> str:
         """Resolve a reference against the document's base; one that must not be requested is resolved as well."""
@@ -115,10 +114,6 @@ class Response(core.Response):
     def copy(self) -> Self:
         """Return a copy."""
         return self.replace()
-
-    @property
-    def _content_type(self) -> str:
-        return (self.headers.get("Content-Type") or b"").decode("latin-1")
 
 
 class TextResponse(Response):

@@ -1,0 +1,5 @@
+"""`TextResponse` by its longer name."""
+
+from acrawl.scrapy.http.response import TextResponse
+
+__all__ = ["TextResponse"]
