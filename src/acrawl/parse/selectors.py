@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 from selectolax.lexbor import LexborNode
 
 from acrawl.parse import trees
-from acrawl.parse.lazy import filled_when_looked_into
+from acrawl.parse.lazy import UNREAD, filled_when_looked_into
 from acrawl.parse.query import FOREIGN, Plan, plan
 from acrawl.parse.select import UNSURE, every, first, given
 
@@ -355,10 +355,6 @@ class SelectorList(list[Selector]):
             found.drop()
 
 
-#: What encoders in C, which ask no method, see of a list that is not filled: it cannot travel, as no selector can.
-_UNREAD = Selector.__new__(Selector)
-
-
 @filled_when_looked_into
 class _Pending(SelectorList):
     """What a query finds in a whole page, found when somebody looks: `get` finds the first and goes no further.
@@ -370,7 +366,7 @@ class _Pending(SelectorList):
 
     @classmethod
     def of(cls, page: trees.Page, planned: Plan, query: str) -> _Pending:
-        made = cls((_UNREAD,))
+        made = cls((UNREAD,))
         made._asked = page, planned, query
         page.pending[id(made)] = weakref.ref(made, functools.partial(page.pending.pop, id(made)))
         return made
@@ -378,8 +374,7 @@ class _Pending(SelectorList):
     def fill(self) -> None:
         page, planned, query = self._asked
         self.__class__ = SelectorList  # type: ignore[assignment]
-        self.clear()
-        self.extend(_made(page, each, query) for each in every(page.root, planned))
+        self[:] = [_made(page, each, query) for each in every(page.root, planned)]
 
     def get(self, default: str | None = None) -> Any:
         found = self._first()
