@@ -12,6 +12,9 @@ import pytest
 
 import server
 from acrawl.errors import EXIT_LIMIT, EXIT_OK, EXIT_USAGE
+from acrawl.master.seeds import gate_of
+from acrawl.settings import Settings
+from acrawl.spider import Spider
 from crawl.command import Command, Done, records
 from crawl.site import LiveSite, woods
 
@@ -262,6 +265,17 @@ def test_a_spider_that_begins_nowhere_is_told_so(acrawl, tmp_path):
     done = acrawl("run", "typo.py", "--workers", 1, "-q")
     assert done.code == EXIT_OK
     assert "Typo has nothing to begin with: start_urls is empty" in done.err
+
+
+def test_a_url_among_the_allowed_domains_is_told(caplog):
+    class Shop(Spider):
+        allowed_domains = ("https://shop.example/", "shop.example:8080", "shop.example", "[::1]")
+
+    gate_of(Shop.made({}, Settings()))
+    assert [record.message for record in caplog.records] == [
+        f"allowed_domains: no host belongs to '{domain}'; write a domain, as example.org"
+        for domain in Shop.allowed_domains[:2]
+    ]
 
 
 def test_a_seed_is_crawled_while_start_waits_for_what_comes_of_it(acrawl, live, tmp_path):

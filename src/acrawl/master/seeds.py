@@ -36,6 +36,9 @@ def gate_of(spider: Spider) -> ScopeGate:
     for name in ("start_urls", "allowed_domains"):
         if isinstance(given := getattr(spider, name), str):
             raise SpiderError(f"{type(spider).__name__}.{name} is one text; give a list: [{given!r}]")
+    for domain in spider.allowed_domains:
+        if not domain.startswith("[") and not {"/", ":"}.isdisjoint(domain):
+            log.warning("allowed_domains: no host belongs to %r; write a domain, as example.org", domain)
     spelling, by_key = Spelling(settings.urls), settings.politeness.budget_by == "spider"
     gate = ScopeGate(settings.scope, spider.allowed_domains, spider.politeness_key if by_key else site_of)
     for url in spider.start_urls:
