@@ -74,6 +74,7 @@ def test_version_names_the_versions():
 
 def test_list_shows_spiders_and_goes_on_after_a_broken_file(tmp_path):
     (tmp_path / "good.py").write_text("from acrawl import Spider\nclass Good(Spider):\n    name = 'fine'\n")
+    (tmp_path / "bare.py").write_text("from acrawl import Spider\nclass Bare(Spider): pass\n")
     (tmp_path / "broken.py").write_text("def f(:\n")
     (tmp_path / "other.py").write_text("x = 1\n")
     result = CliRunner().invoke(program, ["list", str(tmp_path)], catch_exceptions=False)
@@ -81,6 +82,7 @@ def test_list_shows_spiders_and_goes_on_after_a_broken_file(tmp_path):
     assert "images" in result.stdout
     assert f"{tmp_path}/good.py:Good" in result.stdout
     assert "fine" in result.stdout
+    assert [line.split()[0] for line in result.stdout.splitlines() if "bare.py:Bare" in line] == ["bare"]
     assert "broken.py" not in result.stdout
     assert "broken.py:1" in result.stderr
 
