@@ -95,6 +95,8 @@ def test_extractors_that_look_in_the_same_places_share_what_a_page_has():
     assert found[2] == [*found[0], *found[1]]
     LinkExtractor(restrict_css="#top").extract_links(response)
     assert len(response.document.memo) == 2
+    response.css("#top").drop()
+    assert LinkExtractor(allow="one|two").extract_links(response)[0].text == "once more"
 
 
 def test_regions_selected_by_xpath_give_their_values_as_they_are_written():

@@ -193,6 +193,8 @@ def _line_of_the_user(error: Exception) -> str:
 def _missing(place: str, name: str) -> str:
     if name.partition(".")[0] == "scrapy":
         return _OF_SCRAPY
+    if name.startswith("acrawl."):
+        return f"there is no {name!r}; docs/from-scrapy.md says what is in the place of Scrapy's modules"
     if f"{place}.".startswith(f"{name}."):
         return f"no module named {name!r}; give a file.py or an importable module"
     return f"it imports {name!r}, which is not installed, or not where python looks for it"

@@ -81,6 +81,7 @@ def test_a_mistake_in_the_settings_is_told_in_one_line(tmp_path):
     ("lines", "told"),
     [
         ("import scrapy.nothing\n", "it is written for Scrapy, and runs here after its import lines are changed"),
+        ("import acrawl.scrapy.exporters\n", "there is no 'acrawl.scrapy.exporters'; docs/from-scrapy.md says what is"),
         ("import acrawl, my_own_shop\n", "it imports 'my_own_shop', which is not installed, or not where python looks"),
     ],
 )

@@ -34,7 +34,7 @@ class Document:
     """A page. ``content_type`` is the whole Content-Type header, which may name the encoding.
 
     ``headers`` are read for the links they name, ``bounds`` say how much of the body is parsed. ``memo`` is for what
-    was made of the page and is not to be made again.
+    was made of the page and is not to be made again, as long as the page stays as it is.
 
     Nothing here raises but `json`, and the methods of selectors for malformed queries.
     """
@@ -181,7 +181,7 @@ class Document:
     def selector(self) -> Selector:
         """The root of the document, to select from."""
         if self.type == "html":
-            return whole(trees.Page(self.root, self.url))
+            return whole(trees.Page(self.root, self.url, self.memo.clear))
         if self.type == "xml":
             return adopted(trees.xml(self._markup(), self.url))
         return self.data

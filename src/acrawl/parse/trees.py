@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import weakref
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -26,7 +27,7 @@ class Page:
     """What all selectors of one HTML document share.
 
     ``namespaces`` are the prefixes registered for XPath. ``pending`` are the lists that queries gave, as long as
-    somebody has them: they may be filled later, though not after the tree has changed.
+    somebody has them: they may be filled later, though not after the tree has changed. ``changed`` is called then.
     """
 
     __slots__ = (
@@ -35,6 +36,7 @@ class Page:
         "_outside",
         "_same",
         "base_url",
+        "changed",
         "namespaces",
         "pending",
         "root",
@@ -42,11 +44,14 @@ class Page:
         "tree",
     )
 
-    def __init__(self, tree: LexborHTMLParser, base_url: str | None = None) -> None:
+    def __init__(
+        self, tree: LexborHTMLParser, base_url: str | None = None, changed: Callable[[], None] | None = None
+    ) -> None:
         root = tree.root
         assert root is not None  # the HTML parser makes one of anything
         self.tree = tree
         self.base_url = base_url
+        self.changed = changed
         self.root = root
         self.root_id = root.mem_id
         self.namespaces: dict[str, str] = {}
@@ -168,6 +173,8 @@ class Page:
         self._same.clear()
         self._matching.clear()
         self._outside.clear()
+        if self.changed is not None:
+            self.changed()
 
 
 def _alike(node: LexborNode, element: Any) -> bool:

@@ -101,8 +101,8 @@ class CrawlerProcess:
 
     ``process.crawl(MySpider, name="value")``, then ``process.start()``, which returns when all have ended. Each crawl
     begins anew, unless ``JOBDIR`` says where its state is kept. Workers load the spider from its file: what the script
-    does there besides must stand below ``if __name__ == "__main__":`` or be this. A mistake of the user's
-    ends the script, and is told in one line.
+    does there besides must stand below ``if __name__ == "__main__":`` or be this. What is wrong
+    with the settings is told in one line, and ends the script.
     """
 
     #: Whether a script is being run for the sake of its spiders.
