@@ -33,7 +33,7 @@ def commands(page):
                 yield words[3:]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_command_in_a_page_is_one(page):
     for name, *arguments in commands(page):
         context = click.Context(acrawl)
@@ -42,7 +42,7 @@ def test_every_command_in_a_page_is_one(page):
         command.make_context(name, list(arguments))  # raises UsageError for an option that does not exist
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_between_pages_leads_somewhere(page):
     missing = [link for link in LINK.findall(page.read_text()) if not (page.parent / link).exists()]
     assert not missing
@@ -56,6 +56,11 @@ def test_the_readme_names_every_command():
 def test_the_manual_has_an_example_of_every_command():
     shown = {name for name, *_ in commands(ROOT / "docs" / "cli.md")}
     assert sorted(set(COMMANDS) - shown) == []
+
+
+def test_the_map_of_the_documents_has_every_page_once():
+    named = LINK.findall((ROOT / "docs" / "README.md").read_text())
+    assert sorted(named) == sorted(page.name for page in (ROOT / "docs").glob("*.md") if page.name != "README.md")
 
 
 def test_the_changelog_begins_with_this_version():

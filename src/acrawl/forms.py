@@ -119,7 +119,7 @@ class JsonRequest:
             fields["body"] = _encode(data)
         usual = {"Content-Type": "application/json", "Accept": "application/json, text/javascript, */*; q=0.01"}
         method = (method or ("POST" if data is not None else "GET")).upper()
-        return Request(url, callback, method, _with(headers, usual), **fields)  # type: ignore[arg-type]
+        return Request(url, callback, method, _with(headers, usual), **fields)
 
 
 def _request(
@@ -136,12 +136,12 @@ def _request(
             raise ValueError(f"a form with a file is sent by POST, and this one by {method} to {url}")
         if entries:
             url = f"{_without_query(url)}?{urlencoded(entries, codec)}"
-        return Request(url, callback, method, encoding=codec, **fields)  # type: ignore[arg-type]
+        return Request(url, callback, method, encoding=codec, **fields)
     if any(isinstance(value, File) and value.name for _, value in entries):
         enctype = MULTIPART
     body, content_type = encoded(entries, enctype, codec)
     headers = _with(fields.pop("headers", None), {"Content-Type": content_type})
-    return Request(url, callback, method, headers, body, encoding=codec, **fields)  # type: ignore[arg-type]
+    return Request(url, callback, method, headers, body, encoding=codec, **fields)
 
 
 def _without_query(url: str) -> str:

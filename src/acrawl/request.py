@@ -6,7 +6,7 @@ import inspect
 import re
 from collections.abc import Callable
 from operator import itemgetter
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
@@ -18,6 +18,17 @@ from acrawl.spelling import EXACT, Spelling
 from acrawl.url import canonical, fingerprint, host_of, is_known
 
 Callback = Callable[..., Any]
+
+if TYPE_CHECKING:
+
+    class _Name:
+        """A method is given, or its name, and its name is what is there: a checker must know both types."""
+
+        def __get__(self, request: Request, of: type[Request]) -> str | None: ...
+        def __set__(self, request: Request, given: Callback | str | None) -> None: ...
+
+else:
+    _Name = str | None
 
 #: No link is followed further from a seed.
 DEEPEST = (1 << 31) - 1
@@ -50,7 +61,7 @@ class Request(msgspec.Struct, frozen=True):
     """
 
     url: str
-    callback: str | None = None
+    callback: _Name = None  # type: ignore[assignment]
     method: str = "GET"
     headers: dict[str, str] = {}
     body: bytes = b""
@@ -59,7 +70,7 @@ class Request(msgspec.Struct, frozen=True):
     encoding: str = "utf-8"
     priority: int = 0
     dont_filter: bool = False
-    errback: str | None = None
+    errback: _Name = None  # type: ignore[assignment]
     flags: list[str] = []
     cb_kwargs: dict[str, Any] = {}
     depth: int = 0

@@ -229,7 +229,7 @@ class Response:
             found = url
         else:
             found = url.url if isinstance(url, Link) else self.urljoin(_reference(url)) or _reference(url)
-        return Request(found, callback, referrer=self.url, depth=self.request.depth + 1, **fields)  # type: ignore[arg-type]
+        return Request(found, callback, referrer=self.url, depth=self.request.depth + 1, **fields)
 
     def follow_all(
         self,
@@ -253,7 +253,7 @@ class Response:
         referrer, depth = self.url, self.request.depth + 1
         for url in found:
             if url is not None:
-                yield Request(url, callback, referrer=referrer, depth=depth, **fields)  # type: ignore[arg-type]
+                yield Request(url, callback, referrer=referrer, depth=depth, **fields)
 
     def download(self, url: str | Link | Selector, callback: Callback | str | None = None, **fields: Any) -> Request:
         """Make a request whose body goes to the file store; it yields a file item, and a callback may read it."""

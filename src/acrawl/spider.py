@@ -9,6 +9,7 @@ import inspect
 import logging
 import pathlib
 import sys
+import traceback
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, ClassVar, Self
 
@@ -168,15 +169,25 @@ def _load(spec: str) -> type[Spider]:
 
 def _module(place: str) -> Any:
     try:
-        return _from_file(pathlib.Path(place)) if place.endswith(".py") else importlib.import_module(place)
+        return _from_file(pathlib.Path(place)) if place.endswith(".py") else _from_here(place)
     except SyntaxError as error:
         raise SpiderError(f"{error.filename}:{error.lineno}: {error.msg}") from None
     except ModuleNotFoundError as error:
-        raise SpiderError(f"{place}: {_missing(place, error.name or '')}") from None
-    except SpiderError:
-        raise
+        raise SpiderError(f"{_line_of_the_user(error) or place}: {_missing(place, error.name or '')}") from None
     except Exception as error:  # the user's module level code: nothing has begun, nothing is lost
-        raise SpiderError(f"{place}: importing it failed: {type(error).__name__}: {error}") from error
+        where = _line_of_the_user(error)
+        if isinstance(error, SpiderError) and not where:
+            raise
+        raise SpiderError(f"{where or place}: importing it failed: {type(error).__name__}: {error}") from error
+
+
+def _line_of_the_user(error: Exception) -> str:
+    """``file:line`` of the innermost code that is not acrawl's and not the import machinery's; may be empty."""
+    others = {pathlib.Path(__file__).parent, pathlib.Path(importlib.__file__).parent}
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if not frame.filename.startswith("<") and others.isdisjoint(pathlib.Path(frame.filename).parents):
+            return f"{frame.filename}:{frame.lineno}"
+    return ""
 
 
 def _missing(place: str, name: str) -> str:
@@ -195,6 +206,14 @@ def _listed(classes: Mapping[str, Any]) -> str:
 
 def _is_own_spider(cls: Any, module: str) -> bool:
     return inspect.isclass(cls) and issubclass(cls, Spider) and cls is not Spider and cls.__module__ == module
+
+
+def _from_here(name: str) -> Any:
+    """A module, looked for in this folder, too: ``python -m`` does so by itself, the command ``acrawl`` does not."""
+    here = str(pathlib.Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    return importlib.import_module(name)
 
 
 def _from_file(path: pathlib.Path) -> Any:

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 import acrawl.settings as layers
 from acrawl.cli import acrawl as program
+from acrawl.errors import EXIT_USAGE
 from acrawl.settings import Settings, resolve
 from acrawl.version import VERSION
 
@@ -73,6 +74,7 @@ def test_version_names_the_versions():
 
 def test_list_shows_spiders_and_goes_on_after_a_broken_file(tmp_path):
     (tmp_path / "good.py").write_text("from acrawl import Spider\nclass Good(Spider):\n    name = 'fine'\n")
+    (tmp_path / "bare.py").write_text("from acrawl import Spider\nclass Bare(Spider): pass\n")
     (tmp_path / "broken.py").write_text("def f(:\n")
     (tmp_path / "other.py").write_text("x = 1\n")
     result = CliRunner().invoke(program, ["list", str(tmp_path)], catch_exceptions=False)
@@ -80,6 +82,7 @@ def test_list_shows_spiders_and_goes_on_after_a_broken_file(tmp_path):
     assert "images" in result.stdout
     assert f"{tmp_path}/good.py:Good" in result.stdout
     assert "fine" in result.stdout
+    assert [line.split()[0] for line in result.stdout.splitlines() if "bare.py:Bare" in line] == ["bare"]
     assert "broken.py" not in result.stdout
     assert "broken.py:1" in result.stderr
 
@@ -97,3 +100,14 @@ def test_a_closed_pipe_is_no_crash(tmp_path):
     done = subprocess.run(shell, shell=True, capture_output=True, text=True, timeout=30, cwd=tmp_path, check=False)
     assert done.stdout.startswith("# Every setting")
     assert "Traceback" not in done.stderr
+
+
+def test_a_module_of_this_folder_is_found_however_the_program_was_started(typed, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", [folder for folder in sys.path if folder != str(tmp_path)])
+    (tmp_path / "shop_of_a_test").mkdir()
+    (tmp_path / "shop_of_a_test" / "seller.py").write_text("from acrawl import Spider\n\nclass Seller(Spider): pass\n")
+    done = typed("run", "shop_of_a_test.seller:Buyer")
+    assert (done.code, done.complaint) == (
+        EXIT_USAGE,
+        "acrawl: shop_of_a_test.seller:Buyer: there is no Spider subclass 'Buyer'; found: Seller",
+    )

@@ -12,6 +12,9 @@ import pytest
 
 import server
 from acrawl.errors import EXIT_LIMIT, EXIT_OK, EXIT_USAGE
+from acrawl.master.seeds import gate_of
+from acrawl.settings import Settings
+from acrawl.spider import Spider
 from crawl.command import Command, Done, records
 from crawl.site import LiveSite, woods
 
@@ -253,6 +256,26 @@ def test_a_start_that_raises_ends_the_crawl_in_one_line_and_can_be_resumed(acraw
     done = acrawl("run", "links.py", "--workers", 1, "-o", "items.jsonl", "--resume", "-a", f"url={live.url()}")
     assert done.code == EXIT_OK, done.err
     assert records(tmp_path / "items.jsonl") == [{"url": live.url()}]
+
+
+def test_a_spider_that_begins_nowhere_is_told_so(acrawl, tmp_path):
+    (tmp_path / "typo.py").write_text(
+        "from acrawl import Spider\n\nclass Typo(Spider):\n    start_url = ['http://127.0.0.1:1/']\n"
+    )
+    done = acrawl("run", "typo.py", "--workers", 1, "-q")
+    assert done.code == EXIT_OK
+    assert "Typo has nothing to begin with: start_urls is empty" in done.err
+
+
+def test_a_url_among_the_allowed_domains_is_told(caplog):
+    class Shop(Spider):
+        allowed_domains = ("https://shop.example/", "shop.example:8080", "shop.example", "[::1]")
+
+    gate_of(Shop.made({}, Settings()))
+    assert [record.message for record in caplog.records] == [
+        f"allowed_domains: no host belongs to '{domain}'; write a domain, as example.org"
+        for domain in Shop.allowed_domains[:2]
+    ]
 
 
 def test_a_seed_is_crawled_while_start_waits_for_what_comes_of_it(acrawl, live, tmp_path):

@@ -29,6 +29,15 @@ CASES = {
     "heading in a link": ('<a href="/x"><h3>Title</h3></a>', "[Title](https://example.org/x)"),
     "image": ('<img src="i.png" alt="An [image]">', r"![An \[image\]](https://example.org/docs/i.png)"),
     "lazy image": ('<img src="data:image/gif;base64,R0" data-src="i.png">', "![](https://example.org/docs/i.png)"),
+    "video": (
+        '<video src="v.mp4" poster="p.png"></video>',
+        "[![](https://example.org/docs/p.png)](https://example.org/docs/v.mp4)",
+    ),
+    "video with sources": (
+        '<video poster="data:,x"><source src="/v.webm"><source src="v.mp4">film</video>',
+        "[film](https://example.org/v.webm)",
+    ),
+    "video that no crawler follows": ('<video src="javascript:x()">film</video>', "film"),
     "nested lists": (
         "<ul><li>a<ul><li>b<ol><li>c<li>d</ol></ul><li>e</ul>",
         "- a\n  - b\n    1. c\n    2. d\n- e",

@@ -12,7 +12,7 @@ import msgspec
 from acrawl.cli.chain import Chain
 from acrawl.cli.hop import told
 from acrawl.cli.loop import run_loop
-from acrawl.cli.options import arguments_of, resolved
+from acrawl.cli.options import arguments_of, resolved, written
 from acrawl.errors import EXIT_FAILED, EXIT_OK, FolderProblem, UsageError
 from acrawl.fetch import Fetcher
 from acrawl.logs import configure
@@ -20,7 +20,6 @@ from acrawl.request import Request
 from acrawl.response import Response
 from acrawl.settings import Settings
 from acrawl.spider import Source, Spider, login_of
-from acrawl.url import canonical
 
 #: What ``-d`` sends, unless ``-H`` says otherwise.
 _FORM = "application/x-www-form-urlencoded"
@@ -76,7 +75,7 @@ def _request(url: str, method: str | None, headers: tuple[str, ...], data: str |
     if data is not None and "content-type" not in {name.lower() for name in fields}:
         fields["Content-Type"] = _FORM
     return Request(
-        canonical(url if "://" in url else f"https://{url}"),
+        written(url),
         method=(method or ("GET" if data is None else "POST")).upper(),
         headers=fields,
         body=(data or "").encode("utf-8", "surrogateescape"),

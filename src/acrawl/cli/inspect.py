@@ -39,7 +39,7 @@ def list_spiders(places: tuple[pathlib.Path, ...]) -> int:
                 click.echo(f"acrawl: {error}", err=True)
                 continue
             for cls in found.values():
-                click.echo(f"{cls.name or cls.__name__:24} {file}:{cls.__name__}")
+                click.echo(f"{cls.name or cls.__name__.lower():24} {file}:{cls.__name__}")
         if not place.exists():
             raise SpiderError(f"{place}: no such file or folder")
     return 0

@@ -12,7 +12,7 @@ from typing import Any, TypeVar, cast
 import click
 
 import acrawl.settings as layers
-from acrawl.errors import UsageError
+from acrawl.errors import RequestError, UsageError
 from acrawl.settings import Settings
 from acrawl.url import canonical
 
@@ -121,8 +121,15 @@ def arguments_of(pairs: tuple[str, ...]) -> dict[str, str]:
 
 
 def seeds_of(urls: Iterable[str]) -> list[str]:
-    """URLs as people write them, the scheme left out perhaps, in their canonical form. Raises `RequestError`."""
-    return [canonical(url if "://" in url else f"https://{url}") for url in urls]
+    """URLs as `written`, all of them."""
+    return [written(url) for url in urls]
+
+
+def written(url: str) -> str:
+    """A URL as people write it, the scheme left out perhaps, in its canonical form. Raises `RequestError`."""
+    if url.startswith(".") or (url.startswith("/") and not url.startswith("//")):
+        raise RequestError(f"{url!r} is a path, no URL; write it as https://host/path")
+    return canonical(url if "://" in url else f"https://{url}")
 
 
 def address_of(listen: str | None) -> tuple[str, int] | None:

@@ -14,6 +14,7 @@ import click
 
 from acrawl.cli.chain import Chain
 from acrawl.cli.loop import runner
+from acrawl.cli.options import written
 from acrawl.errors import AcrawlError, FetchError, IgnoreRequest
 from acrawl.fetch import Fetcher
 from acrawl.parse.selectors import Selector
@@ -21,7 +22,6 @@ from acrawl.request import Request
 from acrawl.response import Response
 from acrawl.settings import Settings
 from acrawl.spider import Spider, login_of
-from acrawl.url import canonical
 
 _HEAD = re.compile(r"<!doctype[^>]*>(?:\s|<!--.*?-->|<html[^>]*>)*(?:<head(?:\s[^>]*)?>)?", re.IGNORECASE | re.DOTALL)
 _HELP = """\
@@ -85,8 +85,7 @@ class Session:
     def fetch(self, what: str | Request, *, follow: bool = True) -> None:
         """Fetch a URL or a request, robots.txt first; the answer is ``response`` then, None if there is none."""
         try:
-            url = what if isinstance(what, Request) or "://" in what else f"https://{what}"
-            request = url if isinstance(url, Request) else Request(canonical(url))
+            request = what if isinstance(what, Request) else Request(written(what))
         except AcrawlError as error:  # nothing was asked for: the page before is still there
             click.echo(f"acrawl: {error}", err=True)
             return

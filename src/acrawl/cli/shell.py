@@ -11,7 +11,7 @@ import click
 from multidict import CIMultiDict
 
 from acrawl.cli.console import Console
-from acrawl.cli.options import arguments_of, resolved
+from acrawl.cli.options import arguments_of, resolved, written
 from acrawl.cli.session import Session
 from acrawl.errors import EXIT_FAILED, FolderProblem, UsageError
 from acrawl.logs import configure
@@ -47,7 +47,7 @@ def shell(
         raise UsageError("--url tells where a page in a file came from, and there is no such file")
     if place == "-" and code is None:
         _take_terminal()
-    request = Request(canonical(place if "://" in place else f"https://{place}")) if place and saved is None else None
+    request = Request(written(place)) if place and saved is None else None
     source = Source(spider) if spider is not None else None
     settings = resolved(config, dict(source.cls.custom_settings) if source is not None else {}, pairs)
     configure(settings.log, quiet=True)

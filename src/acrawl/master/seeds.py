@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
 
-from acrawl.errors import AcrawlError, CrawlFailed
+from acrawl.errors import AcrawlError, CrawlFailed, SpiderError
 from acrawl.frontier.base import Frontier
 from acrawl.frontier.gate import ScopeGate
 from acrawl.request import Request, Sealed, seal
 from acrawl.spelling import Spelling
 from acrawl.spider import Spider
 from acrawl.url import canonical, site_of
+
+log = logging.getLogger(__name__)
 
 #: Seeds that are committed together at most.
 BATCH = 200
@@ -25,11 +28,17 @@ ENOUGH = 20_000
 
 
 def gate_of(spider: Spider) -> ScopeGate:
-    """What belongs to the spider's crawl, around its ``start_urls`` to begin with. Raises `SettingsError`.
+    """What belongs to the spider's crawl, around its ``start_urls`` to begin with.
 
-    A resumed crawl must know its scope before its seeds are taken again.
+    A resumed crawl must know its scope before its seeds are taken again. Raises `SettingsError` and `SpiderError`.
     """
     settings = spider.settings
+    for name in ("start_urls", "allowed_domains"):
+        if isinstance(given := getattr(spider, name), str):
+            raise SpiderError(f"{type(spider).__name__}.{name} is one text; give a list: [{given!r}]")
+    for domain in spider.allowed_domains:
+        if not domain.startswith("[") and not {"/", ":"}.isdisjoint(domain):
+            log.warning("allowed_domains: no host belongs to %r; write a domain, as example.org", domain)
     spelling, by_key = Spelling(settings.urls), settings.politeness.budget_by == "spider"
     gate = ScopeGate(settings.scope, spider.allowed_domains, spider.politeness_key if by_key else site_of)
     for url in spider.start_urls:
@@ -75,6 +84,8 @@ async def plant(spider: Spider, frontier: Frontier, gate: ScopeGate, secret: byt
     finally:
         regularly.cancel()
     await bed.flush()
+    if not bed.ordinal:
+        log.warning("%s has nothing to begin with: start_urls is empty, and start() gave none", type(spider).__name__)
     if taken is not None:
         await frontier.seeds_exhausted()
 

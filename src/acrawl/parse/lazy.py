@@ -16,8 +16,18 @@ _NAMES = (
 )
 
 
+class _UnreadSelector:
+    """What encoders in C, which ask no method, see of a list that is not filled yet: they refuse it, not skip it."""
+
+
+UNREAD: Any = _UnreadSelector()
+
+
 def filled_when_looked_into(cls: type[L]) -> type[L]:
-    """Let all methods of a list class call ``fill()`` first, which must make the list one of another class."""
+    """Let all methods of a list class call ``fill()`` first, which must make the list one of another class.
+
+    Such a list is made with `UNREAD` in it, which ``fill`` takes out.
+    """
     for name in _NAMES:
         setattr(cls, name, _filling(getattr(cls, name)))
     # Not a list's: asked first by [...] + pending, which else reads the memory of the list that is empty still.

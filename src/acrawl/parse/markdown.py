@@ -152,6 +152,13 @@ def _make_absolute(top: LexborNode, join: Joiner) -> None:
             node.attrs["href"] = f"{url}{mark}{fragment.strip()}"
         elif not reference.strip().lower().startswith(("mailto:", "tel:")):
             del node.attrs["href"]
+    for node in top.css("video,source"):
+        for name in {"src", "poster"} & node.attributes.keys():
+            url = join(node.attributes[name] or "")
+            if url is None:
+                del node.attrs[name]
+            else:
+                node.attrs[name] = url
     for node in top.css("img"):
         attributes = node.attributes
         references = (attributes.get("src"), attributes.get("data-src"), attributes.get("data-original"))

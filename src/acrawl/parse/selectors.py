@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 from selectolax.lexbor import LexborNode
 
 from acrawl.parse import trees
-from acrawl.parse.lazy import filled_when_looked_into
+from acrawl.parse.lazy import UNREAD, filled_when_looked_into
 from acrawl.parse.query import FOREIGN, Plan, plan
 from acrawl.parse.select import UNSURE, every, first, given
 
@@ -366,7 +366,7 @@ class _Pending(SelectorList):
 
     @classmethod
     def of(cls, page: trees.Page, planned: Plan, query: str) -> _Pending:
-        made = cls()
+        made = cls((UNREAD,))
         made._asked = page, planned, query
         page.pending[id(made)] = weakref.ref(made, functools.partial(page.pending.pop, id(made)))
         return made
@@ -374,7 +374,7 @@ class _Pending(SelectorList):
     def fill(self) -> None:
         page, planned, query = self._asked
         self.__class__ = SelectorList  # type: ignore[assignment]
-        self.extend(_made(page, each, query) for each in every(page.root, planned))
+        self[:] = [_made(page, each, query) for each in every(page.root, planned)]
 
     def get(self, default: str | None = None) -> Any:
         found = self._first()

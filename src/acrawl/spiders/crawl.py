@@ -133,6 +133,8 @@ class CrawlSpider(Spider):
     @functools.cached_property
     def _compiled(self) -> list[_Compiled]:
         """The rules with their names looked up, made once in each process."""
+        if not isinstance(self.rules, Sequence) or not all(isinstance(rule, Rule) for rule in self.rules):
+            raise SpiderError(f"{type(self).__name__}.rules: give a list of Rule(...)")
         return [_Compiled(self, rule, f"rules[{number}]") for number, rule in enumerate(self.rules)]
 
 

@@ -71,6 +71,10 @@ class Visitor:
         return self._web.answer(url, attempt, self._now() - self._began)
 
 
+#: See `Pages`.
+Page = str | bytes | Answer | Sequence[str | bytes | Answer]
+
+
 class Pages:
     """A web of fixed answers, written down: ``{url: body}``; anything else is a 404, robots.txt too.
 
@@ -78,7 +82,7 @@ class Pages:
     of which the last one stays. Raises `RequestError` for a key that is no URL.
     """
 
-    def __init__(self, pages: Mapping[str, str | bytes | Answer | Sequence[str | bytes | Answer]]) -> None:
+    def __init__(self, pages: Mapping[str, Page]) -> None:
         self._answers: dict[str, list[Answer]] = {}
         for url, given in pages.items():
             found = [given] if isinstance(given, (str, bytes, Answer)) else given

@@ -30,7 +30,7 @@ from acrawl.results.outbox import Drain
 from acrawl.results.pipelines import Pipelines
 from acrawl.settings import Settings, flatten, resolve
 from acrawl.spider import Spider, login_of
-from acrawl.testing.answers import Answer, Pages, Visitor, Web
+from acrawl.testing.answers import Answer, Page, Pages, Visitor, Web
 from acrawl.testing.hits import Hit
 from acrawl.testing.server import PIECES
 from acrawl.testing.virtual import LoopClock, VirtualLoop
@@ -65,7 +65,7 @@ class Crawled(msgspec.Struct, frozen=True):
 
 def crawl(
     spider: type[Spider],
-    web: Web | Mapping[str, str],
+    web: Web | Mapping[str, Page],
     settings: Mapping[str, Any] | None = None,
     *,
     arguments: Mapping[str, str] | None = None,
@@ -74,7 +74,7 @@ def crawl(
 ) -> Crawled:
     """Crawl a made-up web to the end and say what came of it; see `acrawl.testing` for an example.
 
-    ``web`` is a `FakeWeb`, `Pages`, anything else that answers, or ``{url: html}``. ``settings`` are
+    ``web`` is a `FakeWeb`, anything else that answers, or what `Pages` are made of: ``{url: html}``. ``settings`` are
     ``{"section.key": value}`` and go before the spider's own; ``arguments`` are those of ``-a name=value``. As in
     reality each worker has a spider of its own, and the master another.
 

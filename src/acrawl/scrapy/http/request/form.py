@@ -26,7 +26,7 @@ class FormRequest:
     ) -> Request:
         """Make the request; ``fields`` are those of `Request`."""
         if not formdata:
-            return Request(url, callback, method or "GET", encoding=encoding, **fields)  # type: ignore[arg-type]
+            return Request(url, callback, method or "GET", encoding=encoding, **fields)
         made = core.FormRequest(url, method=method, formdata=formdata, encoding=encoding)
         return Request.of(made).completed(callback=callback, **fields)
 

@@ -86,7 +86,7 @@ class Response(core.Response):
         if href is None:
             raise ValueError(f"{url!r} has no reference to follow: give text, a link, an a or link element, or href")
         target = href if isinstance(url, Link) else self.urljoin(href.strip())
-        return Request(target, callback, referrer=self.url, depth=self.request.depth + 1, **fields)  # type: ignore[arg-type]
+        return Request(target, callback, referrer=self.url, depth=self.request.depth + 1, **fields)
 
     def follow_all(
         self,
