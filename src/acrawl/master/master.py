@@ -87,6 +87,8 @@ class Master:
             try:
                 if going_on:
                     log.info("going on with the crawl in %s", plan.job)
+                if plan.resume:
+                    await self._frontier.reopen()
                 code = await self._crawl(job, gate)
             finally:
                 await self._frontier.close()
@@ -191,7 +193,7 @@ class Master:
             now = await self._frontier.snapshot()
             self._progress.show(now, len(self._broker.workers), self._broker.state)
             if now.finished:
-                self._reason = self._reason or "finished"
+                self._reason = self._reason or now.closing or "finished"
                 return EXIT_LIMIT if limited else EXIT_OK
             if now.undelivered and not now.queued and not now.leased:
                 self._output.hurry()
@@ -200,8 +202,8 @@ class Master:
                 limited, self._reason = True, limit
                 log.info("%s was hit; the rest is recorded as excluded(limit)", limit)
                 await self._stop("limit")
-            elif self._broker.closing and not (limited or closed):
-                closed, self._reason = True, self._broker.closing
+            elif now.closing and not (limited or closed):
+                closed, self._reason = True, now.closing
                 log.info("the spider asked to end (%s); the rest is recorded as excluded(closed)", self._reason)
                 await self._stop("closed")
             if self._broker.commands:
