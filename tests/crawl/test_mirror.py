@@ -7,7 +7,9 @@ import contextlib
 import functools
 import hashlib
 import http.server
+import os
 import pathlib
+import signal
 import threading
 from collections.abc import Iterator
 
@@ -15,7 +17,7 @@ import pytest
 import pytest_asyncio
 
 import server
-from acrawl.errors import EXIT_OK
+from acrawl.errors import EXIT_INTERRUPTED, EXIT_OK
 from browser import browser
 from crawl.command import Command, Done, until
 from crawl.odd import HOME, PAGES, furnish
@@ -264,3 +266,24 @@ def test_workers_that_send_their_files_read_them_too(tmp_path, start):
         assert master.end().code == EXIT_OK
         assert worker.end().code == EXIT_OK
         assert tree(apart / "copy") == whole
+
+
+@pytest.mark.parametrize("presses", [1, 2])
+def test_ctrl_c_while_the_copy_is_made_lets_it_be_finished_and_twice_ends_at_once(live, start, tmp_path, presses):
+    live.page("/")
+    index = tmp_path / "copy" / "index.html"
+    index.parent.mkdir()
+    os.mkfifo(index)  # whoever looks whose it is has to wait
+    command = start("mirror", live.url("/"), "-o", "copy", *MORE)
+    writer = os.open(index, os.O_WRONLY)  # returns when it is being looked at
+    command.kill(signal.SIGINT)
+    command.says("once more to stop at once")
+    if presses == 2:
+        command.kill(signal.SIGINT)
+        done = command.end()
+        os.close(writer)
+    else:
+        os.close(writer)
+        done = command.end()
+    assert done.code == (EXIT_OK, EXIT_INTERRUPTED)[presses - 1]
+    assert "Traceback" not in done.err

@@ -98,7 +98,7 @@ class Master:
 
     async def _crawl(self, job: Job, gate: ScopeGate) -> int:
         plan, frontier, spider = self._plan, self._frontier, self._spider
-        async with Output.open(plan, job, frontier, spider) as self._output:
+        async with self._signals(), Output.open(plan, job, frontier, spider) as self._output:
             nonce_file, nonce = job.nonce()
             welcome = Welcome(
                 frontier.epoch,
@@ -112,7 +112,7 @@ class Master:
             expected = Hello("", VERSION, plan.source.identity, plan.source.sha256)
             grace = plan.settings.queues.grace_seconds
             self._broker = CrawlBroker(frontier, expected, welcome, grace, self._output.uploads)
-            async with serve(plan, job, self._broker) as queues, self._signals(), self._workers(job):
+            async with serve(plan, job, self._broker) as queues, self._workers(job):
                 self._invite(queues, job)
                 try:
                     code = await self._until_the_end(gate)
