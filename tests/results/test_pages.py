@@ -96,6 +96,13 @@ def test_what_a_worker_has_kept_is_listed_with_its_place(catalog, root):
     assert [(line["file"], line["where"]) for line in lines] == [(None, "w1")] * 2  # the first one's file is meant
 
 
+def test_a_list_that_a_killed_process_had_begun_is_cleared_away(catalog, root):
+    added(catalog, page(root, "a", "text"))
+    (root / ".pages.jsonl.4711.new").write_text("half a li")
+    write_pages(catalog)
+    assert [path.name for path in root.glob("*pages*")] == ["pages.jsonl"]
+
+
 def test_the_list_is_of_all_pages_in_the_order_of_urls(catalog, root):
     added(catalog, page(root, "b", "same"), page(root, "a", "same"))
     lines = [json.loads(line) for line in write_pages(catalog).read_text().splitlines()]
