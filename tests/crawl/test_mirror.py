@@ -218,6 +218,22 @@ def test_a_site_that_is_crawled_anew_keeps_its_names(tmp_path):
     assert changed == {"a.png", "page/1.html"}
 
 
+def test_a_page_is_copied_though_the_one_that_shared_its_file_is_gone(tmp_path):
+    with LiveSite() as site:
+        for path, body in {
+            "/": "<a href=/a/>1</a><a href=/a/index.html>2</a>",
+            "/a/": "same",
+            "/a/index.html": "same",
+        }.items():
+            site.add(path, body)
+        mirror(tmp_path, site.url("/"))
+        (page,) = (tmp_path / "copy").rglob("a/index.html")
+        page.unlink()
+        site.add("/", "<a href=/a/index.html>2</a>")
+        mirror(tmp_path, site.url("/"), "--fresh")
+        assert page.read_text() == "same"
+
+
 def test_depth_and_requisites_can_be_limited(tmp_path):
     with LiveSite() as home:
         home.page("/", ["/one"], '<link rel=stylesheet href="/s.css"><iframe src=/frame></iframe>')
