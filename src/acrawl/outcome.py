@@ -180,7 +180,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     """Where the crawl stands, read in one step.
 
     ``finished``: seeds exhausted, nothing queued, nothing leased, nothing undelivered. ``bytes`` are those of all that
-    has ended, ``coming`` those that have come of what is under way, as far as the workers have told.
+    has ended, ``coming`` those that have come of what is under way, as far as the workers have told. ``closing`` is why
+    a callback wants the crawl to end, empty until one does.
     """
 
     discovered: int = 0
@@ -200,6 +201,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     coming: int = 0
     reasons: dict[str, int] = {}
     """Ends by ``status(reason)``."""
+    closing: str = ""
 
 
 class Try(msgspec.Struct, frozen=True):

@@ -213,3 +213,14 @@ class LimitPromises:
         await crawl.until_finished()
         await crawl.restart()
         assert await crawl.frontier.seeds() == 2  # and a later life goes on with them
+
+    async def test_why_a_callback_wants_the_end_is_known_until_somebody_goes_on(self, crawl: Crawl):
+        await crawl.open()
+        await crawl.add("/1")
+        await crawl.report(await crawl.one(), close="seen enough")
+        for _ in range(2):
+            assert (await crawl.snapshot()).closing == "seen enough"
+            await crawl.restart()
+        await crawl.frontier.reopen()
+        await crawl.restart()
+        assert (await crawl.snapshot()).closing == ""

@@ -7,7 +7,9 @@ import contextlib
 import functools
 import hashlib
 import http.server
+import os
 import pathlib
+import signal
 import threading
 from collections.abc import Iterator
 
@@ -15,7 +17,7 @@ import pytest
 import pytest_asyncio
 
 import server
-from acrawl.errors import EXIT_OK
+from acrawl.errors import EXIT_INTERRUPTED, EXIT_OK
 from acrawl.spiders.mirror import DEEPEST_PART
 from browser import browser
 from crawl.command import Command, Done, until
@@ -217,6 +219,22 @@ def test_a_site_that_is_crawled_anew_keeps_its_names(tmp_path):
     assert changed == {"a.png", "page/1.html"}
 
 
+def test_a_page_is_copied_though_the_one_that_shared_its_file_is_gone(tmp_path):
+    with LiveSite() as site:
+        for path, body in {
+            "/": "<a href=/a/>1</a><a href=/a/index.html>2</a>",
+            "/a/": "same",
+            "/a/index.html": "same",
+        }.items():
+            site.add(path, body)
+        mirror(tmp_path, site.url("/"))
+        (page,) = (tmp_path / "copy").rglob("a/index.html")
+        page.unlink()
+        site.add("/", "<a href=/a/index.html>2</a>")
+        mirror(tmp_path, site.url("/"), "--fresh")
+        assert page.read_text() == "same"
+
+
 def test_depth_and_requisites_can_be_limited(tmp_path):
     with LiveSite() as home:
         home.page("/", ["/one"], '<link rel=stylesheet href="/s.css"><iframe src=/frame></iframe>')
@@ -319,3 +337,24 @@ def test_a_copy_of_an_endless_calendar_ends(tmp_path):
         assert 30 < len(home.log) < 100
         copy = tmp_path / "copy" / home.origin.partition("//")[2].replace(":", "+")
         assert (copy / "about.html").is_file()
+
+
+@pytest.mark.parametrize("presses", [1, 2])
+def test_ctrl_c_while_the_copy_is_made_lets_it_be_finished_and_twice_ends_at_once(live, start, tmp_path, presses):
+    live.page("/")
+    index = tmp_path / "copy" / "index.html"
+    index.parent.mkdir()
+    os.mkfifo(index)  # whoever looks whose it is has to wait
+    command = start("mirror", live.url("/"), "-o", "copy", *MORE)
+    writer = os.open(index, os.O_WRONLY)  # returns when it is being looked at
+    command.kill(signal.SIGINT)
+    command.says("once more to stop at once")
+    if presses == 2:
+        command.kill(signal.SIGINT)
+        done = command.end()
+        os.close(writer)
+    else:
+        os.close(writer)
+        done = command.end()
+    assert done.code == (EXIT_OK, EXIT_INTERRUPTED)[presses - 1]
+    assert "Traceback" not in done.err

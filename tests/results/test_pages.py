@@ -90,9 +90,17 @@ def test_a_text_whose_bytes_are_gone_is_told_and_so_are_its_equals(catalog, root
 
 
 def test_what_a_worker_has_kept_is_listed_with_its_place(catalog, root):
-    assert added(catalog, page(root, "a", "text", where="w1")) == [None]
-    line = json.loads(write_pages(catalog).read_text())
-    assert (line["file"], line["where"]) == (None, "w1")
+    a, b = page(root, "a", "same", where="w1"), page(root, "b", "same", where="w2")
+    assert added(catalog, a, b) == [None] * 2
+    lines = [json.loads(line) for line in write_pages(catalog).read_text().splitlines()]
+    assert [(line["file"], line["where"]) for line in lines] == [(None, "w1")] * 2  # the first one's file is meant
+
+
+def test_a_list_that_a_killed_process_had_begun_is_cleared_away(catalog, root):
+    added(catalog, page(root, "a", "text"))
+    (root / ".pages.jsonl.4711.new").write_text("half a li")
+    write_pages(catalog)
+    assert [path.name for path in root.glob("*pages*")] == ["pages.jsonl"]
 
 
 def test_the_list_is_of_all_pages_in_the_order_of_urls(catalog, root):

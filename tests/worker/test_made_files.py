@@ -8,7 +8,7 @@ import pytest
 from acrawl import Spider
 from acrawl.clock import SystemClock
 from acrawl.fetch import Fetcher
-from acrawl.outcome import FAILED, FETCHED, PART, FileFact, MadeFile, PageFacts, PageFile
+from acrawl.outcome import FAILED, FETCHED, PART, RETRY, FileFact, MadeFile, PageFacts, PageFile
 from acrawl.request import Request, seal
 from acrawl.results.files import FolderStore
 from acrawl.results.objects import object_path
@@ -28,6 +28,7 @@ class Maker(Spider):
     def parse(self, response):
         yield MadeFile(f"{response.url}.txt", b"made", "text/plain")
         yield MadeFile(response.url, b"# text", "text/markdown", page=FACTS)
+        yield Request(f"{response.url}/more")
 
     def parse_much(self, response):
         for n in range(5):
@@ -44,7 +45,7 @@ def page(head: bytes = b""):
     return answer
 
 
-async def outcomes(root, head=b"", callback=None):
+async def outcomes(root, head=b"", callback=None, attempt=1):
     """All outcomes of one request, the last one last."""
     store, clock, spider = FolderStore(root), SystemClock(), Maker()
     parts = []
@@ -57,7 +58,7 @@ async def outcomes(root, head=b"", callback=None):
         handler.on_part = keep
         sealed = seal(Request(f"http://{address}/a", callback), b"k")
         lanes = Lanes(0.0)
-        lanes.add(Ticket(sealed.host, [Lease(1, sealed.url, sealed.body, 1)]), clock.now(), clock.now() + 99)
+        lanes.add(Ticket(sealed.host, [Lease(1, sealed.url, sealed.body, attempt)]), clock.now(), clock.now() + 99)
         work, _ = lanes.take(clock.now())
         outcome, _ = await handler.handle(work)
     store.close()
@@ -93,5 +94,14 @@ async def test_many_are_reported_in_parts_and_never_all_in_memory(tmp_path):
 @pytest.mark.asyncio
 async def test_a_disk_that_refuses_ends_the_request_with_that_word(tmp_path):
     (tmp_path / ".objects").write_text("in the way")
-    (outcome,) = await outcomes(tmp_path)
+    (outcome,) = await outcomes(tmp_path, attempt=99)
     assert (outcome.status, outcome.reason, outcome.items) == (FAILED, "disk", [])
+    assert len(outcome.requests) == 1
+
+
+@pytest.mark.asyncio
+async def test_a_disk_that_refuses_for_now_is_asked_again_and_nothing_is_told_before(tmp_path):
+    (tmp_path / ".objects").write_text("in the way")
+    (outcome,) = await outcomes(tmp_path)
+    assert (outcome.status, outcome.reason, outcome.delay > 0) == (RETRY, "disk", True)
+    assert (outcome.items, outcome.requests, outcome.close) == ([], [], "")

@@ -59,7 +59,10 @@ REASONS = {
         "a limit was reached before its turn came",
         "limits.max_pages, max_bytes, max_seconds, max_errors, host_pages, host_bytes, host_errors",
     ),
-    "closed": Reason("the spider ended the crawl before its turn came", "mend the spider, then run it again"),
+    "closed": Reason(
+        "the spider ended the crawl before its turn came",
+        "acrawl retry --status excluded --reason closed brings it back",
+    ),
     "trap": Reason(
         "it is one of a row of pages without end that bring nothing new",
         "the setting named there, in [traps]; traps.enabled=false looks for none. Then acrawl retry --status excluded "

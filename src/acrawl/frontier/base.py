@@ -102,6 +102,9 @@ class Frontier(Leasing, Protocol):
     async def seeds_exhausted(self) -> None:
         """The spider has no more seeds. Durable; idempotent."""
 
+    async def reopen(self) -> None:
+        """Forget that a callback wanted the crawl to end: it is to go on. Durable; idempotent."""
+
     async def stop(self, reason: str) -> int:
         """Record everything still queued as ``excluded(reason)`` in one step; leases go on. Returns how many.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from acrawl.frontier.database import Database, as_json
+from acrawl.frontier.rows import CLOSING
 from acrawl.outcome import QUARANTINED
 
 
@@ -26,6 +27,7 @@ def revive(db: Database, numbers: Sequence[int]) -> int:
         db.run(  # so that a host's limits are counted anew when they are asked for again
             "delete from meta where key = 'counting'"
         )
+        db.run("delete from meta where key = ?", CLOSING)  # whoever brings something back wants it fetched
         db.run(
             "update ending set (requests, size) = (requests - n, ending.size - s) from ("
             f"select ending as e, count(*) as n, sum(size) as s from ledger l where {which} group by 1) "

@@ -11,6 +11,8 @@ from acrawl.request import Sealed
 
 #: What keys of the meta table begin with that hold the books of a host's traps.
 TRAPS = "traps "
+#: The key of the meta table that holds why a callback wants the crawl to end.
+CLOSING = "closing"
 
 
 class Row(NamedTuple):

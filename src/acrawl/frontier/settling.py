@@ -10,7 +10,7 @@ from acrawl.cookie import LONGEST_KEY, LONGEST_SITE
 from acrawl.frontier.host import Guest, Host
 from acrawl.frontier.hosts import MOST_RETRY_DELAY
 from acrawl.frontier.leases import Held
-from acrawl.frontier.rows import TRAPS, Admission, End, Row, Rules, Tried
+from acrawl.frontier.rows import CLOSING, TRAPS, Admission, End, Row, Rules, Tried
 from acrawl.frontier.state import State
 from acrawl.frontier.traps import Link
 from acrawl.outcome import EXCLUDED, FAILED, FETCHED, PART, QUARANTINED, RELEASED, RETRY, HostFacts, Outcome
@@ -222,6 +222,8 @@ class Settling:
         host.fetched += outcome.status == FETCHED
         host.failed += outcome.status == FAILED
         host.size += outcome.size
+        if outcome.close and not state.closing:  # kept with it: this page will not say so again
+            state.closing = group.meta[CLOSING] = outcome.close
         if held.parts:
             group.assembled.append(row.id)
         admissions = state.door.admit(group, outcome.requests, row.id, row.url)

@@ -26,7 +26,7 @@ from acrawl.frontier.base import Gate
 from acrawl.frontier.committer import Committer
 from acrawl.frontier.host import Host
 from acrawl.frontier.reader import Reader
-from acrawl.frontier.rows import TRAPS, Committed, Group, Row
+from acrawl.frontier.rows import CLOSING, TRAPS, Committed, Group, Row
 from acrawl.frontier.scheduler import Scheduler
 from acrawl.frontier.store import Delivered, Store
 from acrawl.outcome import EXCLUDED, Audit, Outcome, Receipt, Redirected, Snapshot, Story
@@ -90,6 +90,7 @@ class SqliteFrontier:
         self.epoch = int(await run(meta, "epoch") or 0) + 1
         self._seeds = await run(meta, "seeds") or 0
         self._exhausted = bool(await run(meta, "exhausted"))
+        self._plan.state.closing = await run(meta, CLOSING) or ""
         self._plan.tally.load(await run(books.counts, self._store.database))
         if self.epoch > 1:
             self._plan.hosts.rest_all(self._clock.now(), RESTART_PAUSE)
@@ -209,6 +210,11 @@ class SqliteFrontier:
         await self._committer.durable()
         self._exhausted = True
 
+    async def reopen(self) -> None:
+        """See `Frontier.reopen`."""
+        self._plan.state.closing = self._committer.group.meta[CLOSING] = ""
+        await self._committer.durable()
+
     async def stop(self, reason: str) -> int:
         """See `Frontier.stop`."""
         self._plan.state.door.stopped = reason
@@ -231,7 +237,8 @@ class SqliteFrontier:
             and plan.state.idle
             and not plan.tally.undelivered
         )
-        return plan.tally.snapshot(leased=len(plan.state.leased), coming=plan.leases.coming, finished=finished)
+        leased, coming, closing = len(plan.state.leased), plan.leases.coming, plan.state.closing
+        return plan.tally.snapshot(leased=leased, coming=coming, finished=finished, closing=closing)
 
     async def explain(self, url: str) -> Story:
         """See `Frontier.explain`."""

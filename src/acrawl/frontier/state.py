@@ -20,6 +20,7 @@ class State:
     """Shared by those who grant and those who settle. ``group`` gives the group that is collected now.
 
     ``leased`` and ``ending`` are ids whose rows are still in the queue's table: leased, or ended but not committed.
+    ``closing`` is why a callback wants the crawl to end.
     """
 
     def __init__(self, settings: Settings, gate: Gate, wall: float, group: Callable[[], Group]) -> None:
@@ -34,6 +35,7 @@ class State:
         self.door = Door(gate, self.hosts, self.recent, self.tally, terms.order, self.traps)
         self.leased: set[int] = set()
         self.ending: set[int] = set()
+        self.closing = ""
 
     def taken(self, number: int) -> bool:
         """Whether a request that is still in the queue's table is leased or has ended."""

@@ -27,8 +27,8 @@ _KEYS = 256
 _MOST_CARRIED = 20_000
 #: Ordinals of the items of one visit; those of the next begin there.
 _VISIT = 1 << 32
-#: Ends of EXCLUDED that may be undone: a limit or a budget may be raised, a host may come back.
-_UNDOABLE = frozenset({"limit", "rate-limited", "robots-unreachable", "trap"})
+#: Ends of EXCLUDED that may be undone: a limit or a budget may be raised, a host may come back, a spider be mended.
+_UNDOABLE = frozenset({"closed", "limit", "rate-limited", "robots-unreachable", "trap"})
 
 _part = msgspec.msgpack.Decoder(tuple[list[Admission], list[tuple[int, Item]]]).decode
 

@@ -66,7 +66,7 @@ class Tally:
         self._ends[end] += count
         self.rows -= count
 
-    def snapshot(self, *, leased: int, coming: int, finished: bool) -> Snapshot:
+    def snapshot(self, *, leased: int, coming: int, finished: bool, closing: str = "") -> Snapshot:
         """The counts as a snapshot."""
         by_status: Counter[str] = Counter()
         for (status, _), count in self._ends.items():
@@ -88,4 +88,5 @@ class Tally:
             hosts=self.hosts,
             finished=finished,
             reasons={f"{s}({r})" if r else s: n for (s, r), n in sorted(self._ends.items()) if n},
+            closing=closing,
         )

@@ -37,8 +37,7 @@ class Uploads(Protocol):
 class CrawlBroker:
     """Lets workers in, hands them work while the crawl's ``state`` is ``run``, and returns what lost workers held.
 
-    ``expected`` is what a worker must be: its ``version``, ``spider`` and ``spider_sha256`` are compared. ``closing``
-    is why a callback wants the crawl to end, empty until one does.
+    ``expected`` is what a worker must be: its ``version``, ``spider`` and ``spider_sha256`` are compared.
     """
 
     def __init__(
@@ -47,7 +46,6 @@ class CrawlBroker:
         self.state = "run"
         self.workers: set[str] = set()
         self.commands: list[str] = []
-        self.closing = ""
         self._frontier = frontier
         self._expected = expected
         self._welcome = welcome
@@ -119,9 +117,7 @@ class CrawlBroker:
 
     async def report(self, worker: str, epoch: int, outcomes: Sequence[Outcome]) -> Receipt:
         """See `Leasing.report`."""
-        receipt = await self._frontier.report(worker, epoch, outcomes)
-        self.closing = self.closing or next((outcome.close for outcome in outcomes if outcome.close), "")
-        return receipt
+        return await self._frontier.report(worker, epoch, outcomes)
 
     async def release(self, worker: str, epoch: int, tokens: Sequence[int]) -> None:
         """See `Leasing.release`."""

@@ -87,6 +87,8 @@ class Master:
             try:
                 if going_on:
                     log.info("going on with the crawl in %s", plan.job)
+                if plan.resume:
+                    await self._frontier.reopen()
                 code = await self._crawl(job, gate)
             finally:
                 await self._frontier.close()
@@ -96,7 +98,7 @@ class Master:
 
     async def _crawl(self, job: Job, gate: ScopeGate) -> int:
         plan, frontier, spider = self._plan, self._frontier, self._spider
-        async with Output.open(plan, job, frontier, spider) as self._output:
+        async with self._signals(), Output.open(plan, job, frontier, spider) as self._output:
             nonce_file, nonce = job.nonce()
             welcome = Welcome(
                 frontier.epoch,
@@ -110,7 +112,7 @@ class Master:
             expected = Hello("", VERSION, plan.source.identity, plan.source.sha256)
             grace = plan.settings.queues.grace_seconds
             self._broker = CrawlBroker(frontier, expected, welcome, grace, self._output.uploads)
-            async with serve(plan, job, self._broker) as queues, self._signals(), self._workers(job):
+            async with serve(plan, job, self._broker) as queues, self._workers(job):
                 self._invite(queues, job)
                 try:
                     code = await self._until_the_end(gate)
@@ -194,7 +196,7 @@ class Master:
             now = await self._frontier.snapshot()
             self._progress.show(now, len(self._broker.workers), self._broker.state)
             if now.finished:
-                self._reason = self._reason or "finished"
+                self._reason = self._reason or now.closing or "finished"
                 return EXIT_LIMIT if limited else EXIT_OK
             if now.undelivered and not now.queued and not now.leased:
                 self._output.hurry()
@@ -203,8 +205,8 @@ class Master:
                 limited, self._reason = True, limit
                 log.info("%s was hit; the rest is recorded as excluded(limit)", limit)
                 await self._stop("limit")
-            elif self._broker.closing and not (limited or closed):
-                closed, self._reason = True, self._broker.closing
+            elif now.closing and not (limited or closed):
+                closed, self._reason = True, now.closing
                 log.info("the spider asked to end (%s); the rest is recorded as excluded(closed)", self._reason)
                 await self._stop("closed")
             if self._broker.commands:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import pathlib
 from collections.abc import Iterator
@@ -51,6 +52,8 @@ def replacing(path: pathlib.Path) -> Iterator[IO[bytes]]:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        for left in path.parent.glob(f".{glob.escape(path.name)}.[0-9]*.new"):  # by a process that was killed at it
+            left.unlink(missing_ok=True)
         with open(temporary, "wb") as file:
             yield file
             file.flush()

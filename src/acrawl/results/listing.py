@@ -105,9 +105,9 @@ class Listing:
     def pages(self) -> Iterator[PageText]:
         """Every page whose text was saved, in the order of URLs."""
         rows = self._db.execute(
-            "SELECT p.url, o.path, p.sha256, coalesce(f.place, ''), text_sha256, length, title, language, description,"
-            " links, status, fetched_at, cut FROM pages p JOIN objects o USING(sha256)"
-            " LEFT JOIN files f ON f.url = p.url ORDER BY p.url"
+            "SELECT p.url, o.path, p.sha256, coalesce((SELECT min(place) FROM files f WHERE f.sha256 = p.sha256), ''),"
+            " text_sha256, length, title, language, description, links, status, fetched_at, cut"
+            " FROM pages p JOIN objects o USING(sha256) ORDER BY p.url"
         )
         return (PageText(url, path, sha256, place, PageFacts(*facts)) for url, path, sha256, place, *facts in rows)
 

@@ -32,6 +32,7 @@ CREATE INDEX IF NOT EXISTS names_folded ON names(folded);
 CREATE TABLE IF NOT EXISTS claims(folded TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS redirects(url TEXT PRIMARY KEY, target TEXT NOT NULL) WITHOUT ROWID;
 CREATE TEMP TABLE spellings(key TEXT PRIMARY KEY, url TEXT NOT NULL) WITHOUT ROWID;
+CREATE TEMP TABLE added(url TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 #: "0" comes after "/": all names below a folder of this name.
 _TAKEN = (
@@ -90,6 +91,7 @@ class Register:
         They come in the order of URLs, so that the names are the same in whatever order the crawl met them.
         """
         with self._batch():
+            self._db.executemany("INSERT OR IGNORE INTO added VALUES(?)", [(fact.url,) for fact in facts])
             known = dict(
                 self._db.execute(
                     "SELECT url, sha256 FROM names WHERE url IN (SELECT value FROM json_each(?))",
@@ -104,9 +106,10 @@ class Register:
                 self._db.execute("INSERT INTO names VALUES(?, ?, ?, ?)", row)
 
     def entry(self, url: str) -> tuple[str, str]:
-        """The name of a URL that was added, and the first of the URLs that share it."""
+        """The name of a URL that was added, and the first of those added that share it: not of an earlier crawl."""
         row: tuple[str, str] = self._db.execute(
-            "SELECT path, (SELECT min(url) FROM names n WHERE n.folded = names.folded) FROM names WHERE url = ?",
+            "SELECT path, (SELECT min(n.url) FROM names n JOIN added USING(url) WHERE n.folded = names.folded)"
+            " FROM names WHERE url = ?",
             (url,),
         ).fetchone()
         return row

@@ -186,7 +186,7 @@ class _Crawl:
             audit, counts = await frontier.audit(), await frontier.snapshot()
         finally:
             await frontier.close()
-        self._spider.closed(broker.closing or "finished")
+        self._spider.closed(counts.closing or "finished")
         return Crawled(
             self._feed.items, self._stage.hits, broker.ended, broker.details, counts, audit, clock.now() - began
         )
@@ -199,8 +199,8 @@ class _Crawl:
         parts = [seeds, asyncio.create_task(drain.run()), *workers]
         closing = False
         try:
-            while not (await frontier.snapshot()).finished:
-                if broker.closing and not closing:  # a callback has seen enough
+            while not (now := await frontier.snapshot()).finished:
+                if now.closing and not closing:  # a callback has seen enough
                     closing = True
                     seeds.cancel()
                     await asyncio.gather(seeds, return_exceptions=True)

@@ -96,7 +96,7 @@ class Caller:
             try:
                 await sink.write(file.data)
                 fact = await sink.finish(file.url, file.name, file.type)
-            except FetchError as error:  # the disk refuses: the request ends as failed, and may be tried again
+            except FetchError as error:  # the disk refuses: the request is tried again, or ends as failed
                 harvest.unkept = error
             else:
                 page = file.page

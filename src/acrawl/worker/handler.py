@@ -180,13 +180,19 @@ class Handler:
             verdict = self._judged(work, request, error, forward=exchange.forward)
             detail = error.detail
         try:
-            return await self._settled(request, response, verdict, detail, harvest)
+            return await self._settled(work, request, response, verdict, detail, harvest)
         finally:
             if response is not None:
                 response.content.release()
 
     async def _settled(
-        self, request: Request, response: Response | None, verdict: retry.Verdict, detail: str, harvest: Harvest
+        self,
+        work: Work,
+        request: Request,
+        response: Response | None,
+        verdict: retry.Verdict,
+        detail: str,
+        harvest: Harvest,
     ) -> dict[str, Any]:
         if verdict.kind == retry.RETRY:
             return self._facts(RETRY, verdict.reason, response, detail, delay=verdict.delay, free=verdict.free)
@@ -195,7 +201,7 @@ class Handler:
         if response is None or (verdict.kind == retry.FAIL and not self._wants(request, response.status)):
             failure = Failure(request, verdict.reason, detail, response)
             return await self._failed(request, failure, harvest)
-        return await self._answered(request, response, harvest)
+        return await self._answered(work, request, response, harvest)
 
     def _wants(self, request: Request, status: int) -> bool:
         """Whether a callback is to see an answer of this status that is none of success."""
@@ -207,7 +213,7 @@ class Handler:
         now, most = self._clock.time(), request.max_retry_times
         return retry.decide(self._retry, work.lease.attempt, came, now, most=most, forward=forward)
 
-    async def _answered(self, request: Request, response: Response, harvest: Harvest) -> dict[str, Any]:
+    async def _answered(self, work: Work, request: Request, response: Response, harvest: Harvest) -> dict[str, Any]:
         if response.file is not None:
             harvest.add_item(Item("file", _encode(response.file)))
             if request.callback is None:
@@ -220,7 +226,7 @@ class Handler:
         if trouble:
             return self._facts(FAILED, "callback", response, trouble)
         if harvest.unkept is not None:
-            return self._facts(FAILED, harvest.unkept.reason, response, harvest.unkept.detail)
+            return self._unkept(self._judged(work, request, harvest.unkept), harvest.unkept, response, harvest)
         looked_at = _gist(response) if self._watched and is_looked_at(request.url) else None
         reason, detail = "", cut_of(response)
         if detail:
@@ -237,6 +243,15 @@ class Handler:
                 request,
             )
         return self._facts(FETCHED, reason, response, detail, gist=looked_at)
+
+    def _unkept(
+        self, verdict: retry.Verdict, error: FetchError, response: Response, harvest: Harvest
+    ) -> dict[str, Any]:
+        """A file that the callback made could not be kept: as with one that is downloaded, all of it is tried again."""
+        if verdict.kind != retry.RETRY:
+            return self._facts(FAILED, error.reason, response, error.detail)
+        harvest.forget()
+        return self._facts(RETRY, error.reason, response, error.detail, delay=verdict.delay)
 
     async def _called_back(self, request: Request, response: Response, harvest: Harvest) -> str:
         """Call back with a response, parsed beside the loop if it is large; returns the traceback, if there is one."""

@@ -62,6 +62,12 @@ class Harvest:
         if remember and len(self.urls) < _MOST_REMEMBERED:
             self.urls.append(request.url)
 
+    def forget(self) -> None:
+        """Give up what was collected: the callback will be called again."""
+        self.requests, self.items, self.urls = [], [], []
+        self.duplicates = 0
+        self.close = ""
+
     @property
     def full(self) -> bool:
         """Whether it is time to report a part."""
