@@ -1,1 +1,1 @@
-"""Ready-made spiders: crawls that need no code of the user's."""
+"""Ready-made spiders (images, pages, mirror, links), and those to build upon (crawl, sitemap, feed)."""
