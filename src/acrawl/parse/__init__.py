@@ -1,4 +1,4 @@
-"""Bytes in, values out. No I/O: it runs in the worker, and its tests need nothing else.
+r"""Bytes in, values out. No I/O: it runs in the worker, and its tests need nothing else.
 
 ::
 
@@ -11,7 +11,7 @@
     what it asks     form        what a form would send: formdata      robots_tags   what robots should leave
     what it says     markdown    its text: markdown_rules              gist          hashes of it
     other documents  robots      robots.txt                            image         type and size of an image
-                     sitemap     sitemaps   \\
+                     sitemap     sitemaps   \
                      feed        feeds       > read piece by piece:    streams, markup, dates
                      nodes       XML, CSV   /
     words            extensions  what the end of a path says           digest        checksums in headers
