@@ -122,8 +122,9 @@ class Output:
         await self._drain.drain()
 
     async def publish(self) -> None:
-        """Sweep, and render what is made of the whole."""
+        """Sweep, make the feeds whole, and render what is made of all of it."""
         await asyncio.to_thread(self._sweep)
+        await self._drain.finish()
         if self._plan.publish:
             make, starts = PUBLISHERS[self._plan.publish].make, list(self._spider.start_urls)
             redirects = self._redirects(asyncio.get_running_loop())

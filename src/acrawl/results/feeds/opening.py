@@ -1,0 +1,63 @@
+"""From what ``-o`` names to a feed; whatever is wrong is said before anything is changed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import sys
+from collections.abc import Iterable, Mapping
+
+from acrawl.errors import EnvironmentProblem, FolderProblem
+from acrawl.results.base import Feed
+from acrawl.results.feeds.file import opened as opened_file
+from acrawl.results.feeds.file import shortened
+from acrawl.results.feeds.spec import FORMATS, Spec, parse
+from acrawl.results.feeds.stream import StreamFeed
+
+
+def open_feed(typed: str, marks: Mapping[str, int], *, overwrite: bool = False) -> Feed:
+    """Open what ``-o`` names; ``marks`` are the frontier's. Missing folders are made.
+
+    Without a mark, ``overwrite`` empties a file that exists instead of appending to it. Raises `UsageError` for a
+    format that is not known, `EnvironmentProblem` for a file that is shorter than its mark or in use by another crawl,
+    `FolderProblem` for one that cannot be written.
+    """
+    spec = parse(typed)
+    if spec.path == "-":
+        return StreamFeed("-", sys.stdout.fileno(), FORMATS[spec.format]())
+    try:
+        return _opened(spec, marks, overwrite)
+    except OSError as error:  # nothing has begun: the user is told
+        raise FolderProblem(f"-o {spec.path}: cannot be written: {error.strerror or error}") from None
+
+
+def open_feeds(specs: Iterable[str], marks: Mapping[str, int], *, overwrite: bool = False) -> list[Feed]:
+    """Open several feeds; when one cannot be opened, the others are closed again. See `open_feed`."""
+    with contextlib.ExitStack() as opened:
+        feeds = []
+        for spec in specs:
+            feed = open_feed(spec, marks, overwrite=overwrite)
+            opened.callback(feed.close)
+            feeds.append(feed)
+        opened.pop_all()
+        return feeds
+
+
+def _opened(spec: Spec, marks: Mapping[str, int], overwrite: bool) -> Feed:
+    name = os.path.abspath(spec.path)
+    if os.path.isdir(name):
+        raise FolderProblem(f"-o {spec.path}: is a folder; name a file in it")
+    mark = marks.get(name)
+    if mark and not os.path.exists(name):
+        raise EnvironmentProblem(shortened(spec.path, 0, mark))
+    os.makedirs(os.path.dirname(name), exist_ok=True)
+    form = FORMATS[spec.format]()
+    descriptor = os.open(name, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return StreamFeed(name, descriptor, form)
+        return opened_file(name, descriptor, form, marks, overwrite=overwrite)
+    except BaseException:
+        os.close(descriptor)
+        raise
