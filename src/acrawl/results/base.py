@@ -45,7 +45,10 @@ class Feed(Protocol):
         """Append all items that the format can hold; returns the others. Raises `CrawlFailed` for a full disk."""
 
     def commit(self) -> Mapping[str, int]:
-        """Make durable what was written; returns the marks up to here, by name. Raises `CrawlFailed`."""
+        """Make durable what was written; returns the marks up to here, by name. Raises `CrawlFailed`.
+
+        The next `write` or `finish` comes only when these marks are recorded.
+        """
 
     def finish(self) -> None:
         """The crawl has come to an end, or pauses: make of it what others can read. Raises `CrawlFailed`. Idempotent.

@@ -1,6 +1,6 @@
 """A regular file that is appended to: locked, cut back to its mark when a crawl resumes, fsynced at each commit.
 
-Without a mark a file is appended to, and its length becomes the first mark.
+Without a mark a file is appended to, and its length becomes the first mark. Nothing of ours is written before that.
 """
 
 from __future__ import annotations
@@ -9,45 +9,62 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from acrawl.errors import CrawlFailed, EnvironmentProblem
 from acrawl.results.base import Row, Unfit
 from acrawl.results.feeds.base import Format
+from acrawl.results.feeds.compression import BROKEN, Codec
 
 if sys.platform != "win32":
     import fcntl
 
 
-class FileFeed:
-    """A file of which exactly the first ``length`` bytes count. See `acrawl.results.base.Feed`."""
+class Layers(NamedTuple):
+    """What lies between items and the bytes of a file."""
 
-    def __init__(self, path: str, descriptor: int, length: int, form: Format) -> None:
+    form: Format
+    codec: Codec
+
+
+class FileFeed:
+    """A file of which exactly the first ``length`` bytes count. See `acrawl.results.base.Feed`.
+
+    ``begun`` has to stand before what is written first. Nothing is written before the first `write`, so that the first
+    mark is recorded by then.
+    """
+
+    def __init__(self, path: str, descriptor: int, length: int, layers: Layers, begun: bytes) -> None:
         self.name = path
-        self._form = form
+        self.length = length
         self._descriptor = descriptor
-        self._length = length
+        self._form, self._codec = layers
+        self._begun = begun
+        self._ended = False
 
     def write(self, rows: Sequence[Row]) -> list[Unfit]:
         """See `acrawl.results.base.Feed.write`."""
         data, unfit = self._form.encode(rows)
-        write_all(self.name, self._descriptor, data)
-        self._length += len(data)
+        if data:
+            self._reopen()
+            self._put(self._codec.compress(self._begun + data))
+            self._begun = b""
         return unfit
 
     def commit(self) -> dict[str, int]:
         """See `acrawl.results.base.Feed.commit`."""
+        self._put(self._codec.flush())
         self._sync()
-        return {self.name: self._length}
+        return {self.name: self.length}
 
     def finish(self) -> None:
         """See `acrawl.results.base.Feed.finish`."""
-        end = self._form.end()
-        if end:
-            with failing(self.name):
-                os.ftruncate(self._descriptor, self._length)
-                os.lseek(self._descriptor, 0, os.SEEK_END)
-            write_all(self.name, self._descriptor, end)
-            self._sync()
+        self._put(self._codec.flush())
+        end = self._begun + self._form.end()
+        if not self._ended and (end or not self.length):  # also where there is nothing a tool has to read a part
+            self._ended = True
+            write_all(self.name, self._descriptor, self._codec.whole(end))
+        self._sync()
 
     def close(self) -> None:
         """Let go of the file and its lock. Idempotent."""
@@ -55,21 +72,50 @@ class FileFeed:
             os.close(self._descriptor)
             self._descriptor = -1
 
+    def _reopen(self) -> None:
+        """Make the file ready for more: cut off the end that does not count."""
+        if self._ended:
+            self._ended = False
+            with failing(self.name):
+                os.ftruncate(self._descriptor, self.length)
+                os.lseek(self._descriptor, 0, os.SEEK_END)
+
+    def _put(self, data: bytes) -> None:
+        if data:
+            write_all(self.name, self._descriptor, data)
+            self.length += len(data)
+
     def _sync(self) -> None:
         with failing(self.name):
             os.fsync(self._descriptor)
 
 
-def opened(path: str, descriptor: int, form: Format, marks: Mapping[str, int], *, overwrite: bool) -> FileFeed:
-    """Go on with, or begin, the file that has been opened; ``path`` is the whole one. Raises as `open_feed` does."""
-    lock(descriptor, path)
+def begin(
+    path: str, descriptor: int, layers: Layers, marks: Mapping[str, int], *, overwrite: bool
+) -> tuple[int, bytes]:
+    """Cut a locked file back to its mark and go to its end; returns its length and what its form begins with.
+
+    Raises `EnvironmentProblem`, and OSError.
+    """
     mark = marks.get(path)
     length = _cut(descriptor, path, 0 if mark is None and overwrite else mark)
-    with open(descriptor, "rb", closefd=False) as file:
-        begun = form.begin(file, length, resumed=mark is not None)
+    form, codec = layers
+    try:
+        if length:
+            with open(descriptor, "rb", closefd=False) as file:
+                begun = form.begin(codec.reader(file), resumed=mark is not None)
+        else:
+            begun = form.begin(None, resumed=mark is not None)
+    except EnvironmentProblem as error:
+        raise EnvironmentProblem(f"-o {path}: {error}; move it away, or overwrite it by --fresh") from None
+    except BROKEN as error:
+        raise EnvironmentProblem(f"-o {path}: cannot be decompressed: {error}; move it away") from None
     os.lseek(descriptor, 0, os.SEEK_END)
-    write_all(path, descriptor, begun)
-    return FileFeed(path, descriptor, length + len(begun), form)
+    if length and begun:  # somebody's last line is closed
+        part = codec.whole(begun)
+        write_all(path, descriptor, part)
+        return length + len(part), b""
+    return length, begun
 
 
 def _cut(descriptor: int, path: str, mark: int | None) -> int:

@@ -6,23 +6,28 @@ import os
 from collections.abc import Sequence
 
 from acrawl.results.base import Row, Unfit
-from acrawl.results.feeds.base import Format
-from acrawl.results.feeds.file import write_all
+from acrawl.results.feeds.base import Table
+from acrawl.results.feeds.file import Layers, write_all
 
 
 class StreamFeed:
     """See `acrawl.results.base.Feed`."""
 
-    def __init__(self, name: str, descriptor: int, form: Format) -> None:
+    def __init__(self, name: str, descriptor: int, layers: Layers) -> None:
         self.name = name
-        self._form = form
+        self._form, self._codec = layers
         self._descriptor = descriptor
         self._ended = False
+        if isinstance(self._form, Table):
+            self._form.fix()
+        self._begun = self._form.begin(None, resumed=False)
 
     def write(self, rows: Sequence[Row]) -> list[Unfit]:
         """See `acrawl.results.base.Feed.write`."""
         data, unfit = self._form.encode(rows)
-        write_all(self.name, self._descriptor, data)
+        if data:
+            write_all(self.name, self._descriptor, self._codec.whole(self._begun + data))
+            self._begun = b""
         return unfit
 
     def commit(self) -> dict[str, int]:
@@ -31,9 +36,10 @@ class StreamFeed:
 
     def finish(self) -> None:
         """See `acrawl.results.base.Feed.finish`."""
-        if not self._ended:
+        end = self._begun + self._form.end()
+        if end and not self._ended:
             self._ended = True
-            write_all(self.name, self._descriptor, self._form.end())
+            write_all(self.name, self._descriptor, self._codec.whole(end))
 
     def close(self) -> None:
         """Close all but standard output. Idempotent."""
