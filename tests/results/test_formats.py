@@ -3,6 +3,8 @@
 import csv
 import dataclasses
 import datetime
+import fcntl
+import gzip
 import io
 import json
 import logging
@@ -125,6 +127,13 @@ def test_a_compressed_file_that_is_none_is_refused(tmp_path):
         opened(tmp_path / "a.jsonl.gz")
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_a_compressed_file_without_an_item_is_like_none(tmp_path, form):
+    (tmp_path / f"a.{form}.gz").write_bytes(gzip.compress(b""))
+    written(tmp_path / f"a.{form}.gz", [{"n": 1}])
+    assert records(tmp_path / f"a.{form}.gz") == [{"n": "1"}]
+
+
 def test_json_is_one_array_with_an_item_a_line(tmp_path):
     written(tmp_path / "a.json", [{"n": 1}], [{"n": 2}, [3]])
     assert (tmp_path / "a.json").read_text() == '[\n{"n":1},\n{"n":2},\n[3]\n]\n'
@@ -171,6 +180,17 @@ def test_a_table_that_was_there_keeps_its_columns(tmp_path):
     assert cells(path) == [["b", "a", "c"], ["1", "2", ""], ["", "3", ""], ["", "4", "5"]]
     with pytest.raises(EnvironmentProblem, match=r"its columns are b, a, c, and not those of feeds\.fields"):
         opened(path, fields=("a",))
+
+
+def test_a_link_to_a_table_stays_one_and_the_file_keeps_its_rights(tmp_path):
+    (tmp_path / "real").mkdir()
+    path = tmp_path / "real" / "a.csv"
+    path.touch(0o640)
+    (tmp_path / "a.csv").symlink_to(path)
+    written(tmp_path / "a.csv", [{"a": 1}], [{"b": 2}], [])
+    assert cells(path) == [["a", "b"], ["1", ""], ["", "2"]]
+    assert (tmp_path / "a.csv").is_symlink()
+    assert path.stat().st_mode & 0o777 == 0o640
 
 
 def test_a_table_that_lost_its_columns_is_refused(tmp_path):
@@ -249,6 +269,10 @@ def test_numbered_files_of_somebody_else_are_refused_and_overwritten_when_told(t
     (tmp_path / "other.jsonl").write_text("mine")
     with pytest.raises(EnvironmentProblem, match=r"7\.jsonl is there already"):
         opened(tmp_path / "{batch}.jsonl", batch_items=1)
+    with open(tmp_path / "7.jsonl", "rb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(EnvironmentProblem, match="another crawl"):
+            opened(tmp_path / "{batch}.jsonl", batch_items=1, overwrite=True)
     written(tmp_path / "{batch}.jsonl", [{"n": 1}], batch_items=1, overwrite=True)
     assert {path.name for path in tmp_path.iterdir()} == {"1.jsonl", "other.jsonl"}
 

@@ -101,11 +101,13 @@ def begin(
     length = _cut(descriptor, path, 0 if mark is None and overwrite else mark)
     form, codec = layers
     try:
-        if length:
-            with open(descriptor, "rb", closefd=False) as file:
-                begun = form.begin(codec.reader(file), resumed=mark is not None)
-        else:
-            begun = form.begin(None, resumed=mark is not None)
+        with open(descriptor, "rb", closefd=False) as file:
+            content = codec.reader(file)
+            if length and not content.read(1):  # compressed, and nothing in it
+                os.ftruncate(descriptor, 0)
+                length = 0
+            content.seek(0)
+            begun = form.begin(content if length else None, resumed=mark is not None)
     except EnvironmentProblem as error:
         raise EnvironmentProblem(f"-o {path}: {error}; move it away, or overwrite it by --fresh") from None
     except BROKEN as error:

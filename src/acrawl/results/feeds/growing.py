@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import stat
 from collections.abc import Mapping, Sequence
 
 from acrawl.errors import EnvironmentProblem
@@ -28,9 +29,8 @@ class TableFeed(FileFeed):
 
     def __init__(self, path: str, descriptor: int, length: int, layers: Layers, begun: bytes) -> None:
         super().__init__(path, descriptor, length, layers, begun)
-        form, self._codec = layers
-        assert isinstance(form, Table)
-        self._table: Table = form
+        assert isinstance(layers.form, Table)
+        self._table: Table = layers.form
         self._old: int | None = None
         self._committed = False
 
@@ -85,8 +85,9 @@ class TableFeed(FileFeed):
     def _rewritten(self) -> tuple[int, int]:
         """Write all of it anew, fsynced and locked; returns the descriptor and the length."""
         made = beside(self.name) + "~"
-        descriptor = os.open(made, _FLAGS | os.O_TRUNC, os.fstat(self._descriptor).st_mode & 0o777)
+        descriptor = os.open(made, _FLAGS | os.O_TRUNC, 0o600)
         try:
+            os.fchmod(descriptor, stat.S_IMODE(os.fstat(self._descriptor).st_mode))
             lock(descriptor, made)
             with open(self._descriptor, "rb", closefd=False) as file:
                 for part in self._table.rewritten(self._codec.reader(file)):
@@ -97,13 +98,15 @@ class TableFeed(FileFeed):
             return descriptor, os.lseek(descriptor, 0, os.SEEK_CUR)
         except BaseException:
             os.close(descriptor)
+            with contextlib.suppress(OSError):  # a full disk should not stay full of it
+                os.unlink(made)
             raise
 
     def _settle(self) -> None:
         """Let the rewritten file take its place once its marks are recorded: nothing is written before they are."""
         if self._old is not None and self._committed:
             with failing(self.name):
-                os.replace(beside(self.name), self.name)
+                os.replace(beside(self.name), os.path.realpath(self.name))
             os.close(self._old)
             self._old = None
 
@@ -114,8 +117,8 @@ def columns_mark(path: str) -> str:
 
 
 def beside(path: str) -> str:
-    """Where a file is rewritten."""
-    return f"{path}.rewritten"
+    """Where a file is rewritten; a link to it stays one."""
+    return f"{os.path.realpath(path)}.rewritten"
 
 
 def settle(path: str, descriptor: int, layers: Layers, marks: Mapping[str, int]) -> bool:
@@ -136,7 +139,7 @@ def settle(path: str, descriptor: int, layers: Layers, marks: Mapping[str, int])
         return False
     with contextlib.suppress(FileNotFoundError), open(beside(path), "rb") as other:
         if columns == _columns(form, codec, other.fileno()):
-            os.replace(beside(path), path)
+            os.replace(beside(path), os.path.realpath(path))
             return True
     raise EnvironmentProblem(
         f"-o {path}: its header does not have the {columns} columns that were delivered to it: put the file back, "

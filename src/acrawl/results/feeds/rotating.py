@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from acrawl.errors import EnvironmentProblem
 from acrawl.results.base import Row, Unfit
-from acrawl.results.feeds.file import FileFeed, failing
+from acrawl.results.feeds.file import FileFeed, failing, lock
 from acrawl.results.feeds.growing import TableFeed, beside
 from acrawl.results.feeds.template import Template
 
@@ -109,7 +109,18 @@ def clear(name: str, template: Template, marks: Mapping[str, int], *, overwrite:
         raise EnvironmentProblem(
             f"-o {name}: {filled[0]} is there already: move it away, write {{time}} into the name, or give --fresh"
         )
+    for path in filled:
+        _check_unused(path)
     for path in there:
         for left in (path, beside(path), beside(path) + "~"):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(left)
+
+
+def _check_unused(path: str) -> None:
+    """Raise `EnvironmentProblem` for a file that another crawl writes to."""
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        lock(descriptor, path)
+    finally:
+        os.close(descriptor)
