@@ -1,63 +1,84 @@
-"""Feeds of a whole crawl: named after the spider and the time it began, which a resumed one does not change."""
+"""Crawls of documents that are lists."""
 
-import csv
-import json
-import subprocess
+from acrawl import CSVFeedSpider, Request, XMLFeedSpider
+from acrawl.testing import Answer, Pages, crawl
 
-SPIDER = """
-from acrawl import Spider
-
-class Shop(Spider):
-    name = "shop"
-    start_urls = [ORIGIN + "/"]
-
-    def parse(self, response):
-        yield {"path": response.url.removeprefix(ORIGIN)}
-        yield from response.follow_all()
-"""
+HOST = "https://a.test"
 
 
-def test_a_resumed_crawl_goes_on_with_its_files(acrawl, live, tmp_path):
-    pages = ["/", *(f"/{n}" for n in range(9))]
-    live.page("/", pages[1:])
-    for page in pages[1:]:
-        live.page(page)
-    (tmp_path / "shop.py").write_text(f"ORIGIN = {live.origin!r}\n{SPIDER}")
-    command = [
-        "run",
-        "shop.py",
-        "--workers",
-        1,
-        "-q",
-        "-o",
-        "{name}-{time}.csv",
-        "-o",
-        "{batch:02}.json.gz:json",
-        "-s",
-        "feeds.batch_items=4",
+def web(body, content_type):
+    return Pages({f"{HOST}/": Answer(body.encode(), content_type=content_type), f"{HOST}/1": "<p>a page</p>"})
+
+
+XML = """<rss xmlns:g="http://g.test/"><channel><item><title>One</title><g:id>1</g:id></item>
+<item><title>Two</title><g:id>2</g:id></item></channel></rss>"""
+
+
+def test_each_element_of_an_xml_document():
+    class Shop(XMLFeedSpider):
+        start_urls = (f"{HOST}/",)
+        namespaces = (("shop", "http://g.test/"),)
+
+        def parse_node(self, response, node):
+            number = node.xpath("shop:id/text()").get()
+            if number == "1":
+                return Request(f"{HOST}/1", self.parse_page)
+            return {"title": node.xpath("title/text()").get(), "id": number}
+
+        def process_results(self, response, results):
+            for result in results:
+                yield result | {"from": response.url} if isinstance(result, dict) else result
+
+        def parse_page(self, response):
+            yield {"page": response.url}
+
+    done = crawl(Shop, web(XML, "application/xml"))
+    assert done.items == [{"title": "Two", "id": "2", "from": f"{HOST}/"}, {"page": f"{HOST}/1"}]
+
+
+def test_each_element_of_a_page():
+    class Listing(XMLFeedSpider):
+        start_urls = (f"{HOST}/",)
+        iterator = "html"
+        itertag = "li"
+
+        def parse_node(self, response, node):
+            yield {"text": node.xpath("string()").get()}
+
+    done = crawl(Listing, web("<ul><li>one<li>two</ul>", "text/html"))
+    assert done.items == [{"text": "one"}, {"text": "two"}]
+
+
+def test_a_wrong_iterator_says_which_there_are():
+    class Wrong(XMLFeedSpider):
+        start_urls = (f"{HOST}/",)
+        iterator = "iter"
+
+    done = crawl(Wrong, web(XML, "application/xml"))
+    assert "iterator='iter': write one of iternodes, xml, html" in done.details[f"{HOST}/"]
+
+
+def test_each_row_of_a_table(caplog):
+    class Prices(CSVFeedSpider):
+        start_urls = (f"{HOST}/",)
+        delimiter = ";"
+
+        def parse_row(self, response, row):
+            return row
+
+    done = crawl(Prices, web("name;price\nLamp;5\nbroken\nalso\nChair;7\n", "text/csv"))
+    assert done.items == [{"name": "Lamp", "price": "5"}, {"name": "Chair", "price": "7"}]
+    assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
+        f"{HOST}/: line 3 has 1 columns, and 2 have a name; it is passed over, and so are others like it"
     ]
-    first = acrawl(*command, "-s", "limits.max_pages=3")
-    assert first.code == 4, first.err
-    (table,) = tmp_path.glob("shop-*.csv")
-    before = table.read_text().splitlines()
-    assert 3 <= len(before) - 1 < len(pages)
-    assert acrawl("retry", "--status", "excluded", "--reason", "limit").code == 0
-    second = acrawl(*command)
-    assert second.code == 0, second.err
-    assert list(tmp_path.glob("shop-*.csv")) == [table]
-    header, *rows = csv.reader(table.read_text().splitlines())
-    assert (header, sorted(path for (path,) in rows)) == (["path"], sorted(pages))
-    unpacked = [
-        json.loads(subprocess.run(["gzip", "-dc", path], capture_output=True, check=True).stdout)
-        for path in sorted(tmp_path.glob("*.json.gz"))
-    ]
-    assert [len(part) for part in unpacked] == [4, 4, 2]
-    assert [[item["path"]] for part in unpacked for item in part] == rows
 
 
-def test_a_wrong_path_is_said_in_one_line_before_the_crawl_begins(acrawl, live, tmp_path):
-    (tmp_path / "shop.py").write_text(f"ORIGIN = {live.origin!r}\n{SPIDER}")
-    done = acrawl("run", "shop.py", "-q", "-o", "items-{bacth}.csv")
-    assert done.code == 2
-    assert "there is no {bacth} to fill in" in done.complaint
-    assert "did you mean {batch}?" in done.complaint
+def test_a_table_without_names_is_given_them():
+    class Prices(CSVFeedSpider):
+        start_urls = (f"{HOST}/",)
+        headers = ("name", "price")
+
+        def parse_row(self, response, row):
+            yield row
+
+    assert crawl(Prices, web("Lamp,5\n", "text/csv")).items == [{"name": "Lamp", "price": "5"}]

@@ -157,8 +157,8 @@ def test_cells_are_text_or_json_and_never_altered(tmp_path):
 
 
 def test_an_item_without_fields_has_no_place_in_a_table(tmp_path):
-    unfit = written(tmp_path / "a.csv", ["text", {"n": 1}, {"s": "\ud800"}])
-    assert [place for place, _ in unfit] == [0, 2]
+    unfit = written(tmp_path / "a.csv", ["text", {}, {"n": 1}, {"s": "\ud800"}])
+    assert [place for place, _ in unfit] == [0, 1, 3]
     assert "a row needs fields" in unfit[0][1]
     assert cells(tmp_path / "a.csv") == [["n"], ["1"]]
 
@@ -180,6 +180,14 @@ def test_a_table_that_was_there_keeps_its_columns(tmp_path):
     assert cells(path) == [["b", "a", "c"], ["1", "2", ""], ["", "3", ""], ["", "4", "5"]]
     with pytest.raises(EnvironmentProblem, match=r"its columns are b, a, c, and not those of feeds\.fields"):
         opened(path, fields=("a",))
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe,b\r\n1,2\r\n", b"a" * 200_000 + b",b\r\n"])
+def test_what_is_no_table_is_refused(tmp_path, content):
+    (tmp_path / "a.csv").write_bytes(content)
+    with pytest.raises(EnvironmentProblem, match=r"a\.csv: cannot be read as CSV in UTF-8"):
+        opened(tmp_path / "a.csv")
+    assert (tmp_path / "a.csv").read_bytes() == content
 
 
 def test_a_link_to_a_table_stays_one_and_the_file_keeps_its_rights(tmp_path):

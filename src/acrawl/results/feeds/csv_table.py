@@ -49,7 +49,7 @@ class CsvTable:
             return b""
         try:
             there = _header(file)
-        except (ValueError, csv.Error) as error:
+        except ValueError as error:
             raise EnvironmentProblem(f"cannot be read as CSV in UTF-8: {error}") from None
         if self._chosen and there != self._fields:
             raise EnvironmentProblem(
@@ -111,6 +111,8 @@ class CsvTable:
         found = plain(value, self._fields if self._chosen else ())
         if not isinstance(found, dict):
             raise TypeError(f"a row needs fields, and this is a {type(found).__name__}")
+        if not found and not self._chosen:
+            raise ValueError("a row needs fields, and it has none")
         return {_utf8(field): _utf8(text(cell)) for field, cell in found.items()}
 
 
@@ -149,4 +151,7 @@ def _header(file: BinaryIO) -> list[str]:
 
 
 def _cells(record: bytes) -> list[str]:
-    return next(csv.reader([record.decode("utf-8-sig")]))
+    try:
+        return next(csv.reader([record.decode("utf-8-sig")]))
+    except csv.Error as error:
+        raise ValueError(error) from None  # the caller says which file it is
