@@ -308,4 +308,5 @@ def test_what_is_wrong_with_a_path_is_said_in_one_line(tmp_path, monkeypatch, sp
     with pytest.raises(UsageError, match=said) as caught:
         open_feeds([spec], {}, crawl=Crawl(Feeds(**settings)))
     assert "\n" not in str(caught.value)
+    assert str(caught.value).startswith((f"-o {spec}: ", "feeds."))
     assert list(tmp_path.iterdir()) == []

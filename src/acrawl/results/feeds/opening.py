@@ -46,7 +46,7 @@ def open_feed(typed: str, marks: Mapping[str, int], *, overwrite: bool = False, 
     spec = parse(typed)
     if spec.path == "-":
         return StreamFeed("-", sys.stdout.fileno(), _layers(spec, crawl))
-    template = read(os.path.abspath(spec.path), crawl.name, marks.get(BEGAN, 0))
+    template = read(os.path.abspath(spec.path), typed, crawl.name, marks.get(BEGAN, 0))
     rotates = bool(crawl.settings.batch_items or crawl.settings.batch_bytes)
     if template.form is not None and not rotates:
         raise UsageError(f"-o {typed}: {{batch}} needs feeds.batch_items or feeds.batch_bytes to say when one ends")

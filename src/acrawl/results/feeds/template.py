@@ -37,8 +37,8 @@ class Template(NamedTuple):
                 yield os.path.join(folder, name)
 
 
-def read(path: str, name: str, began: float) -> Template:
-    """Fill in a path; ``began`` is in seconds since the Unix epoch.
+def read(path: str, typed: str, name: str, began: float) -> Template:
+    """Fill in a whole path; ``began`` is in seconds since the Unix epoch, ``typed`` what to call the path to people.
 
     Raises `UsageError` for a field that is not known, naming those that are, and for a batch that numbers no files.
     """
@@ -47,7 +47,7 @@ def read(path: str, name: str, began: float) -> Template:
         "time": time.strftime("%Y-%m-%dT%H-%M-%S", time.gmtime(began)),
     }
     sides, form = [""], None
-    for literal, field, how in _parts(path):
+    for literal, field, how in _parts(path, typed):
         sides[-1] += literal
         if field == "batch":
             form = how
@@ -55,22 +55,22 @@ def read(path: str, name: str, began: float) -> Template:
         elif field is not None:
             sides[-1] += values[field]
     if len(sides) > 2 or (form is not None and "/" in sides[1]):
-        raise UsageError(f"-o {path}: {{batch}} numbers files: write it once, and behind the last slash")
+        raise UsageError(f"-o {typed}: {{batch}} numbers files: write it once, and behind the last slash")
     return Template(sides[0], "".join(sides[1:]), form)
 
 
-def _parts(path: str) -> list[tuple[str, str | None, str]]:
+def _parts(path: str, typed: str) -> list[tuple[str, str | None, str]]:
     """What is between the fields, the fields, and how they are to be written."""
     try:
         parts = list(string.Formatter().parse(path))
     except ValueError:  # a brace without its other half
-        raise UsageError(f"-o {path}: a brace that is part of a name is written {{{{ or }}}}") from None
+        raise UsageError(f"-o {typed}: a brace that is part of a name is written {{{{ or }}}}") from None
     for _, field, how, conversion in parts:
         if field is not None and field not in FIELDS:
             known = ", ".join(f"{{{name}}} ({meaning})" for name, meaning in FIELDS.items())
             near = difflib.get_close_matches(field, FIELDS, 1, 0.5)
             hint = f"; did you mean {{{near[0]}}}?" if near else ""
-            raise UsageError(f"-o {path}: there is no {{{field}}} to fill in, only {known}{hint}")
+            raise UsageError(f"-o {typed}: there is no {{{field}}} to fill in, only {known}{hint}")
         if conversion or (how and (field != "batch" or not re.fullmatch("0?[1-9]d?", how))):
-            raise UsageError(f"-o {path}: write {{{field}}}{' or {batch:04}' if field == 'batch' else ''}")
+            raise UsageError(f"-o {typed}: write {{{field}}}{' or {batch:04}' if field == 'batch' else ''}")
     return [(literal, field, how or "") for literal, field, how, _ in parts]

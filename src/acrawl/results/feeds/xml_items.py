@@ -22,8 +22,9 @@ _START = (
     "A-Z_a-z\xc0-\xd6\xd8-\xf6\xf8-\u02ff\u0370-\u037d\u037f-\u1fff\u200c\u200d\u2070-\u218f\u2c00-\u2fef\u3001-\ud7ff"
     "\uf900-\ufdcf\ufdf0-\ufffd\U00010000-\U000effff"
 )
-_NOT_IN_NAMES = re.compile(f"[^{_START}.0-9\xb7\u0300-\u036f\u203f\u2040-]")
-_NOT_FIRST = re.compile(f"^(?![{_START}])")
+#: Compiled where they are used: that takes a while, and most crawls write no XML.
+_NOT_IN_NAMES = f"[^{_START}.0-9\xb7\u0300-\u036f\u203f\u2040-]"
+_NOT_FIRST = f"^(?![{_START}])"
 
 
 class XmlItems:
@@ -75,4 +76,4 @@ def _escaped(match: re.Match[str]) -> str:
 
 @functools.lru_cache(1000)
 def _name(key: str) -> str:
-    return _NOT_FIRST.sub("_", _NOT_IN_NAMES.sub("_", key))
+    return re.sub(_NOT_FIRST, "_", re.sub(_NOT_IN_NAMES, "_", key))
