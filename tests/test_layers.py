@@ -40,7 +40,7 @@ ADDRESSES = {
     "aiohappyeyeballs": {"fetch.tunnel"},
     "python_socks": {"fetch.tunnel"},
     "brotli": {"fetch.decode"},
-    "backports": {"fetch.decode"},
+    "backports": {"fetch.decode", "results.feeds.compression"},
     "markdownify": {"parse.markdown_rules"},
     "bs4": {"parse.markdown_rules"},
     "itemloaders": {"scrapy.loader", "scrapy.loader.processors"},

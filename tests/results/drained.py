@@ -1,8 +1,8 @@
 """A process that drains the same crawl into a folder, and kills itself at the n-th point where that could hurt.
 
 ``python drained.py FOLDER N``; with N = 0 it lives to the end and prints how many points it passed. Points are: each
-link, rename, made folder, truncation and opened file; each fsync; each write, of which half is done before the death;
-and the moments before and after the frontier forgets a batch.
+link, rename, made folder, truncation, removed and opened file; each fsync; each write, of which half is done before
+the death; and the moments before and after the frontier forgets a batch.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from results.helpers import JournalFrontier, Spider, png, save, sightings
 
 #: The crawl: image ``i`` has one of so many contents, so most digests come from several URLs.
 IMAGES, CONTENTS = 60, 25
-WATCHED = frozenset({"os.link", "os.rename", "os.mkdir", "os.truncate", "open"})
+WATCHED = frozenset({"os.link", "os.rename", "os.mkdir", "os.truncate", "os.remove", "open"})
 
 
 class Points:

@@ -102,6 +102,7 @@ class JournalFrontier:
     async def done(self, ids: Sequence[int], marks: Mapping[str, int] | None = None) -> None:
         self._file.write(json.dumps([list(ids), dict(marks or {})]).encode() + b"\n")
         os.fdatasync(self._file.fileno())
+        self.marks |= marks or {}
         gone = set(ids)
         self.waiting = [entry for entry in self.waiting if entry.id not in gone]
 

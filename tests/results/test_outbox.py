@@ -227,7 +227,7 @@ async def test_the_loop_is_not_blocked_while_the_disk_works(tmp_path):
     loop_thread_jobs = []
 
     class Feed:
-        name, exact = "f", False
+        name = "f"
 
         def write(self, items):
             with pytest.raises(RuntimeError):
@@ -238,7 +238,7 @@ async def test_the_loop_is_not_blocked_while_the_disk_works(tmp_path):
         def commit(self):
             with pytest.raises(RuntimeError):
                 asyncio.get_running_loop()
-            return 0
+            return {}
 
         def close(self): ...
 

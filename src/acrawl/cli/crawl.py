@@ -85,9 +85,19 @@ def make_plan(  # noqa: PLR0913 - the command line's options, each named once
         authkey=load_authkey(authkey_file, os.environ.get("ACRAWL_AUTHKEY")),
         files=files,
         publish=publish,
-        feeds=feeds,
+        feeds=feeds or _own_feeds(source),
         resume=resume,
         fresh=fresh,
         quiet=quiet,
         typed=typed(),
     )
+
+
+def _own_feeds(source: Source) -> tuple[str, ...]:
+    """What the spider's ``FEEDS``, as Scrapy has them, are as ``-o``."""
+    custom = source.cls.custom_settings or {}
+    if "FEEDS" not in custom:
+        return ()
+    from acrawl.scrapy.feeds import feeds_of
+
+    return feeds_of(custom)

@@ -98,7 +98,7 @@ class Master:
 
     async def _crawl(self, job: Job, gate: ScopeGate) -> int:
         plan, frontier, spider = self._plan, self._frontier, self._spider
-        async with self._signals(), Output.open(plan, job, frontier, spider) as self._output:
+        async with self._signals(), Output.open(plan, job, frontier, spider, SystemClock()) as self._output:
             nonce_file, nonce = job.nonce()
             welcome = Welcome(
                 frontier.epoch,

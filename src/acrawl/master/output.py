@@ -8,11 +8,12 @@ import pathlib
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from acrawl.clock import Clock
 from acrawl.frontier.base import Frontier
 from acrawl.job import Job
 from acrawl.master.plan import Plan
 from acrawl.results.catalog import Catalog
-from acrawl.results.feeds import open_feeds
+from acrawl.results.feeds import BEGAN, Crawl, open_feeds
 from acrawl.results.files import FolderStore
 from acrawl.results.gallery import write_gallery
 from acrawl.results.images import write_images
@@ -74,21 +75,24 @@ _REDIRECTS = 1000
 class Output:
     """The results of one crawl. ``folder`` is where saved files go, ``uploads`` takes those sent by workers."""
 
-    def __init__(self, plan: Plan, job: Job, frontier: Frontier, spider: Spider) -> None:
+    def __init__(self, plan: Plan, job: Job, frontier: Frontier, spider: Spider, clock: Clock) -> None:
         self.folder: pathlib.Path = (plan.files or job.folder / "files").resolve()
         self.uploads: Uploads | None = None
         self._plan = plan
         self._job = job
         self._frontier = frontier
         self._spider = spider
+        self._clock = clock
         self._drain: Drain
         self._catalog: Catalog
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def open(cls, plan: Plan, job: Job, frontier: Frontier, spider: Spider) -> AsyncIterator[Output]:
+    async def open(
+        cls, plan: Plan, job: Job, frontier: Frontier, spider: Spider, clock: Clock
+    ) -> AsyncIterator[Output]:
         """Open everything, before the crawl begins; raises what stands in the way of writing any of it."""
-        output = cls(plan, job, frontier, spider)
+        output = cls(plan, job, frontier, spider, clock)
         await output._open()
         try:
             yield output
@@ -102,14 +106,23 @@ class Output:
             await asyncio.to_thread(self._prepare)
         await asyncio.to_thread(self._sweep)
         self.uploads = Uploads(self.folder, self._plan.settings.fetch.max_file)
-        marks, fresh = await self._frontier.marks(), self._plan.fresh
-        feeds = await asyncio.to_thread(lambda: open_feeds(self._plan.feeds, marks, overwrite=fresh))
+        marks, fresh = await self._marks(), self._plan.fresh
+        crawl = Crawl(self._plan.settings.feeds, self._spider.name or type(self._spider).__name__.lower())
+        feeds = await asyncio.to_thread(lambda: open_feeds(self._plan.feeds, marks, overwrite=fresh, crawl=crawl))
         named = PUBLISHERS[self._plan.publish].names if self._plan.publish else True
         database = self._job.folder / "results.db"
         self._catalog = await asyncio.to_thread(lambda: Catalog(database, self.folder, named=named))
         pipelines = Pipelines.of(self._spider)
         self._drain = Drain(self._frontier, feeds, self._catalog, pipelines, files_to_feeds=not self._plan.publish)
         await self._drain.open()
+
+    async def _marks(self) -> dict[str, int]:
+        """How far the feeds got, and when the crawl began: recorded before any file has it in its name."""
+        marks = await self._frontier.marks()
+        if self._plan.feeds and BEGAN not in marks:
+            marks[BEGAN] = int(self._clock.time())
+            await self._frontier.done([], {BEGAN: marks[BEGAN]})
+        return marks
 
     def _prepare(self) -> None:
         store = FolderStore(self.folder)
@@ -136,8 +149,9 @@ class Output:
         await self._drain.drain()
 
     async def publish(self) -> None:
-        """Sweep, and render what is made of the whole."""
+        """Sweep, make the feeds whole, and render what is made of all of it."""
         await asyncio.to_thread(self._sweep)
+        await self._drain.finish()
         if self._plan.publish:
             redirects = self._redirects(asyncio.get_running_loop())
             spelling = Spelling(self._plan.settings.urls)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from acrawl.outcome import Delivery
 
@@ -15,7 +15,14 @@ class Outbox(Protocol):
         """The next ``n`` undelivered items, oldest first; empty means none now. Does not remove them."""
 
     async def done(self, ids: Sequence[int], marks: Mapping[str, int] | None = None) -> None:
-        """Remove delivered items and record each feed's committed length, in one step. Idempotent."""
+        """Remove delivered items and record the marks of feeds, in one step. Idempotent."""
+
+
+class Row(NamedTuple):
+    """An item on its way into feeds: its id, the same whenever it comes again, and its value."""
+
+    id: str
+    value: Any
 
 
 #: An item that a feed cannot hold: its place in the sequence, and why.
@@ -25,23 +32,29 @@ Unfit = tuple[int, str]
 class Feed(Protocol):
     """Where items go. Blocking; used by one thread at a time.
 
-    With ``exact`` an item arrives exactly once: whoever writes records the length that `commit` returned together with
-    the acknowledgement of the items, and opens the feed with it after a crash. Without, an item may arrive again.
+    An *exact* feed has an item exactly once: it either commits marks, which are recorded together with the
+    acknowledgement of the items and given to it when it is opened after a crash, or knows items by their ids. All
+    others say in their docstring that an item may arrive again.
     """
 
     @property
     def name(self) -> str:
-        """The same through every restart; the key of the feed's mark."""
+        """The same through every restart; for people."""
 
-    @property
-    def exact(self) -> bool:
-        """Whether the feed has a length that can be taken back."""
-
-    def write(self, items: Sequence[Any]) -> list[Unfit]:
+    def write(self, rows: Sequence[Row]) -> list[Unfit]:
         """Append all items that the format can hold; returns the others. Raises `CrawlFailed` for a full disk."""
 
-    def commit(self) -> int:
-        """Make durable what was written; returns the length up to here. Raises `CrawlFailed`."""
+    def commit(self) -> Mapping[str, int]:
+        """Make durable what was written; returns the marks up to here, by name. Raises `CrawlFailed`.
+
+        The next `write` or `finish` comes only when these marks are recorded.
+        """
+
+    def finish(self) -> None:
+        """The crawl has come to an end, or pauses: make of it what others can read. Raises `CrawlFailed`. Idempotent.
+
+        What that adds is not part of what counts: when the crawl goes on, the feed is as it was before.
+        """
 
     def close(self) -> None:
         """Let go of the place. What was not committed may or may not stay. Idempotent."""

@@ -19,7 +19,7 @@ import msgspec
 
 from acrawl.errors import AcrawlError, CrawlFailed
 from acrawl.outcome import Delivery, FileFact, PageFile, Sightings
-from acrawl.results.base import Feed, Outbox
+from acrawl.results.base import Feed, Outbox, Row
 from acrawl.results.catalog import Catalog
 from acrawl.results.listing import FailedItem
 from acrawl.results.pipelines import Passage, Pipelines
@@ -121,7 +121,7 @@ class Drain:
         The first mark matters: a feed that is appended to and dies before its first commit is cut back to it.
         """
         await self._pipelines.open()
-        await self._frontier.done([], self._marks(await self.in_thread(_commit_all, self._feeds)))
+        await self._frontier.done([], await self.in_thread(_commit_all, self._feeds))
 
     async def run(self) -> None:
         """Deliver until cancelled or closed. A batch under way is finished first. Raises `CrawlFailed`."""
@@ -141,6 +141,10 @@ class Drain:
         while await self._step():
             pass
         return msgspec.structs.replace(self.tally)
+
+    async def finish(self) -> None:
+        """Make of the feeds what others can read. Raises `CrawlFailed`. Call it when nothing more is delivered."""
+        await self.in_thread(_finish_all, self._feeds)
 
     async def in_thread(self, function: Callable[..., _T], *arguments: Any) -> _T:
         """Run a blocking function on the thread of the catalog: nothing is delivered while it runs."""
@@ -202,30 +206,33 @@ class Drain:
             elif passage.dropped is not None:
                 log.debug("item %s of %s dropped: %s", entry.delivery.item_id, entry.delivery.url, passage.dropped)
         # 2. Catalog and feeds, made durable in the thread.
-        lengths = await self.in_thread(self._write, entries)
+        marks = await self.in_thread(self._write, entries)
         # 3. Only now may the frontier forget.
-        await self._frontier.done([entry.delivery.id for entry in entries], self._marks(lengths))
+        await self._frontier.done([entry.delivery.id for entry in entries], marks)
         self._count(entries)
 
-    def _write(self, entries: list[_Entry]) -> list[int]:
-        """Blocking: all of a batch into the catalog and the feeds; returns the committed length of each feed."""
+    def _write(self, entries: list[_Entry]) -> dict[str, int]:
+        """Blocking: all of a batch into the catalog and the feeds; returns the feeds' marks."""
         with self._catalog.batch():
             paths = self._add_files([entry for entry in entries if entry.kind == "file"])
             self._add_pages([entry for entry in entries if entry.kind == "page"])
-            rows: list[tuple[_Entry, Any]] = []
+            going: list[_Entry] = []
+            rows: list[Row] = []
             for entry in entries:
                 if entry.kind == "item" and entry.passage is not None and entry.passage.going:
-                    rows.append((entry, entry.passage.item))
+                    going.append(entry)
+                    rows.append(Row(entry.delivery.item_id, entry.passage.item))
                 elif entry.kind == "sightings":
                     self._catalog.add_sightings(entry.value)
                 elif entry.kind == "file" and self._files_to_feeds:
-                    rows.append((entry, _as_item(entry.value, paths[entry])))
+                    going.append(entry)
+                    rows.append(Row(entry.delivery.item_id, _as_item(entry.value, paths[entry])))
             for feed in self._feeds:
-                for place, reason in feed.write([row for _, row in rows]) if rows else ():
-                    rows[place][0].fail(reason)
-            lengths = _commit_all(self._feeds)
+                for place, reason in feed.write(rows) if rows else ():
+                    going[place].fail(reason)
+            marks = _commit_all(self._feeds)
             self._catalog.add_failed(entry.failure for entry in entries if entry.failure is not None)
-        return lengths
+        return marks
 
     def _add_files(self, entries: Sequence[_Entry]) -> dict[_Entry, str | None]:
         """Record saved files; returns their names. One whose bytes are gone, or whose fact is none, is failed."""
@@ -242,9 +249,6 @@ class Drain:
         for entry, path in zip(entries, self._catalog.add_pages([entry.value for entry in entries]), strict=True):
             if isinstance(path, Exception):
                 entry.fail(f"the text of the page cannot be listed: {path}")
-
-    def _marks(self, lengths: Sequence[int]) -> dict[str, int]:
-        return {feed.name: length for feed, length in zip(self._feeds, lengths, strict=True) if feed.exact}
 
     def _count(self, entries: list[_Entry]) -> None:
         tally = self.tally
@@ -266,8 +270,13 @@ class Drain:
         self._catalog.close()
 
 
-def _commit_all(feeds: Sequence[Feed]) -> list[int]:
-    return [feed.commit() for feed in feeds]
+def _commit_all(feeds: Sequence[Feed]) -> dict[str, int]:
+    return {name: mark for feed in feeds for name, mark in feed.commit().items()}
+
+
+def _finish_all(feeds: Sequence[Feed]) -> None:
+    for feed in feeds:
+        feed.finish()
 
 
 def _as_item(fact: FileFact, path: str | None) -> dict[str, Any]:

@@ -12,13 +12,11 @@ from typing import Any, NoReturn
 
 from acrawl.errors import CloseSpider, SpiderError, UsageError
 from acrawl.scrapy.exceptions import NotSupported
+from acrawl.scrapy.feeds import feeds_of
 from acrawl.scrapy.settings import Settings
 from acrawl.scrapy.signals import spider_closed, spider_opened
 from acrawl.settings import flatten, from_environment, resolve
 from acrawl.spider import Source, Spider
-
-#: How Scrapy calls the formats of feeds, where it calls them otherwise.
-_FORMATS = {"jsonlines": "jsonl", "jl": "jsonl"}
 
 
 class Stats:
@@ -162,7 +160,7 @@ def _run(cls: type[Spider], arguments: dict[str, str], settings: dict[str, Any])
     spec = _spec(cls)
     source = Source(spec)
     custom = {**settings, **(source.cls.custom_settings or {})}
-    feeds, job = custom.pop("FEEDS", None), custom.pop("JOBDIR", None)
+    job = custom.pop("JOBDIR", None)
     source.cls.custom_settings = custom
     given = ("custom_settings", flatten(source.cls.own_settings(), "custom_settings"))
     resolved = resolve(given, ("environment", from_environment(os.environ)))
@@ -174,7 +172,7 @@ def _run(cls: type[Spider], arguments: dict[str, str], settings: dict[str, Any])
         settings=resolved,
         job=pathlib.Path(job or f".acrawl/{name}"),
         workers=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
-        feeds=tuple(_feed(path, how) for path, how in dict(feeds or {}).items()),
+        feeds=feeds_of(custom),
         resume=bool(job),
         fresh=not job,
     )
@@ -194,8 +192,3 @@ def _spec(cls: type[Spider]) -> str:
     if path is None:
         raise SpiderError(f"{cls.__name__}: write the spider into a file: its workers load it from there")
     return f"{path}:{cls.__name__}"
-
-
-def _feed(path: Any, how: Mapping[str, Any]) -> str:
-    form = str(how.get("format", ""))
-    return f"{path}:{_FORMATS.get(form, form)}" if form else str(path)

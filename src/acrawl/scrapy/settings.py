@@ -43,6 +43,12 @@ def _by_address(value: Any) -> dict[str, Any]:
     return {"politeness.budget_by": "address", "politeness.budget_concurrency": many} if many else {}
 
 
+def _fields(value: Any) -> dict[str, Any]:
+    if isinstance(value, Mapping):
+        log.warning("custom_settings: FEED_EXPORT_FIELDS: fields are chosen, but keep their names (%s)", PAGE)
+    return {"feeds.fields": list(value)} if value else {}
+
+
 _TURNED: dict[str, Callable[[Any], dict[str, Any]]] = {
     "CONCURRENT_REQUESTS_PER_IP": _by_address,
     "DEPTH_PRIORITY": _order,
@@ -50,6 +56,7 @@ _TURNED: dict[str, Callable[[Any], dict[str, Any]]] = {
     "DOWNLOAD_MAXSIZE": lambda value: {"fetch.max_body": int(value)} if int(value) else {},
     "DOWNLOAD_VERIFY_CERTIFICATES": lambda value: {"tls.verify": _as_bool(value)},
     "DOWNLOAD_TLS_MIN_VERSION": lambda value: {"tls.minimum": str(value).removeprefix("TLSv")} if value else {},
+    "FEED_EXPORT_FIELDS": _fields,
     "LOG_ENABLED": lambda value: {} if _as_bool(value) else {"log.level": "ERROR"},
     "LOG_FILE": lambda value: {"log.file": value} if value else {},
     "LOG_LEVEL": _level,
@@ -67,8 +74,6 @@ _MISSED = {
     "DOWNLOAD_SLOTS": "politeness.delay and concurrency hold for every host",
     "DUPEFILTER_CLASS": "one filter holds for the whole crawl; dont_filter passes it",
     "EXTENSIONS": "there are no extensions",
-    "FEEDS": "items go where -o PATH of the command says",
-    "FEED_EXPORT_FIELDS": "a feed has the fields of its items",
     "FEED_FORMAT": "items are written as -o PATH:FORMAT of the command says",
     "FEED_URI": "items go where -o PATH of the command says",
     "FILES_STORE": "files go where --files DIR of the command says",

@@ -23,13 +23,14 @@ from acrawl.errors import SettingsError
 from acrawl.settings.base import Section
 from acrawl.settings.fetching import Auth, Cache, Cookies, Dns, Fetch, Files, Proxy, Retry, Tls, retried_statuses
 from acrawl.settings.masks import masked
-from acrawl.settings.sections import Frontier, Limits, Log, Parse, Politeness, Queues, Scope, Traps, Urls, Worker
+from acrawl.settings.sections import Feeds, Frontier, Limits, Log, Parse, Politeness, Queues, Scope, Traps, Urls, Worker
 
 __all__ = [
     "Auth",
     "Cache",
     "Cookies",
     "Dns",
+    "Feeds",
     "Fetch",
     "Files",
     "Frontier",
@@ -72,6 +73,7 @@ class Settings(Section, frozen=True):
     urls: Urls = Urls()
     parse: Parse = Parse()
     traps: Traps = Traps()
+    feeds: Feeds = Feeds()
 
 
 #: Scrapy's names for settings that have one here.
@@ -102,13 +104,15 @@ SCRAPY_NAMES = {
     "HTTPCACHE_EXPIRATION_SECS": "cache.max_age",
     "HTTPCACHE_IGNORE_HTTP_CODES": "cache.ignore_statuses",
     "HTTPCACHE_IGNORE_SCHEMES": "cache.ignore_schemes",
+    "FEED_EXPORT_FIELDS": "feeds.fields",
+    "FEED_EXPORT_BATCH_ITEM_COUNT": "feeds.batch_items",
 }
 #: What some of their values are called here. Scrapy's cache keeps whatever comes, unless it is told otherwise.
 SCRAPY_VALUES = {"HTTPCACHE_ENABLED": {"true": "keep", "1": "keep", "false": "off", "0": "off"}}
 
 
 #: Scrapy's settings that are read from the spider by the room they belong to.
-ELSEWHERE = frozenset({"ITEM_PIPELINES"})
+ELSEWHERE = frozenset({"ITEM_PIPELINES", "FEEDS"})
 
 
 def keys() -> dict[str, Any]:

@@ -23,7 +23,7 @@ from acrawl.outcome import PART, RELEASED, RETRY, Audit, Outcome, Receipt, Snaps
 from acrawl.queues.messages import Hello, Welcome
 from acrawl.request import Request
 from acrawl.response import Response
-from acrawl.results.base import Unfit
+from acrawl.results.base import Row, Unfit
 from acrawl.results.catalog import Catalog
 from acrawl.results.files import FolderStore
 from acrawl.results.outbox import Drain
@@ -271,17 +271,19 @@ class _Memory:
     """A feed into a list."""
 
     name = "memory"
-    exact = False
 
     def __init__(self) -> None:
         self.items: list[Any] = []
 
-    def write(self, items: Sequence[Any]) -> list[Unfit]:
-        self.items += items
+    def write(self, rows: Sequence[Row]) -> list[Unfit]:
+        self.items += [row.value for row in rows]
         return []
 
-    def commit(self) -> int:
-        return len(self.items)
+    def commit(self) -> dict[str, int]:
+        return {}
+
+    def finish(self) -> None:
+        return
 
     def close(self) -> None:
         return

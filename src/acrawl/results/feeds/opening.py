@@ -1,0 +1,50 @@
+"""From what ``-o`` names to a feed; whatever is wrong is said before anything is changed."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterable, Mapping
+
+from acrawl.errors import FolderProblem, UsageError
+from acrawl.results.base import Feed
+from acrawl.results.feeds.paths import Crawl, layers, open_file
+from acrawl.results.feeds.spec import parse
+from acrawl.results.feeds.stream import StreamFeed
+
+_ANY = Crawl()
+
+
+def open_feed(typed: str, marks: Mapping[str, int], *, overwrite: bool = False, crawl: Crawl = _ANY) -> Feed:
+    """Open what ``-o`` names; ``marks`` are the frontier's. Missing folders are made.
+
+    Without a mark, ``overwrite`` empties a file that exists instead of appending to it. Raises `UsageError` for a
+    format that is not known and a path that cannot be filled in, `EnvironmentProblem` for a file that is shorter than
+    its mark, cannot be gone on with, or is in use by another crawl, `FolderProblem` for one that cannot be written.
+    """
+    spec = parse(typed)
+    if spec.path == "-":
+        return StreamFeed("-", sys.stdout.fileno(), layers(spec, crawl))
+    try:
+        return open_file(spec, marks, crawl, overwrite=overwrite)
+    except OSError as error:  # nothing has begun: the user is told
+        raise FolderProblem(f"-o {spec.path}: cannot be written: {error.strerror or error}") from None
+
+
+def open_feeds(
+    specs: Iterable[str], marks: Mapping[str, int], *, overwrite: bool = False, crawl: Crawl = _ANY
+) -> list[Feed]:
+    """Open several feeds; when one cannot be opened, the others are closed again. See `open_feed`."""
+    wanted = list(specs)
+    settings = crawl.settings
+    if wanted and (settings.batch_items or settings.batch_bytes) and not any("{batch" in spec for spec in wanted):
+        which = "batch_items" if settings.batch_items else "batch_bytes"
+        raise UsageError(f"feeds.{which} is set, but no -o has {{batch}} in its name, as in -o items-{{batch}}.jsonl")
+    with contextlib.ExitStack() as opened:
+        feeds = []
+        for spec in wanted:
+            feed = open_feed(spec, marks, overwrite=overwrite, crawl=crawl)
+            opened.callback(feed.close)
+            feeds.append(feed)
+        opened.pop_all()
+        return feeds

@@ -1,0 +1,45 @@
+"""Items as formats without types of their own see them: plain dicts, lists, text, numbers, true, false and nothing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from acrawl.results.base import Row, Unfit
+
+_encoder = msgspec.json.Encoder()
+
+
+def plain(value: Any, fields: Sequence[str] = ()) -> Any:
+    """Return an item as JSON has it: ``bytes`` as base64 text, dates as ISO 8601, keys as text.
+
+    With ``fields`` only these, in this order, as far as the item has them. Raises whatever users' objects raise.
+    """
+    found = msgspec.to_builtins(value, str_keys=True)
+    if fields and isinstance(found, dict):
+        return {field: found[field] for field in fields if field in found}
+    return found
+
+
+def text(value: Any) -> str:
+    """Return a plain value as text: none, and what is no number, as empty text; all others but text as JSON."""
+    if isinstance(value, str):
+        return value
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return ""
+    return str(value) if type(value) is int else _encoder.encode(value).decode()
+
+
+def one_by_one(rows: Sequence[Row], encode: Callable[[Any], Any], form: str) -> tuple[list[Any], list[Unfit]]:
+    """Encode values each by itself; returns what came of them, and the rows of which nothing could come."""
+    encoded: list[Any] = []
+    unfit: list[Unfit] = []
+    for place, row in enumerate(rows):
+        try:
+            encoded.append(encode(row.value))
+        except Exception as error:  # noqa: BLE001 - users' objects raise what they like: the item is recorded as failed
+            unfit.append((place, f"{form} cannot hold it: {error}"))
+    return encoded, unfit
