@@ -112,7 +112,7 @@ def test_a_file_shorter_than_its_mark_is_refused_by_name(tmp_path, left):
 
 
 @pytest.mark.parametrize(
-    "spec", ["a", "a.csv", "a.jsonl:xml", "a.jsonl.gz", "postgres://host/db", "s3://b/a.jsonl", "", ":jsonl"]
+    "spec", ["a", "a.csv", "a.jsonl:xml", "a.jsonl.gz", "mysql://host/db", "s3://b/a.jsonl", "", ":jsonl", "-:sqlite"]
 )
 def test_a_format_that_is_not_known_is_refused_with_those_that_are(spec, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -6,9 +6,9 @@ import contextlib
 import os
 import stat
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
-from acrawl.errors import EnvironmentProblem, FolderProblem
+from acrawl.errors import EnvironmentProblem, FolderProblem, MissingExtra
 from acrawl.results.base import Feed
 from acrawl.results.feeds.file import opened as opened_file
 from acrawl.results.feeds.file import shortened
@@ -26,6 +26,8 @@ def open_feed(typed: str, marks: Mapping[str, int], *, overwrite: bool = False) 
     spec = parse(typed)
     if spec.path == "-":
         return StreamFeed("-", sys.stdout.fileno(), FORMATS[spec.format]())
+    if spec.format == "postgresql":
+        return _postgresql(spec, marks)
     try:
         return _opened(spec, marks, overwrite)
     except OSError as error:  # nothing has begun: the user is told
@@ -44,10 +46,30 @@ def open_feeds(specs: Iterable[str], marks: Mapping[str, int], *, overwrite: boo
         return feeds
 
 
+def _sqlite(path: str, table: str, marks: Mapping[str, int], overwrite: bool) -> Feed:
+    from acrawl.results.feeds.sqlite import opened
+
+    return opened(path, table, marks, overwrite=overwrite)
+
+
+def _postgresql(spec: Spec, marks: Mapping[str, int]) -> Feed:
+    try:
+        from acrawl.results.feeds.postgresql import opened
+    except ImportError:  # nothing has begun
+        raise MissingExtra("-o postgresql://...: needs psycopg: pip install 'acrawl[postgres]'") from None
+    return opened(spec.path, spec.table, marks)
+
+
+#: What is made of a whole path, a table, the marks and ``overwrite``. Each is imported by those who use it.
+_STORES: dict[str, Callable[[str, str, Mapping[str, int], bool], Feed]] = {"sqlite": _sqlite}
+
+
 def _opened(spec: Spec, marks: Mapping[str, int], overwrite: bool) -> Feed:
     name = os.path.abspath(spec.path)
     if os.path.isdir(name):
         raise FolderProblem(f"-o {spec.path}: is a folder; name a file in it")
+    if spec.format in _STORES:
+        return _STORES[spec.format](name, spec.table, marks, overwrite)
     mark = marks.get(name)
     if mark and not os.path.exists(name):
         raise EnvironmentProblem(shortened(spec.path, 0, mark))
