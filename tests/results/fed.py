@@ -72,7 +72,7 @@ async def main(folder: pathlib.Path, fatal: int, spec: str) -> None:
         point()
 
     frontier.done = done  # type: ignore[method-assign]
-    feed = open_feed(spec, frontier.marks)
+    feed = await asyncio.to_thread(open_feed, spec, frontier.marks)
     for name in ("write", "commit", "finish"):
         around(point, feed, name)
     if "sqlite" in spec:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pathlib
 import stat
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -28,6 +29,8 @@ def open_feed(typed: str, marks: Mapping[str, int], *, overwrite: bool = False) 
         return StreamFeed("-", sys.stdout.fileno(), FORMATS[spec.format]())
     if spec.format == "postgresql":
         return _postgresql(spec, marks)
+    if spec.format == "webhook":
+        return _webhook(spec)
     try:
         return _opened(spec, marks, overwrite)
     except OSError as error:  # nothing has begun: the user is told
@@ -60,8 +63,22 @@ def _postgresql(spec: Spec, marks: Mapping[str, int]) -> Feed:
     return opened(spec.path, spec.table, marks)
 
 
+def _webhook(spec: Spec) -> Feed:
+    from acrawl.results.feeds.webhook import opened
+
+    return opened(spec.path)
+
+
+def _parquet(path: str, _table: str, marks: Mapping[str, int], overwrite: bool) -> Feed:
+    try:
+        from acrawl.results.feeds.parquet import opened
+    except ImportError:  # nothing has begun
+        raise MissingExtra(f"-o {path}: needs pyarrow: pip install 'acrawl[parquet]'") from None
+    return opened(pathlib.Path(path), marks, overwrite=overwrite)
+
+
 #: What is made of a whole path, a table, the marks and ``overwrite``. Each is imported by those who use it.
-_STORES: dict[str, Callable[[str, str, Mapping[str, int], bool], Feed]] = {"sqlite": _sqlite}
+_STORES: dict[str, Callable[[str, str, Mapping[str, int], bool], Feed]] = {"sqlite": _sqlite, "parquet": _parquet}
 
 
 def _opened(spec: Spec, marks: Mapping[str, int], overwrite: bool) -> Feed:
