@@ -6,7 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from crawl.conftest import acrawl, live, start
 from results.postgres import Server
+
+__all__ = ["acrawl", "live", "start"]
 
 
 @pytest.fixture(scope="session")

@@ -30,15 +30,22 @@ _TYPES: dict[type, pa.DataType] = {
 }
 
 
-def type_of(value: Any) -> pa.DataType:
-    """Return the type of a column for this value."""
-    kind = type(value)
+def type_of(values: Sequence[Any]) -> pa.DataType:
+    """Return the type of a column for these values."""
+    return reduce(widened, (_type_of(kind, values) for kind in dict.fromkeys(map(type, values))), pa.null())
+
+
+def _type_of(kind: type, values: Sequence[Any]) -> pa.DataType:
+    """The same for those of the values that are of this Python type."""
     if kind is int:
-        return _INTEGER if -(1 << 63) <= value < 1 << 63 else _TEXT
+        numbers = [value for value in values if type(value) is int]
+        return _INTEGER if min(numbers) >= -(1 << 63) and max(numbers) < 1 << 63 else _TEXT
     if kind is datetime.datetime:
-        return pa.timestamp("us", tz=None if value.tzinfo is None else "UTC")
-    if kind is list and not any(type(one) in {list, dict} for one in value):
-        return pa.list_(reduce(widened, dict.fromkeys(map(type_of, value)), pa.null()))
+        zones = {value.tzinfo is None for value in values if type(value) is kind}
+        return _TEXT if len(zones) > 1 else pa.timestamp("us", tz=None if True in zones else "UTC")
+    if kind is list:
+        inner = [one for value in values if type(value) is list for one in value]
+        return _TEXT if any(type(one) in {list, dict} for one in inner) else pa.list_(type_of(inner))
     return _TYPES.get(kind, _TEXT)
 
 
@@ -69,8 +76,7 @@ def table_of(items: Sequence[Mapping[str, Any]], fields: Sequence[str]) -> pa.Ta
     columns = []
     for field in fields:
         values = [item.get(field) for item in items]
-        kind = reduce(widened, dict.fromkeys(map(type_of, values)), pa.null())
-        columns.append(_array(values, kind))
+        columns.append(_array(values, type_of(values)))
     return pa.Table.from_arrays(columns, names=fields)
 
 

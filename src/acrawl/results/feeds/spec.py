@@ -9,12 +9,12 @@ import os
 import pathlib
 from collections.abc import Callable
 from typing import NamedTuple
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from acrawl.errors import UsageError
 from acrawl.results.feeds.base import Format
 from acrawl.results.feeds.jsonl import JsonLines
-from acrawl.settings.masks import proxy
+from acrawl.settings.masks import MASK, proxy
 
 #: The forms that files have.
 FORMATS: dict[str, Callable[[], Format]] = {"jsonl": JsonLines}
@@ -56,11 +56,30 @@ def parse(typed: str) -> Spec:
     return Spec(typed, path, name, table)
 
 
+def shown(typed: str) -> str:
+    """Return a ``-o`` as people may see it: of a webhook anything behind the host may be the secret."""
+    scheme, slashes, _ = typed.partition("://")
+    if not slashes:
+        return typed
+    if SCHEMES.get(scheme.lower()) == "webhook":
+        return f"{scheme}://{_host(typed)}/{MASK}"
+    place, question, options = proxy(typed).partition("?")
+    return f"{place}{question and '?' + MASK}" if "password" in options.lower() else f"{place}{question}{options}"
+
+
+def _host(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        return (parts.hostname or "") + (f":{parts.port}" if parts.port else "")
+    except ValueError:  # then nobody can tell what of it is the host
+        return MASK
+
+
 def _server(typed: str) -> Spec:
     scheme = typed.partition("://")[0].lower()
     if scheme not in SCHEMES:
         known = ", ".join(f"{known}://" for known in SCHEMES)
-        raise UsageError(f"-o {proxy(typed)}: known servers are {known}; else name a file; {_known()}")
+        raise UsageError(f"-o {shown(typed)}: known servers are {known}; else name a file; {_known()}")
     if SCHEMES[scheme] == "webhook":
         return Spec(typed, typed, "webhook")
     path, _, table = typed.partition("#")

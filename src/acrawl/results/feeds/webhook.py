@@ -28,8 +28,8 @@ import msgspec
 from acrawl.errors import CrawlFailed, EnvironmentProblem, UsageError
 from acrawl.results.base import Row, Unfit
 from acrawl.results.feeds.patience import Patience
+from acrawl.results.feeds.spec import shown
 from acrawl.results.feeds.table import KEY, json_text
-from acrawl.settings.masks import MASK
 from acrawl.version import VERSION
 
 log = logging.getLogger(__name__)
@@ -54,15 +54,14 @@ class WebhookFeed:
 
     def __init__(self, url: str, patience: Patience | None = None) -> None:
         """Raises `UsageError` for a URL that is none."""
+        self.name = shown(url)
         try:
             parts = urlsplit(url)
-            host, port = parts.hostname, parts.port
+            good = bool(parts.hostname) and parts.port != 0
         except ValueError:  # nothing has begun
-            host = port = None
-        if not host:
-            raise UsageError(f"-o {url.partition('://')[0]}://...: that is no URL; write https://host/path")
-        # Of such URLs anything may be the secret: the user, the path, the query.
-        self.name = f"{parts.scheme}://{host}{f':{port}' if port else ''}/{MASK}"
+            good = False
+        if not good:
+            raise UsageError(f"-o {self.name}: that is no URL; write https://host/path")
         self._url = url
         self._patience = patience or Patience()
         self._loop = asyncio.new_event_loop()
