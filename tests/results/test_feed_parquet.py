@@ -110,8 +110,18 @@ def test_items_that_it_cannot_hold_are_handed_back_and_the_others_written(tmp_pa
     unfit, _ = stored(tmp_path / "a.parquet", items)
     assert sorted(place for place, _ in unfit) == [1, 2, 3, 4]
     assert table(tmp_path / "a.parquet") == [{"n": 1}, {"n": None}, {"n": 2}]
+    stored(tmp_path / "names.parquet", [{"item_id": 1, "n\0\ud800": 2, "": 3}])
+    assert table(tmp_path / "names.parquet") == [{"item_id": 1, "n\ufffd?": 2, "_": 3}]
     (place, reason), *_ = stored(tmp_path / "b.parquet", [{}])[0]
     assert (place, reason) == (0, "Parquet cannot hold it: no item of its batch has a field")
+
+
+def test_row_groups_are_bounded_in_rows_and_bytes(tmp_path, monkeypatch):
+    monkeypatch.setattr("acrawl.results.feeds.parquet.GROUP_BYTES", 100_000)
+    stored(tmp_path / "a.parquet", *[[{"n": n, "text": "x" * 30_000}] for n in range(10)])
+    file = pq.ParquetFile(tmp_path / "a.parquet")
+    assert [file.metadata.row_group(n).num_rows for n in range(file.num_row_groups)] == [4, 4, 2]
+    assert [row["n"] for row in table(tmp_path / "a.parquet")] == list(range(10))
 
 
 def test_parts_that_are_gone_or_of_another_crawl_are_refused_by_name(tmp_path):

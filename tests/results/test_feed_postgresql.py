@@ -1,11 +1,13 @@
 """PostgreSQL: every item is one row, whatever its fields hold, and whatever is killed: the crawl or the server."""
 
+import concurrent.futures
 import datetime
 import decimal
 import json
 import re
 import subprocess
 import sys
+import threading
 import uuid
 
 import psycopg
@@ -120,6 +122,27 @@ def test_several_crawls_write_to_one_table_at_a_time(url):
     first.close()
     second.close()
     assert len(table(url)) == 6
+
+
+def test_two_crawls_that_give_a_new_column_different_types_lose_nothing(url):
+    feeds = [open_feed(url, {}), open_feed(url, {})]
+    values = [[1, "one"], [2.5, "two"], [{"a": 1}, [2]]]
+    barrier = threading.Barrier(2)
+
+    def deliver(number):
+        unfit = []
+        for round_, pair in enumerate(values):
+            barrier.wait(20)
+            unfit += feeds[number].write([Row(f"{number}-{round_}", {f"f{round_}": pair[number]})])
+            feeds[number].commit()
+        return unfit
+
+    with concurrent.futures.ThreadPoolExecutor(2) as threads:
+        assert list(threads.map(deliver, range(2))) == [[], []]
+    for feed in feeds:
+        feed.close()
+    assert [row[f"f{n}"] for row, n in zip(table(url)[:2], (0, 1), strict=True)] == ["1", "2.5"]
+    assert [row[f"f{n}"] for row, n in zip(table(url)[3:5], (0, 1), strict=True)] == ["one", "two"]
 
 
 def refusal(spec, marks=None):

@@ -2,13 +2,14 @@
 
 import datetime
 import json
+import os
 import sqlite3
 
 import pytest
 
-from acrawl.errors import CrawlFailed, EnvironmentProblem, FolderProblem
+from acrawl.errors import CrawlFailed, EnvironmentProblem, FolderProblem, UsageError
 from acrawl.results.base import Row
-from acrawl.results.feeds import open_feed
+from acrawl.results.feeds import open_feed, open_feeds
 from results.kills import ITEMS, item, killed_again_and_again
 
 
@@ -159,6 +160,15 @@ def test_folders_and_places_that_cannot_be_written_are_refused(tmp_path):
         open_feed(str(tmp_path / "a.sqlite"), {})
     with pytest.raises(EnvironmentProblem, match=r"/proc/a.sqlite: cannot be opened"):
         open_feed("/proc/a.sqlite", {})
+
+
+def test_what_is_no_regular_file_and_one_file_for_two_feeds_are_refused(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for spec in (f"{tmp_path}/pipe:sqlite", "/dev/null:sqlite", "/dev/null:parquet"):
+        with pytest.raises(FolderProblem, match="is no regular file"):
+            open_feed(spec, {})
+    with pytest.raises(UsageError, match="another -o writes to it"):
+        open_feeds([f"{tmp_path}/a.sqlite", f"{tmp_path}/../{tmp_path.name}/a.sqlite#other"], {})
 
 
 def test_a_full_disk_fails_the_crawl_and_what_was_committed_stays(tmp_path):

@@ -66,18 +66,18 @@ def widened(one: pa.DataType, other: pa.DataType) -> pa.DataType:
     return _TEXT
 
 
-def table_of(items: Sequence[Mapping[str, Any]], fields: Sequence[str]) -> pa.Table:
-    """Return a table of all items with a column for each field.
+def table_of(items: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> pa.Table:
+    """Return a table of all items with a column for each field; ``names`` says how they are called.
 
     Raises ValueError when JSON or Arrow cannot hold a value, and for no field.
     """
-    if not fields:
+    if not names:
         raise ValueError("no item of its batch has a field")
     columns = []
-    for field in fields:
+    for field in names:
         values = [item.get(field) for item in items]
         columns.append(_array(values, type_of(values)))
-    return pa.Table.from_arrays(columns, names=fields)
+    return pa.Table.from_arrays(columns, names=list(names.values()))
 
 
 def joined(schemas: Iterable[pa.Schema]) -> pa.Schema:

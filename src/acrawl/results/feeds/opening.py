@@ -9,11 +9,11 @@ import stat
 import sys
 from collections.abc import Callable, Iterable, Mapping
 
-from acrawl.errors import EnvironmentProblem, FolderProblem, MissingExtra
+from acrawl.errors import EnvironmentProblem, FolderProblem, MissingExtra, UsageError
 from acrawl.results.base import Feed
 from acrawl.results.feeds.file import opened as opened_file
 from acrawl.results.feeds.file import shortened
-from acrawl.results.feeds.spec import FORMATS, Spec, parse
+from acrawl.results.feeds.spec import FORMATS, Spec, parse, shown
 from acrawl.results.feeds.stream import StreamFeed
 
 
@@ -40,13 +40,25 @@ def open_feed(typed: str, marks: Mapping[str, int], *, overwrite: bool = False) 
 def open_feeds(specs: Iterable[str], marks: Mapping[str, int], *, overwrite: bool = False) -> list[Feed]:
     """Open several feeds; when one cannot be opened, the others are closed again. See `open_feed`."""
     with contextlib.ExitStack() as opened:
-        feeds = []
+        feeds: list[Feed] = []
+        places: set[str] = set()
         for spec in specs:
+            place = _transacted(parse(spec))
+            if place in places:
+                raise UsageError(f"-o {shown(spec)}: another -o writes to it, and each would wait for the other")
+            places |= {place} - {""}
             feed = open_feed(spec, marks, overwrite=overwrite)
             opened.callback(feed.close)
             feeds.append(feed)
         opened.pop_all()
         return feeds
+
+
+def _transacted(spec: Spec) -> str:
+    """What has one transaction at a time: an SQLite file, a table of a server; else empty."""
+    if spec.format == "sqlite":
+        return os.path.realpath(spec.path)
+    return f"{spec.path}#{spec.table}" if spec.format == "postgresql" else ""
 
 
 def _sqlite(path: str, table: str, marks: Mapping[str, int], overwrite: bool) -> Feed:
@@ -86,6 +98,8 @@ def _opened(spec: Spec, marks: Mapping[str, int], overwrite: bool) -> Feed:
     if os.path.isdir(name):
         raise FolderProblem(f"-o {spec.path}: is a folder; name a file in it")
     if spec.format in _STORES:
+        if os.path.exists(name) and not os.path.isfile(name):
+            raise FolderProblem(f"-o {spec.path}: is no regular file, as {spec.format} needs; name another one")
         return _STORES[spec.format](name, spec.table, marks, overwrite)
     mark = marks.get(name)
     if mark and not os.path.exists(name):

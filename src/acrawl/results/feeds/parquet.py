@@ -30,8 +30,9 @@ from acrawl.results.feeds.table import Columns, Placed, place
 
 log = logging.getLogger(__name__)
 
-#: Rows of a row group of the published file, and the metadata that counts parts.
-ROW_GROUP = 1 << 16
+#: Rows, and bytes in memory, of a row group of the published file; rows that are read at once.
+ROW_GROUP, GROUP_BYTES, _READ = 1 << 16, 1 << 26, 1000
+#: The metadata that counts parts.
 _PARTS = b"acrawl.parts"
 
 
@@ -54,11 +55,11 @@ class ParquetFeed:
         placed, unfit = place(rows, self._columns)
         if not placed:
             return unfit
-        fields = list(dict.fromkeys(name for item in placed for name in item.fields))
+        names = {field: self._columns.of[field] for item in placed for field in item.fields}
         try:
-            self._tables.append(table_of([item.fields for item in placed], fields))
+            self._tables.append(table_of([item.fields for item in placed], names))
         except ValueError:  # find out which; the others are written
-            return unfit + self._one_by_one(placed, fields)
+            return unfit + self._one_by_one(placed, names)
         return unfit
 
     def commit(self) -> dict[str, int]:
@@ -99,11 +100,11 @@ class ParquetFeed:
         os.close(self._lock)
         self._lock = -1
 
-    def _one_by_one(self, placed: Sequence[Placed], fields: Sequence[str]) -> list[Unfit]:
+    def _one_by_one(self, placed: Sequence[Placed], names: Mapping[str, str]) -> list[Unfit]:
         unfit: list[Unfit] = []
         for item in placed:
             try:
-                self._tables.append(table_of([item.fields], fields))
+                self._tables.append(table_of([item.fields], names))
             except ValueError as error:  # handed back and recorded as failed
                 unfit.append((item.place, f"Parquet cannot hold it: {error}"))
         return unfit
@@ -216,14 +217,15 @@ def _write(path: pathlib.Path, temporary: pathlib.Path, schema: pa.Schema, table
 def _groups(sources: Sequence[pathlib.Path], schema: pa.Schema) -> Iterator[pa.Table]:
     """Return the rows of all sources in their order, in tables of the size of a row group."""
     waiting: list[pa.Table] = []
-    rows = 0
+    rows = size = 0
     for source in sources:
         with pq.ParquetFile(source) as file:
-            for batch in file.iter_batches(ROW_GROUP):
+            for batch in file.iter_batches(_READ):
                 waiting.append(fitted(pa.Table.from_batches([batch]), schema))
                 rows += batch.num_rows
-                if rows >= ROW_GROUP:
+                size += waiting[-1].nbytes
+                if rows >= ROW_GROUP or size >= GROUP_BYTES:
                     yield pa.concat_tables(waiting)
-                    waiting, rows = [], 0
+                    waiting, rows, size = [], 0, 0
     if waiting:
         yield pa.concat_tables(waiting)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import reduce
 from typing import Any, TypeVar
 
 import psycopg
@@ -34,9 +35,12 @@ _DEFAULTS = {
     "keepalives_interval": "10",
     "keepalives_count": "3",
     "tcp_user_timeout": "60000",
+    "client_encoding": "utf8",
 }
+#: A table that somebody else keeps locked is waited for as a server that is away; dates become text as ISO 8601.
+_SESSION = "SET lock_timeout = '60s'; SET datestyle = 'ISO'"
 #: Names that no column can have, and the length of a name in bytes.
-_SYSTEM = ("tableoid", "xmin", "cmin", "xmax", "cmax", "ctid")
+_RESERVED = (KEY, "tableoid", "xmin", "cmin", "xmax", "cmax", "ctid")
 _NAME_LIMIT = 63
 _BATCH = "pg_temp.acrawl_batch"
 _COLUMNS = (
@@ -67,8 +71,15 @@ class Address:
         self.name = f"postgresql://{at}{host or ''}{f':{port}' if port else ''}/{parts.get('dbname') or ''}#{table}"
 
     def connect(self) -> psycopg.Connection[tuple[Any, ...]]:
-        """Raises `psycopg.OperationalError`."""
-        return psycopg.connect(self.conninfo)
+        """Raises `psycopg.Error`."""
+        connection = psycopg.connect(self.conninfo)
+        try:
+            connection.execute(_SESSION)
+            connection.commit()
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     def line(self, error: BaseException) -> str:
         """What an error says, in one line."""
@@ -85,7 +96,7 @@ class PostgresFeed:
         self._address = address
         self._connection = connection
         self._patience = patience or Patience()
-        self._columns = Columns(limit=_NAME_LIMIT, reserved=_SYSTEM)
+        self._columns = Columns(limit=_NAME_LIMIT, reserved=_RESERVED)
         self._batch: dict[str, str] = {}
         self._pending: list[Sequence[Row]] = []
 
@@ -143,14 +154,11 @@ class PostgresFeed:
     # -- one batch
 
     def _write(self, rows: Sequence[Row]) -> list[Unfit]:
-        types = dict(self._execute(_COLUMNS, self._address.table).fetchall())
-        self._columns.know(types)
+        self._columns.know(self._types())
         placed, unfit = place(rows, self._columns)
         placed = list({item.id: item for item in placed}.values())
-        types = self._grow(types, placed)
-        self._stage(
-            {column: types[column] for column in (KEY, *dict.fromkeys(self._columns.of.values())) if column in types}
-        )
+        types = self._grow(placed)
+        self._stage({column: types[column] for column in (KEY, *self._columns.of.values()) if column in types})
         try:
             with self._connection.transaction():
                 self._insert(placed)
@@ -158,24 +166,35 @@ class PostgresFeed:
             return unfit + self._one_by_one(placed)
         return unfit
 
-    def _grow(self, have: Mapping[str, str], placed: Sequence[Placed]) -> dict[str, str]:
-        """Add columns and widen types so that the items fit; returns the types of all columns."""
-        wanted = dict(have)
+    def _types(self) -> dict[str, str]:
+        return dict(self._execute(_COLUMNS, self._address.table).fetchall())
+
+    def _grow(self, placed: Sequence[Placed]) -> dict[str, str]:
+        """Add columns and widen types so that the items fit; returns the types of all columns.
+
+        Another crawl may do the same, so it looks again; once something is altered, the table is locked.
+        """
+        while True:
+            types = self._types()
+            changes = self._changes(types, placed)
+            if not changes:
+                return types
+            for change in changes:
+                self._execute(f"ALTER TABLE {self._address.table} {change}")
+
+    def _changes(self, have: Mapping[str, str], placed: Sequence[Placed]) -> list[str]:
+        changes = []
         for field, column in self._columns.of.items():
             values = (item.fields.get(field) for item in placed)
-            for kind in dict.fromkeys(type_of(value) for value in values if value is not None):
-                wanted[column] = widened(wanted[column], kind) if column in wanted else kind
-        for column, kind in wanted.items():
-            name = quoted(column)
-            if column not in have:
-                self._alter(f"ADD COLUMN IF NOT EXISTS {name} {kind}")
-            elif have[column] != kind:
-                log.warning("%s: column %s was %s, is %s from now on", self.name, column, have[column], kind)
-                self._alter(f"ALTER COLUMN {name} TYPE {kind} USING {using(name, have[column], kind)}")
-        return wanted
-
-    def _alter(self, change: str) -> None:
-        self._execute(f"ALTER TABLE {self._address.table} {change}")
+            kinds = dict.fromkeys(type_of(value) for value in values if value is not None)
+            was, name = have.get(column), quoted(column)
+            wanted = reduce(widened, kinds, was) if was else reduce(widened, kinds) if kinds else None
+            if was is None and wanted is not None:
+                changes.append(f"ADD COLUMN IF NOT EXISTS {name} {wanted}")
+            elif was is not None and wanted is not None and wanted != was:
+                log.warning("%s: column %s was %s, is %s from now on", self.name, column, was, wanted)
+                changes.append(f"ALTER COLUMN {name} TYPE {wanted} USING {using(name, was, wanted)}")
+        return changes
 
     def _stage(self, columns: dict[str, str]) -> None:
         """Make the temporary table for these columns, empty."""

@@ -34,7 +34,7 @@ class SqliteFeed:
         self.name = f"{path}#{table}"
         self._table = table
         self._connection = connection
-        self._columns = Columns(folds=True)
+        self._columns = Columns(folds=True, reserved=(KEY,))
         self._columns.know(_columns_of(connection, table))
 
     def write(self, rows: Sequence[Row]) -> list[Unfit]:

@@ -66,7 +66,8 @@ class Columns:
     """Which column each field has. A field keeps its name where the database can tell it from all others.
 
     Databases fold case or cut long names, so what would fall together gets a number: ``Title`` beside ``title``
-    becomes ``Title_2``. The same table always gives the same answers. ``limit`` is the length of a name in bytes.
+    becomes ``Title_2``. The same table always gives the same answers. ``limit`` is the length of a name in bytes,
+    ``reserved`` are names that no field can have.
     """
 
     def __init__(self, *, folds: bool = False, limit: int = 1000, reserved: Iterable[str] = ()) -> None:
@@ -74,11 +75,12 @@ class Columns:
         self._folds = folds
         self._limit = limit
         self._exact: set[str] = set()
-        self._taken: set[str] = {KEY, *reserved}
+        self._reserved = frozenset(reserved)
+        self._taken: set[str] = set(reserved)
 
     def know(self, existing: Iterable[str]) -> None:
         """Take note of columns that the table has."""
-        new = set(existing) - self._exact - {KEY}
+        new = set(existing) - self._exact - self._reserved
         self._exact |= new
         self._taken.update(map(self._folded, new))
 
