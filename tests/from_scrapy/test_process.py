@@ -67,14 +67,14 @@ def test_a_mistake_in_the_settings_is_told_in_one_line(tmp_path):
     (tmp_path / "script.py").write_text(
         "import acrawl.scrapy as scrapy\nfrom acrawl.scrapy.crawler import AsyncCrawlerProcess\n\n"
         "class Pages(scrapy.Spider):\n    name = 'pages'\n\n"
-        "process = AsyncCrawlerProcess({'FEEDS': {'out.xml': {'format': 'xml'}}})\n"
+        "process = AsyncCrawlerProcess({'FEEDS': {'out.yaml': {'format': 'yaml'}}})\n"
         "process.crawl(Pages)\nprocess.start()\n"
     )
     done = subprocess.run(
         [sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
     )
     assert (done.returncode, "Traceback" in done.stderr) == (2, False)
-    assert done.stderr.splitlines()[-1].startswith("acrawl: -o out.xml:xml: there is no format 'xml'")
+    assert done.stderr.splitlines()[-1].startswith("acrawl: -o out.yaml:yaml: there is no format 'yaml'")
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,8 @@ def test_a_file_shorter_than_its_mark_is_refused_by_name(tmp_path, left):
 
 
 @pytest.mark.parametrize(
-    "spec", ["a", "a.yaml", "a.jsonl:yaml", "a.gz", "postgres://host/db", "s3://b/a.jsonl", "", ":jsonl"]
+    "spec",
+    ["a", "a.yaml", "a.jsonl:yaml", "a.gz", "mysql://host/db", "s3://b/a.jsonl", "", ":jsonl", "-:sqlite", "a.db.gz"],
 )
 def test_a_format_that_is_not_known_is_refused_with_those_that_are(spec, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -41,6 +41,7 @@ from acrawl.monitor.progress import Progress
 from acrawl.outcome import Snapshot
 from acrawl.queues.messages import Hello, Welcome
 from acrawl.queues.server import QueueManager
+from acrawl.results.feeds.spec import shown
 from acrawl.settings import Settings
 from acrawl.spider import Spider, login_of
 from acrawl.version import VERSION
@@ -79,7 +80,7 @@ class Master:
         arguments = {key: str(value) for key, value in plan.arguments.items()}
         identity = Identity(
             plan.source.identity, plan.source.sha256, arguments, extent(spider),
-            command=list(plan.typed), cwd=os.getcwd(),
+            command=_unsecret(plan), cwd=os.getcwd(),
         )  # fmt: skip
         with Job(plan.job) as job:  # only now, so that a mistake of the user's leaves no folder behind
             going_on = job.begin(identity, resume=plan.resume, fresh=plan.fresh)
@@ -288,3 +289,11 @@ async def _check_stages(plan: Plan, spider: Spider) -> None:
     fetcher = Fetcher(plan.settings, spider.stages, login=login)
     if plan.workers:  # those of other machines have secrets of their own
         await asyncio.to_thread(fetcher.check_secrets)
+
+
+def _unsecret(plan: Plan) -> list[str]:
+    """What was typed, as it may be kept: where items go may hold passwords."""
+    typed = list(plan.typed)
+    for feed in plan.feeds:
+        typed = [word.replace(feed, shown(feed)) for word in typed]
+    return typed

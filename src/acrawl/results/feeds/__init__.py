@@ -1,4 +1,4 @@
-"""Where items go: ``-o PATH[:format]``, several at once; ``-`` is standard output.
+"""Where items go: ``-o PATH[:format]`` or the URL of a server, several at once; ``-`` is standard output.
 
 ::
 
@@ -13,6 +13,11 @@
     jsonl, json_array, csv_table, xml_items
                  formats: how items become the bytes of a file; values: how they see them
     compression  gzip and zstd, in parts that end at the marks
+    stores       the same as paths for what follows
+    sqlite, postgresql (pgtypes), parquet (arrow)
+                 exact, with columns that come with the fields; table: what they share
+    webhook      POSTs to a server: at least once
+    patience     how long a server that does not answer is waited for
 
 A *feed* (`acrawl.results.base.Feed`) is a place, and knows what of it counts. A *format* (`base.Format`) turns items
 into bytes and knows no files. What has no bytes of its own to append (a database) is a feed of its own.

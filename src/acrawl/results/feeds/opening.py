@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from acrawl.errors import FolderProblem, UsageError
 from acrawl.results.base import Feed
 from acrawl.results.feeds.paths import Crawl, layers, open_file
-from acrawl.results.feeds.spec import parse
+from acrawl.results.feeds.spec import SCHEMES, STORES, parse, shown
+from acrawl.results.feeds.stores import open_server, open_store, transacted
 from acrawl.results.feeds.stream import StreamFeed
 
 _ANY = Crawl()
@@ -25,7 +26,11 @@ def open_feed(typed: str, marks: Mapping[str, int], *, overwrite: bool = False, 
     spec = parse(typed)
     if spec.path == "-":
         return StreamFeed("-", sys.stdout.fileno(), layers(spec, crawl))
+    if spec.format in SCHEMES.values():
+        return open_server(spec, marks)
     try:
+        if spec.format in STORES:
+            return open_store(spec, marks, crawl, overwrite=overwrite)
         return open_file(spec, marks, crawl, overwrite=overwrite)
     except OSError as error:  # nothing has begun: the user is told
         raise FolderProblem(f"-o {spec.path}: cannot be written: {error.strerror or error}") from None
@@ -41,8 +46,13 @@ def open_feeds(
         which = "batch_items" if settings.batch_items else "batch_bytes"
         raise UsageError(f"feeds.{which} is set, but no -o has {{batch}} in its name, as in -o items-{{batch}}.jsonl")
     with contextlib.ExitStack() as opened:
-        feeds = []
+        feeds: list[Feed] = []
+        places: set[str] = set()
         for spec in wanted:
+            place = transacted(parse(spec))
+            if place in places:
+                raise UsageError(f"-o {shown(spec)}: another -o writes to it, and each would wait for the other")
+            places |= {place} - {""}
             feed = open_feed(spec, marks, overwrite=overwrite, crawl=crawl)
             opened.callback(feed.close)
             feeds.append(feed)
