@@ -58,8 +58,9 @@ _RAW = frozenset(b"script style textarea title xmp iframe noembed noframes".spli
 #: Some parsers ignore tags in a list, others do not; all know these, or let them close it.
 _NEVER_IGNORED = frozenset((b"script", b"textarea"))
 _CDATA = b"<![CDATA["
-#: How often all of a page may be read, where there are several ways to.
+#: How often all of a page may be read, where there are several ways to; bytes that are read while a tag is looked at.
 _READINGS = 4
+_STEP = 50
 #: End tags do not reach what is open outside of these; that of a table reaches out of all but a template.
 _FENCES = frozenset(
     b"table object marquee applet template svg math foreignobject desc title annotation-xml mi mo mn ms mtext "
@@ -216,11 +217,11 @@ class _Walk:
         while True:
             for position in positions:
                 token = _TOKEN.search(markup, position)
-                self.read += (token.end() if token else len(markup)) - position
+                self.read += (token.end() if token else len(markup)) - position + _STEP
                 if token:
                     tokens[token.start()] = token
             at = min(tokens, default=len(markup))
-            if self.read > _READINGS * len(markup):
+            if self.read > _READINGS * max(len(markup), _FEW_NAMES):
                 return at, "doubt: it may be read in too many ways"
             if len(tokens) < 2:
                 return at, ""

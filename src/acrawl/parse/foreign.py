@@ -84,10 +84,10 @@ class Foreign:
 
 def end_of_raw(markup: bytes, position: int, name: bytes) -> int:
     """Return where the end tag of an element without markup begins, or the end of the page."""
-    if name == b"script":
-        return _end_of_script(markup, position)
-    end = re.compile(rb"</" + name + rb"[\t\n\f\r />]", re.IGNORECASE).search(markup, position)
-    return end.start() if end else len(markup)
+    found = re.compile(rb"</" + name + rb"[\t\n\f\r />]", re.IGNORECASE).search(markup, position)
+    end = found.start() if found else len(markup)
+    is_script = name == b"script" and markup.find(b"<!--", position, end) >= 0
+    return _end_of_script(markup, position) if is_script else end
 
 
 def _end_of_script(markup: bytes, position: int) -> int:
