@@ -1,6 +1,6 @@
 import pytest
 
-from acrawl.parse.bounds import MAX_ATTRIBUTES, MAX_DEPTH, MAX_OPTIONS, MAX_REOPENED, bounded
+from acrawl.parse.bounds import MAX_ATTRIBUTES, MAX_DEPTH, MAX_LINGERING, MAX_OPTIONS, MAX_REOPENED, bounded
 from acrawl.parse.document import Document
 from acrawl.parse.links import urls
 from acrawl.settings import Parse
@@ -49,6 +49,23 @@ def test_a_deep_page_is_cut(bomb):
     assert why.startswith("depth: ")
     assert len(cut) < len(bomb)
     assert depth(cut) <= 3 * MAX_DEPTH
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        b"<button><b></button>",
+        b"<div><b></div>x",
+        b"<table><i></table>x",
+        b"<select><b></select>x",
+        b"<div><b>x</div><object></b></object>",
+    ],
+)
+def test_formatting_that_goes_on_after_what_it_stands_in_is_bounded(unit):
+    assert depth(unit * 300) > 200
+    cut, why = bounded(unit * 20_000)
+    assert why.startswith("depth: ")
+    assert depth(cut) <= MAX_LINGERING + 2 * MAX_DEPTH
 
 
 @pytest.mark.parametrize(
@@ -121,7 +138,7 @@ NESTED = b"<object><svg><desc></svg></object></select><select></select></desc></
         (b"<SELECT>" + b"<oPtion>a" * 20_000, "options: too many in one list"),
         (b"<select>" + b"<option>a<template><select></select></template>" * 20_000, "options: too many in one list"),
         (b"<select>" + b"<option>a<svg><select></select></svg>" * 20_000, "options: too many in one list"),
-        (b"<select>" + (b"<option>a" + NESTED) * 20_000, "options: too many in one list"),
+        (b"<select>" + (b"<option>a" + NESTED) * 20_000, "depth: more than 1,000 elements in each other"),
         (b"<select><option>a</select>" * 60_000, f"options: more than {MAX_OPTIONS:,}"),
         ((b"<p " + b" ".join(b"a%d" % n for n in range(1900)) + b">") * 400, "attributes: too many of too many tags"),
         ((b"<P " + b"/".join(b"a%d" % n for n in range(1900)) + b">") * 400, "attributes: too many of too many tags"),

@@ -12,11 +12,14 @@ import re
 from collections.abc import Set
 from itertools import product
 
+from acrawl.parse.foreign import BREAKOUTS, ROOTS, Foreign, end_of_raw
 from acrawl.parse.harmless import is_harmless
 from acrawl.settings import Parse
 
 #: Open elements below each other; browsers stop at 512.
 MAX_DEPTH = 1000
+#: Formatting elements that end with another element, over the whole page: each may go on after it, as a level more.
+MAX_LINGERING = 3000
 #: Attributes of one tag.
 MAX_ATTRIBUTES = 2000
 #: Attributes and options that are compared with each other, over the whole page: a second or two of a parser's time.
@@ -47,18 +50,25 @@ _FLEETING = frozenset(
 )
 _CELLS = frozenset(b"td th caption".split())
 _LINKS = frozenset(b"a area".split())
-_FOREIGN = frozenset((b"svg", b"math"))
 #: Elements whose ends change more than what is open.
-_SPECIAL = _FOREIGN | _FORMATTING | {b"select"}
+_SPECIAL = ROOTS | _FORMATTING | {b"select"}
 #: What neither nests nor changes what is open.
-_PASSIVE = (_FLEETING - _CELLS) | {b"a"}
+_PASSIVE = (_FLEETING - _CELLS - {b"col"}) | {b"a"}
 _RAW = frozenset(b"script style textarea title xmp iframe noembed noframes".split())
+#: Some parsers ignore tags in a list, others do not; all know these, or let them close it.
+_NEVER_IGNORED = frozenset((b"script", b"textarea"))
+_CDATA = b"<![CDATA["
+#: How often all of a page may be read, where there are several ways to; bytes that are read while a tag is looked at.
+_READINGS = 4
+_STEP = 50
 #: End tags do not reach what is open outside of these; that of a table reaches out of all but a template.
 _FENCES = frozenset(
     b"table object marquee applet template svg math foreignobject desc title annotation-xml mi mo mn ms mtext "
     b"select".split()
 )
 _FENCES_OF_TABLES = frozenset((b"template",))
+#: What is opened in these is not opened again after them.
+_FORGETTING = frozenset(b"object marquee applet template".split())
 #: Items close those of their own kind; one within the other, each is a level.
 _ITEMS = {b"li": (b"li",), b"dt": (b"dt", b"dd"), b"dd": (b"dt", b"dd")}
 _ITEM_TAG = re.compile(rb"<(?:([lL][iI])|[dD][tTdD])[\s/>]")
@@ -122,7 +132,10 @@ class _Walk:
         self.passive = _PASSIVE.difference(_ITEMS) if follows_items else _PASSIVE
         self.open: list[bytes] = []
         self.loose = 0
-        self.foreign = 0
+        self.lingering = 0
+        self.foreign = Foreign()
+        self.doubted = 0
+        self.read = 0
         self.formatting: dict[bytes, int] = {}
         self.unclosed = 0
         self.reopened = 0
@@ -134,16 +147,17 @@ class _Walk:
         self.guessed = 0
         self.attributes_of_only = 0
         self.names: set[bytes] = set()
+        self.counts_names = False
 
     def cut(self, markup: bytes, counted: Set[bytes]) -> tuple[int, str]:
         """Return where the markup becomes too much and in what; the latter is empty for what is never too much.
 
         ``counted`` are the elements to be counted.
         """
-        position = tags = 0
+        position, tags, why = 0, 0, ""
         most = self.limits.max_tags or len(markup)
-        search, stack, passive = _TOKEN.search, self.open, self.passive
-        counts_names, names = len(markup) > _FEW_NAMES, self.names
+        search, stack, passive, foreign = _TOKEN.search, self.open, self.passive, self.foreign
+        names, self.counts_names = self.names, len(markup) > _FEW_NAMES
         while (token := search(markup, position)) is not None:
             position = token.end()
             tags += 1
@@ -152,23 +166,85 @@ class _Walk:
             end, start, attributes = token.groups()
             if start is not None:
                 looks = counted or len(attributes) > _FEW or (attributes and start in _ONLY)
+                looks = looks or (self.counts_names and (attributes or start not in names))
                 if looks and (why := self._counted(start, attributes, counted)):
                     return token.start(), why
-                if counts_names and (attributes or start not in names) and self._names_many(start, attributes):
-                    return token.start(), f"names: more than {MAX_NAMES:,} of elements and attributes"
-                if start in passive and not self.unclosed:
+                if start in passive and not self.unclosed and not foreign.possible:
                     continue
                 name = start.lower()
                 if why := self._start(name, attributes):
                     return token.start(), why
-                if name in _RAW and not self.foreign:
-                    position = _end_of_raw(markup, position, name)
-            elif end is not None and end not in passive:
-                if stack and stack[-1] == end and end not in _SPECIAL:
+                if name in _RAW and not foreign.sure:
+                    position, why = self._after_raw(markup, position, name, counted)
+            elif end is not None:
+                if end in passive and not foreign.possible:
+                    continue
+                if stack and stack[-1] == end and end not in _SPECIAL and not foreign.possible:
                     stack.pop()
                 else:
                     self._end(end.lower())
+            elif foreign.possible and token.group().startswith(_CDATA):
+                position, why = self._after_cdata(markup, token.start(), position, counted)
+            if why:
+                return position, why
         return 0, ""
+
+    def _after_raw(self, markup: bytes, position: int, name: bytes, counted: Set[bytes]) -> tuple[int, str]:
+        """Return where the walk goes on after a start tag that hides what follows, if nothing ignores it."""
+        end = end_of_raw(markup, position, name)
+        may_be_ignored = self.foreign.possible or (self.selects > 0 and name not in _NEVER_IGNORED)
+        if not may_be_ignored or end == markup.find(b"<", position):
+            return end, ""
+        self.read += end - position
+        return self._both(markup, position, end, counted)
+
+    def _after_cdata(self, markup: bytes, start: int, position: int, counted: Set[bytes]) -> tuple[int, str]:
+        """Return where the walk goes on after a CDATA section, which in HTML is a comment up to the position."""
+        end = _end_of_cdata(markup, start)
+        if self.foreign.sure or end == position:
+            return end, ""
+        self.read += end - position
+        return self._both(markup, position, end, counted)
+
+    def _both(self, markup: bytes, one: int, other: int, counted: Set[bytes]) -> tuple[int, str]:
+        """Read on from both positions to where the next tag is the same; what there is too much of, and where.
+
+        All start tags count, and no end tags, as they may be none.
+        """
+        self.foreign.confuse()
+        tokens: dict[int, re.Match[bytes]] = {}
+        positions = [one, other]
+        while True:
+            for position in positions:
+                token = _TOKEN.search(markup, position)
+                self.read += (token.end() if token else len(markup)) - position + _STEP
+                if token:
+                    tokens[token.start()] = token
+            at = min(tokens, default=len(markup))
+            if self.read > _READINGS * max(len(markup), _FEW_NAMES):
+                return at, "doubt: it may be read in too many ways"
+            if len(tokens) < 2:
+                return at, ""
+            token = tokens.pop(at)
+            start, attributes = token.group(2, 3)
+            positions = [token.end()]
+            if start is not None:
+                if why := self._noted(start, attributes, counted):
+                    return at, why
+                if start.lower() in _RAW:
+                    positions.append(end_of_raw(markup, token.end(), start.lower()))
+            elif token.group().startswith(_CDATA):
+                positions.append(_end_of_cdata(markup, at))
+            self.read += positions[-1] - positions[0]
+
+    def _noted(self, start: bytes, attributes: bytes, counted: Set[bytes]) -> str:
+        """Note a start tag that may be none; returns what there is too much of."""
+        self.doubted += 1
+        if self.doubted > self.limits.max_tags > 0:
+            return f"tags: more than {self.limits.max_tags:,}"
+        why = self._counted(start, attributes, counted) or self._start(start.lower(), attributes)
+        self.foreign.confuse()
+        return why
 
     def _names_many(self, start: bytes, attributes: bytes) -> bool:
         """Note the names of a tag; whether they are too many now."""
@@ -194,6 +270,8 @@ class _Walk:
                 return "attributes: too many of too many tags"
         elif size > _FEW:
             self.guessed += size * size
+        if self.counts_names and self._names_many(start, attributes):
+            return f"names: more than {MAX_NAMES:,} of elements and attributes"
         name = start.lower() if counted else b""
         if name not in counted:
             return ""
@@ -210,6 +288,7 @@ class _Walk:
     def _start(self, name: bytes, attributes: bytes) -> str:
         """Note a start tag; returns what there is too much of."""
         stack = self.open
+        is_closed = (self.foreign.possible or name in ROOTS) and self._is_closed(name, attributes)
         if name in _FORMATTING:
             count = self.formatting.get(name, 0)
             if count < 3 or attributes.strip(b" \t\r\n\f/"):  # of equal ones three are reopened
@@ -225,8 +304,12 @@ class _Walk:
         self.reopened += self.unclosed
         if self.reopened > MAX_REOPENED:
             return f"formatting: opened again more than {MAX_REOPENED:,} times"
-        if name in self.passive or name in _CELLS or (name in _RAW and not self.foreign):
+        if is_closed:
             return ""
+        if name == b"frameset" or (name == b"col" and b"template" in stack):
+            self.foreign.ignore()
+        if name in self.passive or name in _CELLS or name in _RAW or name == b"col":
+            return self._opened(name) if self.foreign.possible and name not in BREAKOUTS else ""
         if name in _ITEMS and stack and stack[-1] in _ITEMS[name]:
             stack[-1] = name
             return ""
@@ -234,16 +317,19 @@ class _Walk:
             if not self.selects:  # else it may be within another one, which goes on after it
                 self.options_here = 0
             self.selects += 1
-        if name in _FOREIGN:
-            self.foreign += 1
-        if self.foreign and attributes.endswith(b"/") and _ATTRIBUTE.sub(b"a", attributes).endswith(b"/"):
-            return ""  # the slash is no part of a value
         return self._opened(name)
+
+    def _is_closed(self, name: bytes, attributes: bytes) -> bool:
+        """Tell foreign content of a start tag, and whether a slash surely closes it."""
+        has_slash = attributes.endswith(b"/") and _ATTRIBUTE.sub(b"a", attributes).endswith(b"/")
+        was_sure = self.foreign.sure
+        self.foreign.start(name, has_slash, self.selects > 0)
+        return has_slash and (name in ROOTS or (was_sure and self.foreign.sure))  # the slash is no part of a value
 
     def _opened(self, name: bytes) -> str:
         """Note an open element. Formatting that is never closed is common, and less deep than it seems."""
         self.open.append(name)
-        deep = len(self.open) > MAX_DEPTH + min(self.loose, MAX_DEPTH)
+        deep = len(self.open) > MAX_DEPTH + min(self.loose, MAX_DEPTH) or self.lingering > MAX_LINGERING
         return f"depth: more than {MAX_DEPTH:,} elements in each other" if deep else ""
 
     def _in_table(self) -> bool:
@@ -255,21 +341,24 @@ class _Walk:
 
     def _end(self, name: bytes) -> None:
         stack = self.open
-        if stack and stack[-1] == name:
+        is_last = bool(stack) and stack[-1] == name
+        if self.foreign.possible:
+            self.foreign.end(name, is_last)
+        if is_last:
             self.selects -= name == b"select"
             self._drop(len(stack) - 1)
         elif (index := self._find(name)) is None:
             return
-        elif name in _FOREIGN or name not in _BLOCKS:
+        elif name in ROOTS or name not in _BLOCKS:
             self._drop(index)
         else:
+            before = self.loose
             while len(stack) > index:
                 self._drop(len(stack) - 1)
+            self.lingering += before - self.loose if name not in _FORGETTING else 0
         if name in _FORMATTING and self.formatting.get(name):
             self.formatting[name] -= 1
             self.unclosed -= 1
-        if name in _FOREIGN:
-            self.foreign = sum(1 for inner in stack if inner in _FOREIGN)
 
     def _find(self, name: bytes) -> int | None:
         """Where an element is open, and is not the last; None where its end has no effect. Formatting hides nothing."""
@@ -280,7 +369,7 @@ class _Walk:
             if inner == name:
                 return index
             near += inner not in _FORMATTING
-            if near >= _NEAR or (inner in fences and name not in _FOREIGN):
+            if near >= _NEAR or (inner in fences and name not in ROOTS):
                 return None
         return None
 
@@ -293,6 +382,6 @@ def _count(attributes: bytes) -> int:
     return len(_ATTRIBUTE.findall(attributes))
 
 
-def _end_of_raw(markup: bytes, position: int, name: bytes) -> int:
-    end = re.compile(rb"</" + name + rb"[\s/>]", re.IGNORECASE).search(markup, position)
-    return end.start() if end else len(markup)
+def _end_of_cdata(markup: bytes, position: int) -> int:
+    end = markup.find(b"]]>", position + len(_CDATA))
+    return end + 3 if end >= 0 else len(markup)
