@@ -290,3 +290,14 @@ class Sightings(msgspec.Struct, frozen=True, array_like=True):
 
     page: str
     images: list[Sighting]
+
+
+class Tally(msgspec.Struct):
+    """What has been delivered in one life of a crawl: all of it, and by kind; items by what became of them."""
+
+    delivered: int = 0
+    items: int = 0
+    files: int = 0
+    sightings: int = 0
+    dropped: int = 0
+    failed: int = 0

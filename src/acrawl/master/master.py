@@ -128,7 +128,7 @@ class Master:
         except Exception as error:  # the user's code after the end: everything is safe, and the end stands
             name, what = type(spider).__name__, f"{type(error).__name__}: {error}"
             log.warning("%s.closed() failed, and the crawl has ended all the same: %s", name, what, exc_info=True)
-        self._progress.summary(end, self._reason)
+        self._progress.summary(end, self._reason, self._output.tally)
         return code
 
     def _invite(self, queues: QueueManager, job: Job) -> None:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from acrawl.frontier.base import Frontier
 from acrawl.job import Job
 from acrawl.master.plan import Plan
+from acrawl.outcome import Tally
 from acrawl.results.catalog import Catalog
 from acrawl.results.feeds import open_feeds
 from acrawl.results.files import FolderStore
@@ -134,6 +135,11 @@ class Output:
     async def drain(self) -> None:
         """Deliver all that is there now."""
         await self._drain.drain()
+
+    @property
+    def tally(self) -> Tally:
+        """What was delivered since the beginning, or since the crawl goes on."""
+        return self._drain.tally
 
     async def publish(self) -> None:
         """Sweep, and render what is made of the whole."""
