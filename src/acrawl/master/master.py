@@ -82,7 +82,7 @@ class Master:
             command=list(plan.typed), cwd=os.getcwd(),
         )  # fmt: skip
         with Job(plan.job) as job:  # only now, so that a mistake of the user's leaves no folder behind
-            going_on = job.begin(identity, resume=plan.resume, fresh=plan.fresh)
+            going_on = job.begin(identity, resume=plan.resume, fresh=plan.fresh, again=plan.check)
             self._frontier = await SqliteFrontier.open(job.database, plan.settings, gate, SystemClock())
             try:
                 if going_on:
@@ -92,7 +92,7 @@ class Master:
                 code = await self._crawl(job, gate)
             finally:
                 await self._frontier.close()
-            if code == EXIT_OK:
+            if code == EXIT_OK and not plan.check:
                 job.finish()
             return code
 
