@@ -216,7 +216,7 @@ def _paragraph(of_link: Iterator[Finding]) -> Iterator[str]:
         more = f", and {len(others)} more there" if others else ""
         yield f"    {f'on {page}' if page else 'as typed'}{_place(one)}{more}"
     if rest := sum(1 for _ in pages):
-        yield f"    and on {rest:,} more pages; -o FILE names them all"
+        yield f"    and on {rest:,} more page{'s' * (rest > 1)}; -o FILE names them all"
 
 
 def _place(one: Finding) -> str:
