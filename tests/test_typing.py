@@ -18,8 +18,10 @@ class Shop(CrawlSpider):
     rules = [Rule(LinkExtractor(allow="/item/", restrict_css=["main"]), callback="item", follow=True)]
     custom_settings = {"politeness.delay": 1}
 
-    def item(self, response: Response) -> Iterator[dict[str, str] | Request]:
+    def item(self, response: Response) -> Iterator[dict[str, str | None] | Request]:
         yield {"name": response.css("h1::text").get("none"), "about": response.xpath("//p").get(default="")}
+        price: str = response.css("p").re_first(r"[0-9]+", default="0") + response.css("p")[0].re_first("[A-Z]+", "EUR")
+        yield {"price": price, "sku": response.css("p").re_first("sku-(.*)")}
         yield Request("https://shop.example/a", self.item, errback=self.lost)
         yield Request("https://shop.example/b", callback="item", cb_kwargs={"page": 1})
         yield response.follow(response.css("a")[0], callback=self.item)

@@ -45,8 +45,14 @@ class Identity(msgspec.Struct, frozen=True):
         """In words, how another crawl differs from this one."""
         found = [
             f"{name}: {getattr(self, name)!r} then, {getattr(other, name)!r} now"
-            for name in ("spider", "arguments", "scope")
+            for name in ("spider", "scope")
             if getattr(self, name) != getattr(other, name)
+        ]
+        then, now = self.arguments, other.arguments
+        found += [
+            f"{name}: {then.get(name)!r} then, {now.get(name)!r} now"
+            for name in dict.fromkeys((*then, *now))
+            if then.get(name) != now.get(name)
         ]
         if not found and self.sha256 != other.sha256:
             found.append("the spider's source has changed")
@@ -107,15 +113,18 @@ class Job:
             os.close(self._lock)  # the kernel lets go of the lock with it, also when we are killed
             self._lock = None
 
-    def begin(self, crawl: Identity, *, resume: bool = False, fresh: bool = False) -> bool:
+    def begin(self, crawl: Identity, *, resume: bool = False, fresh: bool = False, again: bool = False) -> bool:
         """Begin the crawl here, or go on with it; returns whether it goes on.
 
         A finished crawl and one that differs are refused with `JobConflict`, unless told ``resume`` (go on all the
-        same) or ``fresh`` (forget what is here).
+        same) or ``fresh`` (forget what is here). With ``again`` a finished crawl of the same spider is forgotten.
         """
         if fresh:
             self._clear()
         before = self._read()
+        if again and not resume and before is not None and (before.spider, before.state) == (crawl.spider, "finished"):
+            self._clear()
+            before = None
         if before is None:
             self._write(crawl)
             return False

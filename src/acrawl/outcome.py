@@ -241,7 +241,7 @@ class Story(msgspec.Struct, frozen=True):
 
 
 class Ended(msgspec.Struct, frozen=True):
-    """One line of the ledger, for lists; ``ended_at`` is Unix time, ``depth`` 0 for a seed."""
+    """One line of the ledger, for lists; ``ended_at`` is Unix time."""
 
     url: str
     status: str
@@ -250,7 +250,6 @@ class Ended(msgspec.Struct, frozen=True):
     attempts: int = 0
     ended_at: float = 0.0
     http_status: int = 0
-    depth: int = 0
 
 
 class Redirected(msgspec.Struct, frozen=True):
@@ -290,3 +289,14 @@ class Sightings(msgspec.Struct, frozen=True, array_like=True):
 
     page: str
     images: list[Sighting]
+
+
+class Tally(msgspec.Struct):
+    """What has been delivered in one life of a crawl: all of it, and by kind; items by what became of them."""
+
+    delivered: int = 0
+    items: int = 0
+    files: int = 0
+    sightings: int = 0
+    dropped: int = 0
+    failed: int = 0

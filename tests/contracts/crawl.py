@@ -32,6 +32,9 @@ class OpenGate:
     def excludes(self, request: Sealed) -> str:
         return "offsite" if request.host in self.offsite else ""
 
+    def strays(self, request: Sealed) -> str:
+        return ""
+
     def opens(self, host: str) -> bool:
         return host in self.seeds
 

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 from acrawl.monitor.progress import PLAIN_SECONDS, Progress
-from acrawl.outcome import Snapshot
+from acrawl.outcome import Snapshot, Tally
 
 END = Snapshot(
     discovered=1200,
@@ -27,7 +27,7 @@ def shown(stream, *, quiet=False):
         for queued in range(9):
             progress.show(Snapshot(queued=queued), 2, "run")
         progress.note("join with [red]this[/red]")
-        progress.summary(END, "finished")
+        progress.summary(END, "finished", Tally(delivered=9, items=4, files=0, dropped=3, failed=2))
     return stream
 
 
@@ -43,6 +43,9 @@ def test_a_pipe_gets_plain_lines_now_and_then_and_the_books_at_the_end():
     assert any(line.startswith("trap             9 pages") and "--reason trap" in line for line in lines[end:])
     assert any(line.startswith("cut              2 pages") and "[parse]" in line for line in lines[end:])
     assert "fetched          1,000 (12.3 MB)" in lines[end:]
+    assert "items delivered  4" in lines[end:]
+    assert "items dropped    3 (by pipelines)" in lines[end:]
+    assert any(line.startswith("items FAILED     2 ") and "acrawl audit --items" in line for line in lines[end:])
 
 
 def test_bytes_of_large_files_are_told_before_their_end():

@@ -157,7 +157,7 @@ def test_a_job_folder_with_another_crawl_is_refused_with_the_differences(command
     assert acrawl(*command(1)).code == EXIT_OK
     before = {path.name: path.read_bytes() for path in (tmp_path / "job").glob("job.*")}
     for changed, words in (
-        (("-a", "url=http://127.0.0.1:1/"), ["arguments", "127.0.0.1:1/"]),
+        (("-a", "url=http://127.0.0.1:1/"), ["url: '", "127.0.0.1:1/"]),
         (("--scope", "any"), ["scope", "'host' then, 'any' now"]),
     ):
         other = acrawl(*command(1), *changed)

@@ -7,12 +7,12 @@ import json
 import pytest
 
 from acrawl.errors import CrawlFailed, DropItem
-from acrawl.outcome import FileFact, Item
+from acrawl.outcome import FileFact, Item, Tally
 from acrawl.results import outbox
 from acrawl.results.catalog import Catalog
 from acrawl.results.feeds import open_feed
 from acrawl.results.files import FolderStore
-from acrawl.results.outbox import Drain, Tally
+from acrawl.results.outbox import Drain
 from acrawl.results.pipelines import Pipelines
 from results.helpers import MemoryFrontier, Spider, png, readable, save, sightings
 

@@ -10,13 +10,14 @@ from collections.abc import Iterator
 import click
 
 from acrawl.cli.options import job_option
-from acrawl.cli.story import told
+from acrawl.cli.story import printable, told
 from acrawl.errors import EXIT_FAILED, EXIT_OK, KeyProblem, MasterUnreachable
 from acrawl.frontier import books, stories
 from acrawl.frontier.database import Database
 from acrawl.job import Job, find
 from acrawl.outcome import FAILED, QUARANTINED, Audit, Story
 from acrawl.queues.control import ControlClient
+from acrawl.results.listing import failed_items
 from acrawl.url import canonical
 
 #: How many hosts `acrawl audit --hosts` shows unless told.
@@ -65,15 +66,17 @@ async def _asked(file: pathlib.Path, url: str) -> Story | None:
               help=f"The hosts with the most requests [N is {HOSTS} when left out].")  # fmt: skip
 @click.option("--quarantine", is_flag=True, help="List what was quarantined.")
 @click.option("--failed", is_flag=True, help="List what failed.")
+@click.option("--items", is_flag=True, help="List the items that a pipeline or a feed could not take.")
 @job_option
-def audit(hosts: int | None, quarantine: bool, failed: bool, job: pathlib.Path | None) -> int:
+def audit(hosts: int | None, quarantine: bool, failed: bool, items: bool, job: pathlib.Path | None) -> int:
     """Count a crawl's books anew, overall and per host, and say whether they balance.
 
     Every request that was ever discovered has to be queued, or done in exactly one way. Exit code 0 when the books
     balance, 1 when they do not.
     """
     # All lists are of one moment, so that their numbers agree while a crawl goes on.
-    with Database(Job(find(job)).database, reading=True) as db, db.snapshot():
+    place = Job(find(job))
+    with Database(place.database, reading=True) as db, db.snapshot():
         result = books.audit(db)
         _table(_sums(result))
         if hosts:
@@ -82,6 +85,9 @@ def audit(hosts: int | None, quarantine: bool, failed: bool, job: pathlib.Path |
         for status in [QUARANTINED] * quarantine + [FAILED] * failed:
             click.echo("")
             _ended(db, status)
+    if items:
+        click.echo("")
+        _failed_items(place.folder / "results.db")
     click.echo("")
     for problem in result.problems:
         click.echo(f"problem: {problem}")
@@ -110,6 +116,12 @@ def _ended(db: Database, status: str) -> None:
     """List what ended so, one line each."""
     for one in books.ended(db, status):
         click.echo(f"{books.short(one.status, one.reason)}  {one.url}")
+
+
+def _failed_items(database: pathlib.Path) -> None:
+    """List the items that were lost on their way out, one line each."""
+    for item in failed_items(database):
+        click.echo(" ".join(printable(f"{item.url}  {item.reason}").split("\n")))
 
 
 def _table(rows: Iterator[tuple[str, ...]] | list[tuple[str, ...]]) -> None:

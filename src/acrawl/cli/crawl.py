@@ -65,6 +65,7 @@ def make_plan(  # noqa: PLR0913 - the command line's options, each named once
     listen: str | None = None,
     authkey_file: pathlib.Path | None = None,
     quiet: bool = False,
+    check: bool = False,
 ) -> Plan:
     """Resolve options to a plan. Raises `UsageError` and its kin for what is wrong with them."""
     if resume and fresh:
@@ -89,6 +90,7 @@ def make_plan(  # noqa: PLR0913 - the command line's options, each named once
         resume=resume,
         fresh=fresh,
         quiet=quiet,
+        check=check,
         typed=typed(),
     )
 

@@ -131,6 +131,7 @@ REASONS = {
         "the cache has nothing that could stand for an answer, and nothing else may be asked",
         "cache.mode=keep fetches what is missing; or record it first, with the same cache.folder and -o or --files",
     ),
+    "malformed-url": Reason("what stands there is no URL, and no browser can follow it", "mend the page"),
     # redirects
     "redirect": Reason("it leads elsewhere; the target is a request of its own"),
     "redirect-loop": Reason("it leads back to a page that had led to it"),

@@ -21,6 +21,9 @@ class Gate(Protocol):
     def excludes(self, request: Sealed) -> str:
         """Why a discovered request does not belong to it (one word: offsite, depth ...); empty when it does."""
 
+    def strays(self, request: Sealed) -> str:
+        """Of where a seed leads by a redirect: what would take it in, in words; empty where it belongs to the crawl."""
+
     def opens(self, host: str) -> bool:
         """Whether the user named this host, so that it may have a private address."""
 

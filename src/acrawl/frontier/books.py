@@ -61,13 +61,13 @@ def ended(db: Database, status: str, reason: str = "") -> Iterator[Ended]:
 def dead(db: Database) -> Iterator[Ended]:
     """What failed or was quarantined, but for requests whose URL a plain GET has fared otherwise with: that counts."""
     rows = db.each(
-        "select l.id, url, status, reason, detail, attempts, ended, http_status, depth from ledger l "
+        "select l.id, url, status, reason, detail, attempts, ended, http_status from ledger l "
         "join ending e on e.id = l.ending where status in (?, ?) order by l.id",
         FAILED, QUARANTINED,
     )  # fmt: skip
-    for number, url, status, reason, detail, attempts, at, answer, depth in rows:
+    for number, url, status, reason, detail, attempts, at, answer in rows:
         if number_of(db, url) in {number, None}:
-            yield Ended(url, status, reason, detail, attempts, at / 1000, answer, depth)
+            yield Ended(url, status, reason, detail, attempts, at / 1000, answer)
 
 
 def redirects(db: Database, after: int = 0, n: int = -1) -> Iterator[Redirected]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 from acrawl.frontier.base import Gate
@@ -13,6 +14,10 @@ from acrawl.frontier.traps import Traps
 from acrawl.outcome import EXCLUDED
 from acrawl.request import Sealed
 
+log = logging.getLogger(__name__)
+
+#: Seeds that lead out of the crawl and are told of, one by one.
+_STRAYS = 20
 #: The integers of SQLite; a priority beyond them goes first or last all the same.
 _RANKS = (1 << 63) - 1
 #: What one step of depth adds to the rank (lower ranks go first).
@@ -32,6 +37,7 @@ class Door:
         self._tally = tally
         self._step = _STEPS[order]
         self._traps = traps
+        self._strays = 0
 
     def admit(self, group: Group, requests: Sequence[Sealed], parent: int, found_on: str = "") -> list[Admission]:
         """Bring requests into a group; returns them but for those seen a moment ago, which are counted and left out."""
@@ -64,9 +70,19 @@ class Door:
                 excluded = self.stopped
                 if gone and request.host in gone:
                     status, excluded = gone[request.host]
+            if request.continuation and not (request.depth or excluded):
+                self._tell_stray(request, found_on)
             rank = self._rank(request) if ranked or request.priority else 0
             found.append(Admission(request, parent, excluded, rank, status, detail))
         return found
+
+    def _tell_stray(self, request: Sealed, seed: str) -> None:
+        """Warn of a seed that leads out of the crawl: all that its page links to will be kept out."""
+        cure = self._gate.strays(request) if self._strays < _STRAYS else ""
+        if cure:
+            self._strays += 1
+            outside = "which lies outside the scope of the crawl, as does what that links to there"
+            log.warning("%s leads to %s, %s; %s", seed, request.url, outside, cure)
 
     def _rank(self, request: Sealed) -> int:
         return max(-_RANKS, min(self._step * request.depth - request.priority, _RANKS))

@@ -58,6 +58,19 @@ class ScopeGate:
             return "offsite"
         return "pattern" if self._allow is not None and not self._allow(request.url) else ""
 
+    def strays(self, request: Sealed) -> str:
+        """See `acrawl.frontier.base.Gate.strays`."""
+        if self._belongs(request):
+            return ""
+        instead = f"begin with {request.url} instead"
+        if self._domains:
+            return f"{instead}, or add its host to allowed_domains"
+        if folded(request.host) in map(folded, self._hosts):
+            return f"{instead}, or take it in by --scope host (scope.within)"
+        if site_of(request.host) in map(site_of, self._hosts):
+            return f"{instead}, or take it in by --scope domain (scope.within)"
+        return instead
+
     def opens(self, host: str) -> bool:
         """See `acrawl.frontier.base.Gate.opens`."""
         return host in self._hosts

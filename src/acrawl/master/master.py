@@ -83,7 +83,7 @@ class Master:
             command=_unsecret(plan), cwd=os.getcwd(),
         )  # fmt: skip
         with Job(plan.job) as job:  # only now, so that a mistake of the user's leaves no folder behind
-            going_on = job.begin(identity, resume=plan.resume, fresh=plan.fresh)
+            going_on = job.begin(identity, resume=plan.resume, fresh=plan.fresh, again=plan.check)
             self._frontier = await SqliteFrontier.open(job.database, plan.settings, gate, SystemClock())
             try:
                 if going_on:
@@ -93,7 +93,7 @@ class Master:
                 code = await self._crawl(job, gate)
             finally:
                 await self._frontier.close()
-            if code == EXIT_OK:
+            if code == EXIT_OK and not plan.check:
                 job.finish()
             return code
 
@@ -129,7 +129,7 @@ class Master:
         except Exception as error:  # the user's code after the end: everything is safe, and the end stands
             name, what = type(spider).__name__, f"{type(error).__name__}: {error}"
             log.warning("%s.closed() failed, and the crawl has ended all the same: %s", name, what, exc_info=True)
-        self._progress.summary(end, self._reason)
+        self._progress.summary(end, self._reason, self._output.tally)
         return code
 
     def _invite(self, queues: QueueManager, job: Job) -> None:

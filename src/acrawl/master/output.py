@@ -12,6 +12,7 @@ from acrawl.clock import Clock
 from acrawl.frontier.base import Frontier
 from acrawl.job import Job
 from acrawl.master.plan import Plan
+from acrawl.outcome import Tally
 from acrawl.results.catalog import Catalog
 from acrawl.results.feeds import BEGAN, Crawl, open_feeds
 from acrawl.results.files import FolderStore
@@ -147,6 +148,11 @@ class Output:
     async def drain(self) -> None:
         """Deliver all that is there now."""
         await self._drain.drain()
+
+    @property
+    def tally(self) -> Tally:
+        """What was delivered since the beginning, or since the crawl goes on."""
+        return self._drain.tally
 
     async def publish(self) -> None:
         """Sweep, make the feeds whole, and render what is made of all of it."""

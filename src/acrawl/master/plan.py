@@ -15,7 +15,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     ``files`` is where saved files go and ``publish`` what is made of the whole at the end, by its name in
     `acrawl.master.output`; ``feeds`` are ``PATH[:format]``. ``spec`` is what the local workers are told to load.
-    ``typed`` are the words of the command line.
+    ``typed`` are the words of the command line. A ``check`` is made again and again: a finished one is begun anew, and
+    it has finished when whoever reports of it says so in the job.
     """
 
     source: Source
@@ -32,4 +33,5 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     resume: bool = False
     fresh: bool = False
     quiet: bool = False
+    check: bool = False
     typed: tuple[str, ...] = ()

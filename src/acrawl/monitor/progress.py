@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TextIO
 
-from acrawl.outcome import Snapshot
+from acrawl.outcome import Snapshot, Tally
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -79,8 +79,8 @@ class Progress:
             self._last = self._clock()
             self.note(line)
 
-    def summary(self, end: Snapshot, reason: str) -> None:
-        """Show what came of it."""
+    def summary(self, end: Snapshot, reason: str, tally: Tally) -> None:
+        """Show what came of it; ``tally`` is of this life of the crawl."""
         seconds = max(self._clock() - self._began, 1e-9)
         rows: list[tuple[str, str]] = [
             ("discovered", f"{end.discovered:,} ({end.duplicates:,} duplicates met)"),
@@ -95,7 +95,7 @@ class Progress:
             rows.append(("quarantined", f"{end.quarantined:,}"))
         if end.queued or end.leased:
             rows.append(("still queued", f"{end.queued + end.leased:,}"))
-        rows += [("items delivered", f"{end.delivered:,}"), ("hosts", f"{end.hosts:,}")]
+        rows += [*_results(tally), ("hosts", f"{end.hosts:,}")]
         rows.append(("time", f"{_duration(seconds)} ({end.fetched / seconds:,.1f} requests/s)"))
         width = max(len(name) for name, _ in rows)
         self.note("\n".join([f"crawl {reason}", *(f"{name:{width}}  {value}" for name, value in rows)]))
@@ -133,6 +133,17 @@ def _counted(end: Snapshot, status: str) -> str:
     total = getattr(end, status)
     parts = [f"{key[len(status) + 1 : -1]} {count:,}" for key, count in end.reasons.items() if key.startswith(status)]
     return f"{total:,}" + (f" ({', '.join(parts)})" if parts and total else "")
+
+
+def _results(tally: Tally) -> list[tuple[str, str]]:
+    rows = [("items delivered", f"{tally.items:,}")]
+    if tally.files:
+        rows.append(("files", f"{tally.files:,}"))
+    if tally.dropped:
+        rows.append(("items dropped", f"{tally.dropped:,} (by pipelines)"))
+    if tally.failed:
+        rows.append(("items FAILED", f"{tally.failed:,} (the log says why; acrawl audit --items lists them)"))
+    return rows
 
 
 def _from_cache(end: Snapshot) -> str:

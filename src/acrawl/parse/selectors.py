@@ -171,7 +171,7 @@ class Selector:
             child = self.node.first_child if self.node is not None else None
             inner = child.text_content or "" if child is not None and child.is_text_node else ""
             context = parsel.Selector(text=inner if self._text is None else self._text, type="json")
-        found = _asked(context, "jmespath", query, options)
+        found = trees.asked(context, "jmespath", query, options)
         return SelectorList([_foreign(None, each, query) for each in found])
 
     def re(self, regex: Regex, replace_entities: bool = True) -> list[str]:
@@ -180,6 +180,10 @@ class Selector:
 
         return extract_regex(regex, self.get(), replace_entities)
 
+    @overload
+    def re_first(self, regex: Regex, default: None = None, replace_entities: bool = True) -> str | None: ...
+    @overload
+    def re_first(self, regex: Regex, default: str, replace_entities: bool = True) -> str: ...
     def re_first(self, regex: Regex, default: str | None = None, replace_entities: bool = True) -> str | None:
         """The first of `re`, or ``default``."""
         return next(iter(self.re(regex, replace_entities)), default)
@@ -223,21 +227,12 @@ class Selector:
         return found
 
     def _on_parsel(self, method: str, query: str, options: Mapping[str, Any]) -> SelectorList:
-        found = _asked(self._context(), method, query, options)
+        found = trees.asked(self._context(), method, query, options)
         page, kind = self._page, self.type
         return SelectorList(
-            [
-                _value(each.root, query, kind) if isinstance(each.root, str) else _foreign(page, each, query)
-                for each in found
-            ]
+            _value(each.root, query, kind) if isinstance(each.root, str) else _foreign(page, each, query)
+            for each in found
         )
-
-
-def _asked(context: parsel.Selector, method: str, query: str, options: Mapping[str, Any]) -> list[parsel.Selector]:
-    try:
-        return list(getattr(context, method)(query, **options))
-    except (ValueError, SyntaxError, RuntimeError) as error:  # what lxml, cssselect and jmespath say to malformed ones
-        raise ValueError(f"not a valid {method} query: {query!r}: {error}") from None
 
 
 _new = object.__new__
@@ -342,6 +337,10 @@ class SelectorList(list[Selector]):
         """`Selector.re` of every member."""
         return [match for found in self for match in found.re(regex, replace_entities)]
 
+    @overload
+    def re_first(self, regex: Regex, default: None = None, replace_entities: bool = True) -> str | None: ...
+    @overload
+    def re_first(self, regex: Regex, default: str, replace_entities: bool = True) -> str: ...
     def re_first(self, regex: Regex, default: str | None = None, replace_entities: bool = True) -> str | None:
         """The first match in any member, or ``default``."""
         for found in self:

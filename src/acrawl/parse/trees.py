@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -199,3 +199,11 @@ def xml(markup: bytes, base_url: str | None = None) -> parsel.Selector:
     with contextlib.suppress(etree.XMLSyntaxError):  # there is no element in it: the document is an empty one
         root = etree.fromstring(markup.replace(b"\0", b"").strip(), parser, base_url=base_url)
     return parsel.Selector(root=etree.fromstring(b"<html/>") if root is None else root, type="xml")
+
+
+def asked(context: parsel.Selector, method: str, query: str, options: Mapping[str, Any]) -> list[parsel.Selector]:
+    """Return what parsel's ``css``, ``xpath`` or ``jmespath`` selects. Raises ValueError for a malformed query."""
+    try:
+        return list(getattr(context, method)(query, **options))
+    except (ValueError, SyntaxError, RuntimeError) as error:  # what lxml, cssselect and jmespath say to malformed ones
+        raise ValueError(f"not a valid {method} query: {query!r}: {error}") from None

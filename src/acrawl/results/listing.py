@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import pathlib
 import sqlite3
 from collections.abc import Iterator
 
 import msgspec
 
+from acrawl.errors import FolderProblem
 from acrawl.outcome import PageFacts
 
 _DISPLAYED = "o.type LIKE 'image/%'"
+_FAILED = "SELECT item_id, url, kind, reason, detail, body FROM failed_items ORDER BY at, item_id"
 
 
 class FailedItem(msgspec.Struct, frozen=True):
@@ -144,10 +148,7 @@ class Listing:
 
     def failed(self) -> Iterator[FailedItem]:
         """Every item that could not be taken."""
-        rows = self._db.execute(
-            "SELECT item_id, url, kind, reason, detail, body FROM failed_items ORDER BY at, item_id"
-        )
-        return (FailedItem(*row) for row in rows)
+        return (FailedItem(*row) for row in self._db.execute(_FAILED))
 
     def totals(self) -> Totals:
         """Count what is there."""
@@ -169,3 +170,12 @@ class Listing:
             (sha256,),
         ).fetchone()
         return row or ("", "", "")
+
+
+def failed_items(database: pathlib.Path) -> Iterator[FailedItem]:
+    """Every item that could not be taken, read beside a crawl perhaps. Raises `FolderProblem` if that cannot be."""
+    try:
+        with contextlib.closing(sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True)) as db:
+            yield from (FailedItem(*row) for row in db.execute(_FAILED))
+    except sqlite3.Error as error:  # nothing to tell: the user is told why
+        raise FolderProblem(f"{database}: cannot be read: {error}") from None

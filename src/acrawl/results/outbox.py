@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from acrawl.errors import AcrawlError, CrawlFailed
-from acrawl.outcome import Delivery, FileFact, PageFile, Sightings
+from acrawl.outcome import Delivery, FileFact, PageFile, Sightings, Tally
 from acrawl.results.base import Feed, Outbox, Row
 from acrawl.results.catalog import Catalog
 from acrawl.results.listing import FailedItem
@@ -35,17 +35,6 @@ _DECODERS: dict[str, Callable[[bytes], Any]] = {
     "sightings": msgspec.msgpack.Decoder(Sightings).decode,
 }
 _T = TypeVar("_T")
-
-
-class Tally(msgspec.Struct):
-    """What this drain has delivered since it was made, by kind."""
-
-    delivered: int = 0
-    items: int = 0
-    files: int = 0
-    sightings: int = 0
-    dropped: int = 0
-    failed: int = 0
 
 
 class _Entry:

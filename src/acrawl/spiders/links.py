@@ -11,10 +11,11 @@ from acrawl.master.seeds import gate_of
 from acrawl.outcome import Sighting, Sightings
 from acrawl.parse.anchors import placed, places
 from acrawl.parse.extensions import IMAGES, NOT_PAGES, extension
+from acrawl.parse.malformed import malformed
 from acrawl.parse.sitemap import SitemapEntry
 from acrawl.request import Request, seal
 from acrawl.response import Failure, Response
-from acrawl.results.linkbook import PLACE
+from acrawl.results.linkbook import MALFORMED, PLACE
 from acrawl.spelling import Spelling
 from acrawl.spider import Spider
 from acrawl.spiders.sitemap import Sitemaps, depth_below
@@ -26,9 +27,12 @@ HEAD_REFUSED = frozenset(("malformed", "reset", "truncated"))
 #: Sightings of one item, and characters of a link's text that are kept.
 MAX_SIGHTINGS = 1000
 MAX_TEXT = 200
+MAX_MALFORMED = 2000
 #: What is told of a link in the place of its element.
 _SOURCES = {"style": "stylesheet", "script": "script"}
 _KNOWN = 10_000
+#: Sightings of what cannot be asked for.
+_NO_LINKS = frozenset((PLACE, MALFORMED))
 
 
 class Links(Sitemaps, Spider):
@@ -36,17 +40,17 @@ class Links(Sitemaps, Spider):
 
     Pages are read by GET. Files, and with ``external`` what lies outside the scope, are asked for by HEAD, and by GET
     of their first byte where that is refused; they are never read. Arguments: ``urls``, separated by blanks;
-    ``external``, ``places`` (also look whether ``#places`` exist) and ``sitemaps`` (also check what the sitemaps of the
-    seeds' hosts name): anything but empty means yes.
+    ``external``, ``anchors`` (also look whether ``#places`` exist) and ``sitemaps`` (also check what the sitemaps of
+    the seeds' hosts name): anything but empty means yes.
     """
 
     name = "links"
 
-    def __init__(self, urls: str = "", external: str = "", places: str = "", sitemaps: str = "") -> None:
+    def __init__(self, urls: str = "", external: str = "", anchors: str = "", sitemaps: str = "") -> None:
         super().__init__()
         self.start_urls = urls.split()
         self.external = bool(external)
-        self.places = bool(places)
+        self.anchors = bool(anchors)
         self.sitemaps = bool(sitemaps)
         self._verdicts: dict[str, str] = {}
 
@@ -60,7 +64,7 @@ class Links(Sitemaps, Spider):
         seen = self._seen(response)
         while some := list(itertools.islice(seen, MAX_SIGHTINGS)):
             yield Sightings(response.url, some)
-            for url in dict.fromkeys(one.url.partition("#")[0] for one in some if one.source != PLACE):
+            for url in dict.fromkeys(one.url.partition("#")[0] for one in some if one.source not in _NO_LINKS):
                 yield self._request(url, response)
 
     def from_sitemap(self, entry: SitemapEntry, response: Response) -> Iterator[Request | Sightings]:
@@ -94,11 +98,15 @@ class Links(Sitemaps, Spider):
             )
 
     def _seen(self, response: Response) -> Iterator[Sighting]:
-        """Everything that the page names, and its own places first: of two sightings of one URL the first stays."""
+        """Everything that the page names, and its own places first: of two sightings of one URL the first stays.
+
+        The empty place says that the page was read.
+        """
         document, page = response.document, response.url
         told = set()
-        if self.places:
-            for place in ("", *places(document)):
+        yield Sighting(f"{page}#", "", PLACE)
+        if self.anchors:
+            for place in places(document):
                 yield Sighting(f"{page}#{place}", "", PLACE)
             for link in placed(document):
                 told.add(link.url)
@@ -112,6 +120,8 @@ class Links(Sitemaps, Spider):
             if link.kind != "image":
                 source = _SOURCES.get(link.kind) or link.tag or link.attr
                 yield Sighting(link.url, link.alt[:MAX_TEXT], source)
+        for reference, text in malformed(document):
+            yield Sighting(reference[:MAX_MALFORMED], text[:MAX_TEXT], MALFORMED)
 
     def _request(self, url: str, response: Response) -> Request:
         return self._made(url, response.url, response.request.depth + 1, self._is_file(url))
