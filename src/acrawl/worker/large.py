@@ -6,12 +6,15 @@ import asyncio
 import concurrent.futures
 import contextlib
 import inspect
+import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 
 from acrawl.errors import SpiderError
 from acrawl.response import Response
 from acrawl.spider import Spider
+
+log = logging.getLogger(__name__)
 
 #: Bytes of a page from which on it costs less to parse it in a thread than to keep the loop waiting.
 LARGE = 256 * 1024
@@ -43,7 +46,7 @@ class LargePages:
         leave = await self._room.enter(response.content.size)
         late: asyncio.TimerHandle | None = None
         try:
-            await loop.run_in_executor(self._thread, _parse, response)
+            await loop.run_in_executor(self._thread, _prepare, spider, response)
             if _is_asynchronous(spider, name):
                 late = loop.call_later(PATIENCE, leave)
             yield
@@ -110,7 +113,10 @@ def cut_of(response: Response) -> str:
     return document.cut if document is not None and document.is_parsed else ""
 
 
-def _parse(response: Response) -> None:
-    # The file with the body cannot be read, or is gone as the callback was given up: who wants the body will be told.
-    with contextlib.suppress(OSError, ValueError):
-        _ = response.document.root
+def _prepare(spider: Spider, response: Response) -> None:
+    try:
+        spider.prepare(response)
+    except (OSError, ValueError):
+        pass  # the file with the body cannot be read, or is gone with its callback: who wants the body will be told
+    except Exception:  # a defect of the spider's: the page gets its callback all the same
+        log.exception("prepare failed on %s", response.request.url)
