@@ -51,7 +51,7 @@ class Pages(Sitemaps, Spider):
                 yield request
         if response.content_type not in HTML:
             return
-        links, text, facts = await asyncio.get_running_loop().run_in_executor(self._thread, self._read, response)
+        links, text, facts = await asyncio.get_running_loop().run_in_executor(self._thread, self._reading, response)
         for link in links:
             if _may_be_page(link.url):
                 yield response.follow(link)
@@ -69,7 +69,7 @@ class Pages(Sitemaps, Spider):
         """One, since two would only take turns: the loop waits for one of them at the most."""
         return ThreadPoolExecutor(1, "acrawl-markdown")
 
-    def _read(self, response: Response) -> tuple[list[Link], str, PageFacts]:
+    def _reading(self, response: Response) -> tuple[list[Link], str, PageFacts]:
         links, text = response.links(), response.markdown(main=self.main)
         return links, text, self._facts(response, text, len(links))
 
