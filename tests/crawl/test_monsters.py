@@ -60,7 +60,7 @@ def test_huge_pages_are_read_one_after_the_other(live, tmp_path, verb):
         command.close()
     assert done.code == EXIT_OK, done.err
     assert "4 pages are so large" not in done.err
-    assert 100 << 20 < peak < 600 << 20
+    assert 100 << 20 < peak < 420 << 20
 
 
 def memory(pid: int) -> int:
