@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 #: Bytes of a page from which on it costs less to parse it in a thread than to keep the loop waiting.
 LARGE = 256 * 1024
-#: Bytes of pages that are worked on at a time; a tree takes some 30 times as many at the worst.
+#: Bytes of pages that are worked on at a time; a tree takes some 75 times as many at the worst.
 ROOM = 4 << 20
 #: Seconds after which an asynchronous callback surely waits for something else than its page.
 PATIENCE = 60.0
