@@ -64,6 +64,14 @@ class Spider:
         """Handle a response whose request names no callback."""
         raise NotImplementedError(f"{type(self).__name__} has no parse() and the request to {response.url} no callback")
 
+    def prepare(self, response: Response) -> None:
+        """Read ahead in a large page (more than 256 KiB of HTML), in a thread beside the loop, before its callback.
+
+        Without it the page is parsed, and no more. What is asked of ``response`` here (`Response.links`, `images`,
+        `resources`) is kept for the callback, which waits for it; the loop goes on meanwhile.
+        """
+        _ = response.document.root
+
     @classmethod
     def made(cls, arguments: Mapping[str, str], settings: Settings) -> Self:
         """Make the spider of this process: called once in each, with the arguments of ``-a name=value``."""

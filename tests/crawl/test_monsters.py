@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pathlib
+import time
 
 import pytest
 
 from acrawl.errors import EXIT_OK
-from crawl.command import records
+from crawl.command import Command, records
 from crawl.monsters import MONSTERS, page
 
 SPIDER = pathlib.Path(__file__).with_name("monsters.py")
@@ -37,3 +38,35 @@ def test_no_page_stalls_a_worker_or_fills_its_memory(acrawl, live, tmp_path):
     audit = acrawl("audit", "--job", "job")
     assert audit.code == EXIT_OK, audit.out
     assert f"fetched(cut) {cut}" in " ".join(audit.out.replace(":", " ").split()), audit.out
+
+
+@pytest.mark.process
+@pytest.mark.timeout(2 * DEADLINE)
+@pytest.mark.parametrize("verb", ["pages", "images", "links"])
+def test_huge_pages_are_read_one_after_the_other(live, tmp_path, verb):
+    paths = [f"/{n}" for n in range(4)]
+    for path in paths:
+        live.add(path, f"<!doctype html><title>{path}</title>" + f"<p><b>{path}</b> {'word ' * 9}" * 250_000)
+    live.page("/", paths)
+    output = () if verb == "links" else ("-o", "out")
+    command = Command(verb, live.url("/"), "--workers", 1, *output, cwd=tmp_path)
+    peak, end = 0, time.monotonic() + DEADLINE
+    try:
+        while command.alive and time.monotonic() < end:
+            peak = max(peak, *map(memory, command.children()), 0)
+            time.sleep(0.02)
+        done = command.end(1)
+    finally:
+        command.close()
+    assert done.code == EXIT_OK, done.err
+    assert "4 pages are so large" not in done.err
+    assert 100 << 20 < peak < 420 << 20
+
+
+def memory(pid: int) -> int:
+    """The most memory that a process has had, in bytes; 0 when it is gone."""
+    try:
+        found = pathlib.Path(f"/proc/{pid}/status").read_text().partition("VmHWM:")[2].split()
+    except OSError:
+        return 0
+    return int(found[0]) * 1024 if found else 0

@@ -162,6 +162,11 @@ def test_many_lists_of_usual_length_are_left_whole():
         (Parse(max_links=2), b"<a href=1>a</a><A>b</A><area><p>", "links: more than 2 at byte 23"),
         (Parse(max_links=2), b"<abbr>" * 9 + b"<script>'<a><a><a>'</script>", ""),
         (Parse(max_tags=0, max_links=0, max_bytes=0), b"<p><a>" * 9_000, ""),
+        (Parse(max_attributes=3), b"<p a b><p x='a b c d e'><p c>", "attributes: more than 3 of all tags at byte 24"),
+        (Parse(max_attributes=3), b"<p a b>" + b"a b c d e f", ""),
+        (Parse(max_attributes=0), b"<p a b c d e f>" * 90_000, ""),
+        (Parse(), b"<p a b c d e f>" * 83_333, ""),
+        (Parse(), b"<p a b c d e f>" * 83_334, "attributes: more than 500,000 of all tags at byte 1,249,995"),
         (Parse(max_tags=2), b"a < b << c <<< d", ""),
     ],
 )

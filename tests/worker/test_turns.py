@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import threading
 
 import pytest
 
@@ -16,9 +17,10 @@ from acrawl.results.files import FolderStore
 from acrawl.settings import Fetch, Parse, Settings
 from acrawl.spider import Spider
 from acrawl.ticket import Lease, Ticket
+from acrawl.worker import large
 from acrawl.worker.handler import Handler
 from acrawl.worker.lanes import Lanes
-from acrawl.worker.large import LARGE
+from acrawl.worker.large import LARGE, ROOM, Room
 from acrawl.worker.recent import RecentLinks
 
 MOST = 300_000
@@ -29,6 +31,7 @@ class Looker(Spider):
 
     others = False
     parsed: bool | None = None
+    prepared: list[bool]
 
     def parse(self, response):
         self.parsed = response.document.is_parsed
@@ -52,10 +55,15 @@ class Looker(Spider):
     async def waits(self, response):
         await self.met.wait()
 
+    def prepare(self, response):
+        super().prepare(response)
+        self.prepared.append(threading.current_thread() is threading.main_thread())
+
 
 @pytest.fixture
 def spider():
     spider = Looker()
+    spider.prepared = []
     spider.settings = Settings(fetch=Fetch(allow_private=True), parse=Parse(max_links=2))
     return spider
 
@@ -79,6 +87,11 @@ async def handling(spider, folder):
     store.close()
 
 
+async def until(condition):
+    while not condition():
+        await asyncio.sleep(0.001)
+
+
 @pytest.mark.asyncio
 @pytest.mark.parametrize(
     ("size", "content_type", "parsed"),
@@ -89,6 +102,7 @@ async def test_large_pages_are_parsed_before_their_callbacks(site, spider, tmp_p
     async with handling(spider, tmp_path) as handle:
         assert (await handle(site.url("/page"))).status == FETCHED
     assert spider.parsed is parsed
+    assert spider.prepared == [False] * parsed
 
 
 @pytest.mark.asyncio
@@ -108,6 +122,70 @@ async def test_an_asynchronous_callback_of_a_large_page_does_not_keep_others_fro
         await handle(site.url("/page"))
         spider.met.set()
         assert (await first).status == FETCHED
+
+
+@pytest.mark.asyncio
+async def test_huge_pages_have_their_turn_to_the_end_of_an_asynchronous_callback(site, spider, tmp_path):
+    spider.met = asyncio.Event()
+    site.add("/page", b"x" * ROOM, "text/html")
+    async with handling(spider, tmp_path) as handle:
+        first = asyncio.create_task(handle(site.url("/page"), "waits"))
+        await until(lambda: spider.prepared)
+        second = asyncio.create_task(handle(site.url("/page")))
+        assert (await handle(site.url("/page/1"))).status == FETCHED  # small ones need no turn
+        assert len(spider.prepared) == 1
+        spider.met.set()
+        assert {(await first).status, (await second).status} == {FETCHED}
+    assert len(spider.prepared) == 2
+
+
+@pytest.mark.asyncio
+async def test_an_asynchronous_callback_that_waits_for_another_huge_page_gets_it(site, spider, tmp_path, monkeypatch):
+    monkeypatch.setattr(large, "PATIENCE", 0.1)
+    spider.met = asyncio.Event()
+    site.add("/page", b"x" * ROOM, "text/html")
+    async with handling(spider, tmp_path) as handle:
+        first = asyncio.create_task(handle(site.url("/page"), "waits"))
+        await until(lambda: spider.prepared)
+        assert (await handle(site.url("/page"))).status == FETCHED
+        spider.met.set()
+        assert (await first).status == FETCHED
+
+
+@pytest.mark.asyncio
+async def test_a_page_gets_its_callback_though_reading_ahead_failed(site, spider, tmp_path, caplog):
+    spider.prepared = None
+    site.add("/page", b"x" * (LARGE + 1), "text/html")
+    async with handling(spider, tmp_path) as handle:
+        assert (await handle(site.url("/page"))).status == FETCHED
+    assert spider.parsed
+    assert "prepare failed on" in caplog.text
+
+
+@pytest.mark.asyncio
+async def test_room_is_given_in_order_and_nobody_who_gives_up_keeps_any():
+    room, came = Room(10), []
+
+    async def enter(name, size):
+        leave = await room.enter(size)
+        came.append(name)
+        return leave
+
+    leave = await room.enter(6)
+    huge, small = asyncio.create_task(enter("huge", 99)), asyncio.create_task(enter("small", 1))
+    await asyncio.sleep(0)
+    assert came == []
+    huge.cancel()
+    await asyncio.wait([huge])
+    (await small)()
+    assert came == ["small"]
+    late = asyncio.create_task(enter("late", 10))
+    await asyncio.sleep(0)
+    leave()
+    leave()
+    late.cancel()  # it was let in, and does not know yet
+    await asyncio.wait([late])
+    (await room.enter(10))()
 
 
 @pytest.mark.asyncio

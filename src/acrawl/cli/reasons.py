@@ -51,8 +51,8 @@ REASONS = {
     ),
     "cut": Reason(
         "it is so large, or so made, that only its beginning was parsed",
-        "parse.max_bytes, parse.max_tags and parse.max_links say how much is parsed; what would keep a parser busy for "
-        "ever (attributes, options, depth, formatting, doubt) is cut in any case",
+        "parse.max_bytes, max_tags, max_links and max_attributes say how much is parsed; what would keep a parser busy "
+        "for ever (attributes, options, depth, formatting, names, doubt) is cut in any case",
     ),
     "too-long": Reason("its URL is too long", "fetch.max_url says how long one may be"),
     "limit": Reason(

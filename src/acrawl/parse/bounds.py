@@ -105,11 +105,17 @@ def bounded(markup: bytes, limits: Parse = DEFAULTS) -> tuple[bytes, str]:
     """
     tags = markup.count(b"<")
     counts_links = 0 < limits.max_links < tags
-    if not (counts_links or 0 < limits.max_tags < tags) and (len(markup) < _FEW_BYTES or is_harmless(markup, tags)):
+    too_many = counts_links or 0 < limits.max_tags < tags or _has_room_for(limits.max_attributes, markup)
+    if not too_many and (len(markup) < _FEW_BYTES or is_harmless(markup, tags)):
         return markup, ""
     counted = (_LINKS if counts_links else set()) | ({b"option"} if _has_many_options(markup, tags) else set())
     at, why = _Walk(limits, _nests_items(markup, tags)).cut(markup, counted)
     return (markup[:at], f"{why} at byte {at:,}") if why else (markup, "")
+
+
+def _has_room_for(attributes: int, markup: bytes) -> bool:
+    """Whether there may be more attributes than so many: each has a name, and a blank before it. 0: any number."""
+    return 0 < attributes < len(markup) // 2
 
 
 def _has_many_options(markup: bytes, tags: int) -> bool:
@@ -146,6 +152,7 @@ class _Walk:
         self.compared = 0
         self.guessed = 0
         self.attributes_of_only = 0
+        self.attributes = 0
         self.names: set[bytes] = set()
         self.counts_names = False
 
@@ -157,7 +164,8 @@ class _Walk:
         position, tags, why = 0, 0, ""
         most = self.limits.max_tags or len(markup)
         search, stack, passive, foreign = _TOKEN.search, self.open, self.passive, self.foreign
-        names, self.counts_names = self.names, len(markup) > _FEW_NAMES
+        names = self.names
+        self.counts_names = len(markup) > _FEW_NAMES or _has_room_for(self.limits.max_attributes, markup)
         while (token := search(markup, position)) is not None:
             position = token.end()
             tags += 1
@@ -246,11 +254,15 @@ class _Walk:
         self.foreign.confuse()
         return why
 
-    def _names_many(self, start: bytes, attributes: bytes) -> bool:
-        """Note the names of a tag; whether they are too many now."""
+    def _named(self, start: bytes, attributes: bytes) -> str:
+        """Note the names of a tag and of its attributes; returns what there is too much of."""
+        names, most = _ATTRIBUTE.findall(attributes), self.limits.max_attributes
         self.names.add(start)
-        self.names.update(_ATTRIBUTE.findall(attributes))
-        return len(self.names) > MAX_NAMES
+        self.names.update(names)
+        self.attributes += len(names)
+        if 0 < most < self.attributes:
+            return f"attributes: more than {most:,} of all tags"
+        return f"names: more than {MAX_NAMES:,} of elements and attributes" if len(self.names) > MAX_NAMES else ""
 
     def _counted(self, start: bytes, attributes: bytes, counted: Set[bytes]) -> str:
         """Count a tag's attributes, and the tag if it is one to be counted; returns what there is too much of."""
@@ -270,8 +282,8 @@ class _Walk:
                 return "attributes: too many of too many tags"
         elif size > _FEW:
             self.guessed += size * size
-        if self.counts_names and self._names_many(start, attributes):
-            return f"names: more than {MAX_NAMES:,} of elements and attributes"
+        if self.counts_names and (why := self._named(start, attributes)):
+            return why
         name = start.lower() if counted else b""
         if name not in counted:
             return ""

@@ -154,8 +154,9 @@ class Document:
 
     @cached_property
     def lowered(self) -> bytes:
-        """The markup in lower case, to see at once that some name is not in it; not cut, and in any encoding."""
-        return self.root.raw_html.lower() if self.encoding in STATEFUL else self.body.lower()
+        """The markup in lower case, to see at once that some name is not in it; in any encoding."""
+        most = self.bounds.max_bytes or None
+        return self.root.raw_html.lower() if self.encoding in STATEFUL else self.body[:most].lower()
 
     @cached_property
     def base(self) -> str:

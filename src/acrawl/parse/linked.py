@@ -40,6 +40,14 @@ def kind_of(media_type: str, head: bytes) -> str:
 
 def named(document: Document, kind: str) -> list[tuple[str, Use]]:
     """What a document names: absolute URLs and what they are for, each pair once and in order. Never raises."""
+    key = f"named {kind}"
+    known: tuple[tuple[str, Use], ...] | None = document.memo.get(key)
+    if known is None:
+        known = document.memo[key] = _named(document, kind)
+    return list(known)
+
+
+def _named(document: Document, kind: str) -> tuple[tuple[str, Use], ...]:
     join = document.joiner
     found: dict[tuple[str, Use], None] = {}
 
@@ -50,7 +58,7 @@ def named(document: Document, kind: str) -> list[tuple[str, Use]]:
                 found[url, use] = None
 
     _read(document, kind, note)
-    return list(found)
+    return tuple(found)
 
 
 def rewritten(document: Document, kind: str, replace: Replace) -> bytes:

@@ -87,7 +87,14 @@ def links(
 
     There are at most ``limit``; `Document.cut` tells when the page has more.
     """
-    rels = frozenset(rels)
+    key = f"links {sorted(rels)} {forms} {citations} {limit}"
+    known: tuple[Link, ...] | None = document.memo.get(key)
+    if known is None:
+        known = document.memo[key] = _found(document, frozenset(rels), forms, citations, limit)
+    return list(known)
+
+
+def _found(document: Document, rels: frozenset[str], forms: bool, citations: bool, limit: int) -> tuple[Link, ...]:
     readers = _readers(rels, forms=forms, citations=citations)
     query = ",".join((_QUERY, *("[action]",) * forms, *("[cite],[longdesc],[profile]",) * citations))
     tags, nodes = document.select(query)
@@ -103,7 +110,7 @@ def links(
                 found.take(reference, node, tag or "", attr, attributes)
         if found.full:
             break
-    return list(found.links.values())
+    return tuple(found.links.values())
 
 
 def urls(document: Document, limit: int = MAX_LINKS) -> list[str]:

@@ -7,6 +7,7 @@ is bounded: what is nested too deep becomes text, and a page that is beyond all 
 from __future__ import annotations
 
 import html
+from collections.abc import Iterator
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
@@ -20,6 +21,9 @@ MAX_NESTED = 20
 #: Elements and characters of a page that is converted at all: some four seconds of work at the most.
 MAX_ELEMENTS = 100_000
 MAX_SIZE = 4 << 20
+#: Tags and bytes of a page that is copied to look what of it is to be converted.
+_MAX_TAGS = 2 * MAX_ELEMENTS
+_MAX_BYTES = 2 * MAX_SIZE
 
 _INDENTED = frozenset(("ul", "ol", "dd", "blockquote"))
 #: What nobody reads.
@@ -74,13 +78,17 @@ def markdown(document: Document, *, main: bool = False) -> str:
 
     Links and images are absolute, code stands in fences with its language where the page tells it. With ``main`` only
     the main content: the element that the author marked as such, without navigation; a page without such a mark loses
-    what is named as navigation, header or footer. A page of more than `MAX_ELEMENTS` or `MAX_SIZE` becomes plain text.
+    what is named as navigation, header or footer. A page of more than `MAX_ELEMENTS` or `MAX_SIZE` becomes plain text,
+    and is not even copied if it has twice as much.
     Takes about a microsecond a byte. Raises `MissingExtra`, and nothing for any page.
     """
     check()
     from acrawl.parse.markdown_rules import written
 
-    tree = document.root.clone()
+    whole = document.root
+    if len(whole.raw_html) > _MAX_BYTES or whole.raw_html.count(b"<") > _MAX_TAGS:
+        return _skimmed(whole, main)
+    tree = whole.clone()
     top = tree.body
     if top is None:
         return ""
@@ -89,25 +97,57 @@ def markdown(document: Document, *, main: bool = False) -> str:
         top = _main(tree, top)
     top.unwrap_tags(_PLAIN)
     if not _flattened(top):
-        return _plain(top)
+        return _plain(top.text(separator="\n"))
     _make_absolute(top, document.joiner)
     markup = top.html or ""
-    return _plain(top) if len(markup) > MAX_SIZE else written(markup)
+    return _plain(top.text(separator="\n")) if len(markup) > MAX_SIZE else written(markup)
 
 
 def _main(tree: LexborHTMLParser, body: LexborNode) -> LexborNode:
     """The main content; all of the page where nothing would be left of it."""
-    for landmark in _LANDMARKS:
-        found = tree.css(landmark)
-        if len(found) == 1 or (found and landmark == _LANDMARKS[0]):
-            _remove(found[0], _AROUND)
-            if found[0].text(strip=True):
-                return found[0]
+    for marked in _marked(tree):
+        _remove(marked, _AROUND)
+        if marked.text(strip=True):
+            return marked
     before = body.html or ""
     _remove(body, f"{_AROUND},{_EDGES}")
     if body.text(strip=True):
         return body
     return LexborHTMLParser(before).body or body
+
+
+def _marked(tree: LexborHTMLParser) -> Iterator[LexborNode]:
+    """What may be marked as the main content, the best first."""
+    for landmark in _LANDMARKS:
+        found = tree.css(landmark)
+        if len(found) == 1 or (found and landmark == _LANDMARKS[0]):
+            yield found[0]
+
+
+def _skimmed(tree: LexborHTMLParser, main: bool) -> str:
+    """The text of a page that is too large to be copied. What a copy would lose is passed over."""
+    body = tree.body
+    if body is None:
+        return ""
+    if not main:
+        return _read(body, _NEVER)
+    found = (_read(marked, f"{_NEVER},{_AROUND}") for marked in _marked(tree))
+    return next(filter(None, found), "") or _read(body, f"{_NEVER},{_AROUND},{_EDGES}")
+
+
+def _read(top: LexborNode, without: str) -> str:
+    passed = {node.mem_id for node in top.css(without)}
+    texts: list[str] = []
+    size = 0
+    stack = [top]
+    while stack and size < MAX_SIZE:
+        node = stack.pop()
+        if node.is_text_node:
+            texts.append(node.text_content or "")
+            size += len(texts[-1])
+        elif node is top or node.mem_id not in passed:
+            stack.extend(reversed(list(node.iter(include_text=True))))
+    return _plain("\n".join(texts))
 
 
 def _remove(top: LexborNode, query: str) -> None:
@@ -164,12 +204,8 @@ def _make_absolute(top: LexborNode, join: Joiner) -> None:
         references = (attributes.get("src"), attributes.get("data-src"), attributes.get("data-original"))
         url = next((url for reference in references if reference and (url := join(reference)) is not None), None)
         node.attrs["src"] = url or ""
-    for node in top.css("video,source"):
-        for name in ("src", "poster"):
-            if name in node.attributes:
-                node.attrs[name] = join(node.attributes[name] or "") or ""
 
 
-def _plain(top: LexborNode) -> str:
-    lines = (" ".join(line.split()) for line in top.text(separator="\n").splitlines())
+def _plain(text: str) -> str:
+    lines = (" ".join(line.split()) for line in text.splitlines())
     return html.escape("\n".join(filter(None, lines))[:MAX_SIZE], quote=False)

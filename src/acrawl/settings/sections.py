@@ -156,12 +156,14 @@ class Urls(Section, frozen=True):
 class Parse(Section, frozen=True):
     """What is read of one page at the most; the rest is left out, and the ledger says so (fetched(cut))."""
 
-    max_bytes: Count = 32 * MIB
+    max_bytes: Count = 16 * MIB
     """Bytes of a page that are parsed; response.text and response.body have all of them."""
     max_tags: Count = 1_000_000
     """Tags of a page, start tags and end tags alike."""
     max_links: Count = 100_000
     """Links (a and area) of a page."""
+    max_attributes: Count = 500_000
+    """Attributes of all tags of a page."""
 
 
 class Traps(Section, frozen=True):

@@ -68,6 +68,11 @@ class Images(Sitemaps, Spider):
             if link.url not in named and not path.endswith(NOT_PAGES):
                 yield response.follow(link, save="image/")
 
+    def prepare(self, response: Response) -> None:
+        """See `Spider.prepare`."""
+        response.images()
+        response.links()
+
     def from_sitemap(self, entry: SitemapEntry, response: Response) -> Iterator[Request | Sightings]:
         """Take a page that a sitemap names, and the images that it names for it."""
         if asked(response, self.settings, time.time).nofollow:  # what is saved is not taken for followed

@@ -67,6 +67,11 @@ class Links(Sitemaps, Spider):
             for url in dict.fromkeys(one.url.partition("#")[0] for one in some if one.source not in _NO_LINKS):
                 yield self._request(url, response)
 
+    def prepare(self, response: Response) -> None:
+        """See `Spider.prepare`."""
+        response.links(citations=True)
+        response.resources()
+
     def from_sitemap(self, entry: SitemapEntry, response: Response) -> Iterator[Request | Sightings]:
         """Check everything that a sitemap names."""
         named = [entry.url, *(alternate.url for alternate in entry.alternates), *(image.url for image in entry.images)]

@@ -53,6 +53,11 @@ class Mirror(Sitemaps, Spider):
             yield from self.sitemap_requests([response.url])
         yield from self._named(response, follow=True)
 
+    def prepare(self, response: Response) -> None:
+        """See `Spider.prepare`. No tree is needed."""
+        if response.size <= LARGEST:
+            named(response.document, HTML)
+
     def from_sitemap(self, entry: SitemapEntry, response: Response) -> Iterator[Request]:
         """Take a page that a sitemap names."""
         if not self._is_closed(response):

@@ -15,6 +15,7 @@ from acrawl.clock import Clock, SystemClock
 from acrawl.outcome import MadeFile, PageFacts
 from acrawl.parse import markdown
 from acrawl.parse.extensions import IMAGES, NOT_PAGES, extension
+from acrawl.parse.links import Link
 from acrawl.parse.sitemap import SitemapEntry
 from acrawl.request import Request
 from acrawl.response import Response
@@ -50,12 +51,10 @@ class Pages(Sitemaps, Spider):
                 yield request
         if response.content_type not in HTML:
             return
-        links = response.links()
+        links, text, facts = await asyncio.get_running_loop().run_in_executor(self._thread, self._reading, response)
         for link in links:
             if _may_be_page(link.url):
                 yield response.follow(link)
-        text = await asyncio.get_running_loop().run_in_executor(self._thread, self._text, response)
-        facts = self._facts(response, text, len(links))
         yield MadeFile(
             response.url, f"{front_matter(response.url, facts)}\n{text}\n".encode(), "text/markdown", page=facts
         )
@@ -70,8 +69,9 @@ class Pages(Sitemaps, Spider):
         """One, since two would only take turns: the loop waits for one of them at the most."""
         return ThreadPoolExecutor(1, "acrawl-markdown")
 
-    def _text(self, response: Response) -> str:
-        return response.markdown(main=self.main)
+    def _reading(self, response: Response) -> tuple[list[Link], str, PageFacts]:
+        links, text = response.links(), response.markdown(main=self.main)
+        return links, text, self._facts(response, text, len(links))
 
     def _facts(self, response: Response, text: str, links: int) -> PageFacts:
         language = response.css("html::attr(lang)").get() or response.headers.get("Content-Language")
