@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from acrawl.errors import SettingsError
@@ -55,8 +55,14 @@ def test_the_root_keeps_its_slash():
     assert Spelling(Urls(fold_slash=True)).key("http://a.test/") == "http://a.test/"
 
 
+@example(["%", "%41", "a"])
+@example(["%4", "%41"])
 @given(
-    st.lists(st.sampled_from(["/", "?", "&", "=", "%", "%41", "%2f", "a", "sid", ";jsessionid=", "utm_x", "é", "."]))
+    st.lists(
+        st.sampled_from(
+            ["/", "?", "&", "=", "%", "%4", "%41", "%2f", "4", "a", "sid", ";jsessionid=", "utm_x", "é", "."]
+        )
+    )
 )
 def test_the_key_of_a_key_is_itself(pieces):
     spelling = Spelling(Urls(sort_query=True, drop_params=("utm_*",), drop_sessions=True, fold_slash=True))

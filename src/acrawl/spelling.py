@@ -14,7 +14,8 @@ from acrawl.errors import RequestError, SettingsError
 from acrawl.settings import Urls
 from acrawl.url import canonical, host_of
 
-_PERCENT = re.compile(r"%([0-9A-Fa-f]{2})")
+#: Not behind the beginning of another one: what is decoded there would complete it.
+_PERCENT = re.compile(r"(?<!%)(?<!%[0-9A-Fa-f])%([0-9A-Fa-f]{2})")
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 #: Session ids in paths: of servlets, and of ASP.NET without cookies.
 _IN_PATH = re.compile(r";jsessionid=[^/;?]*|/\([A-Za-z]\([A-Za-z0-9]{24}\)\)(?=/)", re.IGNORECASE)
