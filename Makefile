@@ -62,7 +62,7 @@ real-site: $(VENV)/.test
 manuals: $(VENV)/.test
 	$(PYTHON) tools/manuals.py
 
-# What only the system's packages have: a browser for the pages we make, and nginx.
+# What only the system's packages have: a browser for the pages we make, nginx, and zstd to read what we write.
 test-deps:
 	@tools/test_deps.sh
 

@@ -41,7 +41,7 @@ class Sitemaps:
 
     def from_sitemap(self, entry: SitemapEntry, response: Response) -> Iterable[Any]:
         """Give requests and items for one entry of a sitemap that is no index."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no from_sitemap()")
 
     def sitemap_filter(self, entries: Iterator[SitemapEntry]) -> Iterable[Any]:
         """Give those entries that are to be taken, of indexes, too. ``entry["loc"]`` works as well as ``entry.url``."""
