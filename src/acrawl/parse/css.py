@@ -72,10 +72,10 @@ class _Reader:
                 self._functions.pop()
         elif kind == "url":
             quoted = token["quoted"]
-            self._found(_plain(quoted[1:-1] if quoted else token["bare"]))
+            self._found(plain(quoted[1:-1] if quoted else token["bare"]))
         elif kind == "string":
             if self._rule == "@import" or (self._functions and self._functions[-1]):
-                self._found(_plain(token[0].strip("\"'")))
+                self._found(plain(token[0].strip("\"'")))
         elif kind == "at":
             self._rule, self._depth = token[0].lower(), 0
 
@@ -107,7 +107,8 @@ class _Reader:
         self.found.setdefault((reference, "font" if font else "image"))
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """Return what a name, string or URL says: its escapes undone (CSS Syntax 3, 4.3.7)."""
     return _ESCAPE.sub(_unescape, text) if "\\" in text else text
 
 

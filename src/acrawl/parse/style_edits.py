@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from acrawl.parse.css import plain
+
 #: Start, end (offsets of the text), and what is to stand there instead.
 Edit = tuple[int, int, str]
 #: Takes a reference as CSS means it, returns the one to be written in its place; None leaves it.
@@ -22,7 +24,6 @@ _URL = re.compile(
     r"""\s*+(?:"((?:[^"\\\n]++|\\.)*+)"|'((?:[^'\\\n]++|\\.)*+)'|((?:[^"'()\\\s]++|\\[0-9a-fA-F]{1,6}\s?|\\.)*+))\s*+\)?""",
     re.DOTALL | re.VERBOSE,
 )
-_ESCAPE = re.compile(r"\\(?:([0-9a-fA-F]{1,6})\s?|\n|(.))", re.DOTALL)
 _SPECIAL = re.compile(r"""["'()\\\s]""")
 _SETS = frozenset(("image-set(", "-webkit-image-set("))
 #: Rules whose texts and URLs are names and not files.
@@ -96,7 +97,7 @@ class _Reader:
             return
         if self._rule == "@import":
             self._rule = "@import (done)"  # what follows are its conditions
-        reference = _plain(self._css[start:end]).strip()
+        reference = plain(self._css[start:end]).strip()
         if not reference or reference[0] == "#":
             return
         new = self._replace(reference)
@@ -112,14 +113,3 @@ def applied(text: str, edits: list[Edit]) -> str:
         parts += (text[last:start], new)
         last = end
     return "".join([*parts, text[last:]])
-
-
-def _plain(text: str) -> str:
-    return _ESCAPE.sub(_unescaped, text) if "\\" in text else text
-
-
-def _unescaped(match: re.Match[str]) -> str:
-    if match[1] is None:
-        return match[2] or ""
-    code = int(match[1], 16)
-    return "\ufffd" if code == 0 or code > 0x10FFFF or 0xD800 <= code <= 0xDFFF else chr(code)
