@@ -191,3 +191,9 @@ def test_wrong_usage_is_said_in_a_line(acrawl, tmp_path):
     assert done.code == EXIT_USAGE
     assert "give the code with -c" in done.complaint
     assert acrawl("shell", "ftp://h.test/", "-c", "1").code == EXIT_USAGE
+
+
+def test_a_file_that_is_not_there_is_not_taken_for_a_host(acrawl):
+    done = acrawl("shell", "nofile.html", "-c", "1")
+    assert (done.code, done.out) == (EXIT_USAGE, "")
+    assert done.err == "acrawl: nofile.html: no such file; write https://nofile.html/ if it is a host\n"

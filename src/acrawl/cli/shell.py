@@ -21,6 +21,8 @@ from acrawl.spider import Source
 from acrawl.url import canonical
 
 _LOCAL = "http://localhost/"
+#: What files are called, and no host is: there are no such top levels in the DNS.
+_FILES = frozenset((".html", ".htm", ".xhtml", ".xml", ".json"))
 
 
 @click.command()
@@ -69,6 +71,8 @@ def _saved(place: str, url: str | None) -> Response | None:
         if place == "-":
             body = sys.stdin.buffer.read()
         elif "://" in place or not path.is_file():
+            if path.name == place and path.suffix.lower() in _FILES:
+                raise UsageError(f"{place}: no such file; write https://{place}/ if it is a host")
             return None
         else:
             body = path.read_bytes()
