@@ -10,7 +10,7 @@ from acrawl.errors import FetchError, FolderProblem
 from acrawl.fetch import Fetcher
 from acrawl.fetch.base import Exchange
 from acrawl.request import Request
-from acrawl.results.files import FolderStore, object_path
+from acrawl.results.files.folder import FolderStore, object_path
 from acrawl.settings import Auth, Cache, Cookies, Fetch, Settings
 from fetch.serving import Server, failure
 from fetch.test_auth import Guarded

@@ -16,7 +16,7 @@ from acrawl.fetch.base import Exchange
 from acrawl.fetch.resume import key_of
 from acrawl.outcome import Beginning
 from acrawl.request import Request
-from acrawl.results.files import FolderStore, object_path
+from acrawl.results.files.folder import FolderStore, object_path
 from acrawl.settings import Fetch, Files, Settings
 from fetch.serving import Server
 from results.helpers import objects, temporaries

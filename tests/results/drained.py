@@ -20,7 +20,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))
 from acrawl.results import outbox
 from acrawl.results.catalog import Catalog
 from acrawl.results.feeds import open_feed
-from acrawl.results.files import FolderStore
+from acrawl.results.files.folder import FolderStore
 from acrawl.results.outbox import Drain
 from acrawl.results.pipelines import Pipelines
 from results.helpers import JournalFrontier, Spider, png, save, sightings

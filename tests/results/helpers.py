@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from acrawl.outcome import FileFact, Item, Sighting, Sightings
-from acrawl.results.files import FolderStore
+from acrawl.results.files.folder import FolderStore
 
 encode = msgspec.msgpack.encode
 

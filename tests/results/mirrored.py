@@ -13,9 +13,9 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))
 
 from acrawl.results.catalog import Catalog
-from acrawl.results.files import FolderStore
-from acrawl.results.mirror import write_mirror
-from acrawl.results.objects import Objects
+from acrawl.results.files.folder import FolderStore
+from acrawl.results.files.objects import Objects
+from acrawl.results.publish.mirror import write_mirror
 from results.drained import Points, watch
 from results.helpers import png, save
 

@@ -12,8 +12,8 @@ import pytest
 from acrawl.errors import CrawlFailed, FolderProblem, VersionMismatch
 from acrawl.outcome import FileFact
 from acrawl.results.catalog import Catalog
+from acrawl.results.files.objects import object_path
 from acrawl.results.listing import FailedItem
-from acrawl.results.objects import object_path
 from results.helpers import png, readable, sightings
 
 

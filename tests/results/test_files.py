@@ -13,8 +13,8 @@ import pytest
 import pytest_asyncio
 
 from acrawl.errors import FetchError, FolderProblem
-from acrawl.results.files import BLOCK, FolderStore, object_path
-from acrawl.results.uploads import Uploads
+from acrawl.results.files.folder import BLOCK, FolderStore, object_path
+from acrawl.results.files.uploads import Uploads
 from results.helpers import objects, png, save, temporaries
 
 BIG = os.urandom(3 * BLOCK + 17)
@@ -132,7 +132,7 @@ async def test_a_folder_that_cannot_be_made_is_told_before_and_during(tmp_path):
 def test_a_sweep_removes_what_the_dead_left_and_spares_the_living(tmp_path):
     code = (
         "import asyncio, sys\n"
-        "from acrawl.results.files import FolderStore\n"
+        "from acrawl.results.files.folder import FolderStore\n"
         "async def main():\n"
         "    sink = FolderStore(sys.argv[1]).sink()\n"
         "    await sink.write(b'x' * (2 << 20))\n"

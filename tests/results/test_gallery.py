@@ -9,11 +9,11 @@ import pytest
 
 from acrawl.errors import CrawlFailed
 from acrawl.outcome import FileFact
-from acrawl.results import gallery, images
 from acrawl.results.catalog import Catalog
-from acrawl.results.gallery import write_gallery
-from acrawl.results.images import write_images
-from acrawl.results.objects import object_path
+from acrawl.results.files.objects import object_path
+from acrawl.results.publish import gallery, images
+from acrawl.results.publish.gallery import write_gallery
+from acrawl.results.publish.images import write_images
 from browser import browser
 from results.helpers import png, readable, sightings
 

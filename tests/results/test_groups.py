@@ -6,9 +6,9 @@ import os
 
 import pytest
 
-from acrawl.results import groups
-from acrawl.results.groups import keep_all
-from acrawl.results.objects import Objects, object_path
+from acrawl.results.files import groups
+from acrawl.results.files.groups import keep_all
+from acrawl.results.files.objects import Objects, object_path
 
 SIZES = (0, 1, 1983, 1984, 1985, 2048, 65_535, 65_536, 65_537, 200_000)
 

@@ -7,7 +7,7 @@ import pytest
 from acrawl.errors import FolderProblem
 from acrawl.outcome import FAILED, QUARANTINED, Ended, Redirected, Sighting, Sightings
 from acrawl.results.catalog import Catalog
-from acrawl.results.linkbook import PLACE, LinkBook
+from acrawl.results.publish.linkbook import PLACE, LinkBook
 from acrawl.settings import Urls
 from acrawl.spelling import EXACT, Spelling
 

@@ -11,8 +11,8 @@ import pytest
 
 from acrawl.errors import CrawlFailed
 from acrawl.results.catalog import Catalog
-from acrawl.results.files import FolderStore
-from acrawl.results.mirror import write_mirror
+from acrawl.results.files.folder import FolderStore
+from acrawl.results.publish.mirror import write_mirror
 from results.helpers import readable, save, temporaries
 from results.mirrored import PAGES
 

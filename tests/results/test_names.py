@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from acrawl.results.names import EXTENSIONS, distinct, folded, name_for, split_extension
+from acrawl.results.files.names import EXTENSIONS, distinct, folded, name_for, split_extension
 
 WINDOWS = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)\s*(\..*)?", re.IGNORECASE)
 SEGMENTS = st.one_of(

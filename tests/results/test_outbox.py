@@ -11,7 +11,7 @@ from acrawl.outcome import FileFact, Item, Tally
 from acrawl.results import outbox
 from acrawl.results.catalog import Catalog
 from acrawl.results.feeds import open_feed
-from acrawl.results.files import FolderStore
+from acrawl.results.files.folder import FolderStore
 from acrawl.results.outbox import Drain
 from acrawl.results.pipelines import Pipelines
 from results.helpers import MemoryFrontier, Spider, png, readable, save, sightings

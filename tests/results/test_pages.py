@@ -9,8 +9,8 @@ import pytest
 
 from acrawl.outcome import FileFact, PageFacts, PageFile
 from acrawl.results.catalog import Catalog
-from acrawl.results.objects import object_path
-from acrawl.results.pages import write_pages
+from acrawl.results.files.objects import object_path
+from acrawl.results.publish.pages import write_pages
 from results.helpers import readable
 
 

@@ -12,8 +12,8 @@ import pytest
 import pytest_asyncio
 
 from acrawl.outcome import Beginning
-from acrawl.results.files import BLOCK, VOUCH, FolderStore, object_path
-from acrawl.results.partials import OLD, Partials
+from acrawl.results.files.folder import BLOCK, VOUCH, FolderStore, object_path
+from acrawl.results.files.partials import OLD, Partials
 from results.helpers import objects, temporaries
 
 KEY, URL = "k" * 32, "https://e.org/a"
@@ -225,7 +225,7 @@ async def test_what_a_killed_process_had_written_goes_on_in_another(store, tmp_p
     code = (
         "import asyncio, sys\n"
         "from acrawl.outcome import Beginning\n"
-        "from acrawl.results.files import FolderStore\n"
+        "from acrawl.results.files.folder import FolderStore\n"
         "async def main():\n"
         "    sink = FolderStore(sys.argv[1]).sink()\n"
         f"    sink.keep({KEY!r}, {URL!r}, Beginning('\"v1\"', 0, 0, {{}}))\n"

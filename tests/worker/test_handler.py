@@ -11,7 +11,7 @@ from acrawl.clock import SystemClock
 from acrawl.fetch import Fetcher
 from acrawl.outcome import FAILED, FETCHED, RETRY
 from acrawl.request import Request, seal
-from acrawl.results.files import FolderStore
+from acrawl.results.files.folder import FolderStore
 from acrawl.settings import Fetch, Retry, Settings
 from acrawl.spider import Spider
 from acrawl.ticket import Lease, Ticket

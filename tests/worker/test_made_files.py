@@ -10,8 +10,8 @@ from acrawl.clock import SystemClock
 from acrawl.fetch import Fetcher
 from acrawl.outcome import FAILED, FETCHED, PART, RETRY, FileFact, MadeFile, PageFacts, PageFile
 from acrawl.request import Request, seal
-from acrawl.results.files import FolderStore
-from acrawl.results.objects import object_path
+from acrawl.results.files.folder import FolderStore
+from acrawl.results.files.objects import object_path
 from acrawl.settings import Fetch, Queues, Settings
 from acrawl.ticket import Lease, Ticket
 from acrawl.worker.handler import Handler

@@ -13,7 +13,7 @@ from acrawl.clock import SystemClock
 from acrawl.fetch import Fetcher
 from acrawl.outcome import FETCHED
 from acrawl.request import Request, seal
-from acrawl.results.files import FolderStore
+from acrawl.results.files.folder import FolderStore
 from acrawl.settings import Fetch, Parse, Settings
 from acrawl.spider import Spider
 from acrawl.ticket import Lease, Ticket

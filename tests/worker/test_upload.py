@@ -9,8 +9,8 @@ import pytest
 import pytest_asyncio
 
 from acrawl.errors import FetchError, RemoteFault
-from acrawl.results.files import object_path
-from acrawl.results.uploads import Uploads
+from acrawl.results.files.folder import object_path
+from acrawl.results.files.uploads import Uploads
 from acrawl.worker.upload import PIECE, UploadStore
 
 

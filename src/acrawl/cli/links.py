@@ -24,8 +24,8 @@ from acrawl.frontier import books
 from acrawl.frontier.database import Database
 from acrawl.job import Job
 from acrawl.outcome import EXCLUDED, FETCHED, Ended
-from acrawl.results.images import replacing
-from acrawl.results.linkbook import LinkBook
+from acrawl.results.publish.images import replacing
+from acrawl.results.publish.linkbook import LinkBook
 from acrawl.spelling import Spelling
 
 LINKS = "acrawl.spiders.links:Links"

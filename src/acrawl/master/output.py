@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import pathlib
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import AsyncIterator, Iterator
 
 from acrawl.clock import Clock
 from acrawl.frontier.base import Frontier
@@ -15,60 +14,16 @@ from acrawl.master.plan import Plan
 from acrawl.outcome import Tally
 from acrawl.results.catalog import Catalog
 from acrawl.results.feeds import BEGAN, Crawl, open_feeds
-from acrawl.results.files import FolderStore
-from acrawl.results.gallery import write_gallery
-from acrawl.results.images import write_images
-from acrawl.results.mirror import write_mirror
-from acrawl.results.objects import Objects
+from acrawl.results.files.folder import FolderStore
+from acrawl.results.files.objects import Objects
+from acrawl.results.files.partials import Partials
+from acrawl.results.files.uploads import Uploads
 from acrawl.results.outbox import Drain
-from acrawl.results.pages import write_pages
-from acrawl.results.partials import Partials
 from acrawl.results.pipelines import Pipelines
-from acrawl.results.uploads import Uploads
+from acrawl.results.publish import PUBLISHERS, Crawled
 from acrawl.spelling import Spelling
 from acrawl.spider import Spider
 
-
-class Crawled(NamedTuple):
-    """A crawl that has ended: what it saved, the URLs it began with, pairs of a URL and the one it redirects to."""
-
-    catalog: Catalog
-    starts: Sequence[str]
-    redirects: Iterable[tuple[str, str]]
-    spelling: Spelling
-
-
-class Publisher(NamedTuple):
-    """What can be made of the whole when a crawl has ended.
-
-    ``make`` blocks. ``names`` says whether saved files get their readable names as they come, or by ``make``.
-    """
-
-    make: Callable[[Crawled], object]
-    names: bool = True
-
-
-def _gallery(crawled: Crawled) -> None:
-    catalog, urls = crawled.catalog, crawled.starts
-    more = f" and {len(urls) - 1} more" if len(urls) > 1 else ""
-    write_images(catalog)
-    write_gallery(catalog, f"Images of {urls[0]}{more}" if urls else "Images")
-
-
-def _pages(crawled: Crawled) -> None:
-    write_pages(crawled.catalog)
-
-
-def _mirror(crawled: Crawled) -> None:
-    write_mirror(*crawled)
-
-
-#: By their names in plans.
-PUBLISHERS: Mapping[str, Publisher] = {
-    "gallery": Publisher(_gallery),
-    "pages": Publisher(_pages),
-    "mirror": Publisher(_mirror, names=False),
-}
 #: Redirects that are read from the frontier at once.
 _REDIRECTS = 1000
 

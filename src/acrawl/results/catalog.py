@@ -25,11 +25,11 @@ import msgspec
 from acrawl.clock import Clock, SystemClock
 from acrawl.errors import CrawlFailed, FolderProblem, VersionMismatch
 from acrawl.outcome import FileFact, PageFacts, PageFile, Sightings
+from acrawl.results.files.names import folded
+from acrawl.results.files.naming import Naming
+from acrawl.results.files.objects import is_sha256
+from acrawl.results.files.placing import Tree
 from acrawl.results.listing import FailedItem, Listing
-from acrawl.results.names import folded
-from acrawl.results.naming import Naming
-from acrawl.results.objects import is_sha256
-from acrawl.results.placing import Tree
 
 VERSION = 2
 _SCHEMA = """

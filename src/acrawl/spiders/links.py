@@ -15,7 +15,7 @@ from acrawl.parse.malformed import malformed
 from acrawl.parse.sitemap import SitemapEntry
 from acrawl.request import Request, seal
 from acrawl.response import Failure, Response
-from acrawl.results.linkbook import MALFORMED, PLACE
+from acrawl.results.publish.linkbook import MALFORMED, PLACE
 from acrawl.spelling import Spelling
 from acrawl.spider import Spider
 from acrawl.spiders.sitemap import Sitemaps, depth_below

@@ -25,7 +25,7 @@ from acrawl.request import Request
 from acrawl.response import Response
 from acrawl.results.base import Row, Unfit
 from acrawl.results.catalog import Catalog
-from acrawl.results.files import FolderStore
+from acrawl.results.files.folder import FolderStore
 from acrawl.results.outbox import Drain
 from acrawl.results.pipelines import Pipelines
 from acrawl.settings import Settings, flatten, resolve

@@ -23,7 +23,7 @@ from acrawl.queues.client import QueueClient
 from acrawl.queues.join import Join
 from acrawl.queues.messages import Hello, Welcome
 from acrawl.queues.tls import client_tls
-from acrawl.results.files import FolderStore
+from acrawl.results.files.folder import FolderStore
 from acrawl.settings import Settings
 from acrawl.spider import Source, login_of
 from acrawl.version import VERSION

@@ -16,7 +16,7 @@ import msgspec
 from acrawl.errors import FetchError, WireError
 from acrawl.fetch.base import Advance, Sink, unheard
 from acrawl.outcome import Beginning, FileFact
-from acrawl.results.files import FolderStore, object_path
+from acrawl.results.files.folder import FolderStore, object_path
 from acrawl.temporary import OwnFolder
 
 PIECE = 1 << 20

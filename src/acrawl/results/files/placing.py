@@ -11,7 +11,7 @@ import shutil
 import stat
 from collections.abc import Iterable
 
-from acrawl.results.objects import Objects, object_name
+from acrawl.results.files.objects import Objects, object_name
 
 #: How a filesystem says that it makes no hard links, or no more of them, or none across a border.
 _NO_LINKS = frozenset({errno.EXDEV, errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})

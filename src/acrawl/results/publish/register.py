@@ -21,8 +21,8 @@ import msgspec
 
 from acrawl.errors import CrawlFailed
 from acrawl.outcome import FileFact
-from acrawl.results.names import folded, name_for
-from acrawl.results.naming import Naming
+from acrawl.results.files.names import folded, name_for
+from acrawl.results.files.naming import Naming
 from acrawl.spelling import EXACT, Spelling
 
 _SCHEMA = """

@@ -8,9 +8,9 @@ import hashlib
 import os
 
 from acrawl.errors import FetchError
-from acrawl.results.files import FolderStore
-from acrawl.results.groups import write_all
-from acrawl.results.objects import is_sha256
+from acrawl.results.files.folder import FolderStore
+from acrawl.results.files.groups import write_all
+from acrawl.results.files.objects import is_sha256
 
 #: Uploads that may be open at once.
 MAX_UPLOADS = 10_000

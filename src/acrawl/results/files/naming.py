@@ -8,14 +8,14 @@ from typing import Protocol
 
 from acrawl.errors import CrawlFailed
 from acrawl.outcome import FileFact
-from acrawl.results.names import distinct, folded, name_for, split_extension
+from acrawl.results.files.names import distinct, folded, name_for, split_extension
 
 #: Folders known to be folders; kept to spare a look-up for each file.
 _MAX_KNOWN = 50_000
 
 
 class Places(Protocol):
-    """The tree of names on the disk: `acrawl.results.placing.Tree`."""
+    """The tree of names on the disk: `acrawl.results.files.placing.Tree`."""
 
     root: pathlib.Path
 

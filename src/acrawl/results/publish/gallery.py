@@ -17,8 +17,8 @@ from urllib.parse import quote, urlsplit
 
 from acrawl.errors import CrawlFailed
 from acrawl.results.catalog import Catalog
-from acrawl.results.images import replacing
 from acrawl.results.listing import Picture, Totals
+from acrawl.results.publish.images import replacing
 
 #: Distinct images on one page.
 PER_PAGE = 500

@@ -23,10 +23,10 @@ from acrawl.outcome import FileFact
 from acrawl.parse.document import Document
 from acrawl.parse.linked import HTML, Use, kind_of, rewritten
 from acrawl.results.catalog import Catalog
-from acrawl.results.images import replacing
+from acrawl.results.files.objects import Objects, object_name
 from acrawl.results.listing import SavedFile
-from acrawl.results.objects import Objects, object_name
-from acrawl.results.register import Register
+from acrawl.results.publish.images import replacing
+from acrawl.results.publish.register import Register
 from acrawl.spelling import EXACT, Spelling
 
 #: Longer documents are copied as they are.

@@ -21,13 +21,13 @@ from acrawl.outcome import Beginning, FileFact
 from acrawl.parse.digest import ALGORITHMS
 from acrawl.parse.encoding import charset
 from acrawl.parse.image import probe
-from acrawl.results.groups import Groups
-from acrawl.results.objects import Objects, object_name, object_path
-from acrawl.results.partials import Partial, Partials
+from acrawl.results.files.groups import Groups
+from acrawl.results.files.objects import Objects, object_name, object_path
+from acrawl.results.files.partials import Partial, Partials
 
 __all__ = ["FolderSink", "FolderStore", "object_path"]
 
-#: A file of up to so many bytes is kept in memory and written in one go (see `acrawl.results.groups`).
+#: A file of up to so many bytes is kept in memory and written in one go (see `acrawl.results.files.groups`).
 BLOCK = 1 << 20
 #: As much of a file as its type and size in pixels are read from.
 HEAD = 1 << 16

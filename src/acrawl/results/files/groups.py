@@ -12,7 +12,7 @@ import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
 
-from acrawl.results.objects import Objects
+from acrawl.results.files.objects import Objects
 
 #: Files of one group: as many descriptors are open at once.
 GROUP = 64

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from acrawl.results.catalog import Catalog
-from acrawl.results.images import replacing
+from acrawl.results.publish.images import replacing
 
 
 class PageLine(msgspec.Struct, frozen=True, omit_defaults=True):

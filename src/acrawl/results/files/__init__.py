@@ -1,0 +1,12 @@
+"""Saved files: bytes under the hash of their content, and readable names for them.
+
+::
+
+    objects    ROOT/.objects/a/<sha256>: what is whole, and nothing else
+    folder     how a download gets there; groups: many small ones at once
+    partials   what cut downloads have left for the next try
+    uploads    those of workers that do not see the folder, in pieces
+    names      from a URL to a portable name
+    naming     the first name that nobody has
+    placing    the object under its name, beside what is there
+"""
