@@ -21,9 +21,10 @@ import msgspec
 
 from acrawl.errors import SettingsError
 from acrawl.settings.base import Section
-from acrawl.settings.fetching import Auth, Cache, Cookies, Dns, Fetch, Files, Proxy, Retry, Tls, retried_statuses
+from acrawl.settings.fetching import Auth, Cache, Cookies, Dns, Fetch, Proxy, Retry, Tls, retried_statuses
 from acrawl.settings.masks import masked
-from acrawl.settings.sections import Feeds, Frontier, Limits, Log, Parse, Politeness, Queues, Scope, Traps, Urls, Worker
+from acrawl.settings.results import Feeds, Files
+from acrawl.settings.sections import Frontier, Limits, Log, Parse, Politeness, Queues, Scope, Traps, Urls, Worker
 
 __all__ = [
     "Auth",

@@ -70,17 +70,6 @@ class Fetch(Section, frozen=True):
     """Bytes of all headers of an answer, interim answers (1xx) included; more is malformed."""
 
 
-class Files(Section, frozen=True):
-    """How large saved files come."""
-
-    resume: bool = True
-    """Go on where a download was cut, instead of from its beginning."""
-    partial_bytes: Count = 10_240 * MIB
-    """Bytes that all cut downloads together may leave on disk for later tries; what comes to more begins anew."""
-    verify: bool = True
-    """Refuse a file that lacks the digest its server announced (Repr-Digest, Content-Digest, Digest, Content-MD5)."""
-
-
 class Cache(Section, frozen=True):
     """What is kept of answers, and when it is used instead of asking again."""
 

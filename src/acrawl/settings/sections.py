@@ -185,14 +185,3 @@ class Traps(Section, frozen=True):
     """Pages of one shape with several parameters (facets, sorting) that bring nothing but more of them."""
     path: Count = 4000
     """Pages of any other shape that bring nothing but more of them."""
-
-
-class Feeds(Section, frozen=True):
-    """How items are written to what -o names (see docs/feeds.md)."""
-
-    fields: tuple[str, ...] = ()
-    """The fields of items that are written, in this order; [] for all as they come."""
-    batch_items: Count = 0
-    """Items in a file with {batch} in its name, before the next one begins; 0 means no limit."""
-    batch_bytes: Count = 0
-    """Bytes of a file with {batch} in its name, after which the next one begins; 0 means no limit."""

@@ -1,0 +1,27 @@
+"""The sections of the results: how files are saved, and how items are written."""
+
+from __future__ import annotations
+
+from acrawl.settings.base import MIB, Count, Section
+
+
+class Files(Section, frozen=True):
+    """How large saved files come."""
+
+    resume: bool = True
+    """Go on where a download was cut, instead of from its beginning."""
+    partial_bytes: Count = 10_240 * MIB
+    """Bytes that all cut downloads together may leave on disk for later tries; what comes to more begins anew."""
+    verify: bool = True
+    """Refuse a file that lacks the digest its server announced (Repr-Digest, Content-Digest, Digest, Content-MD5)."""
+
+
+class Feeds(Section, frozen=True):
+    """How items are written to what -o names (see docs/feeds.md)."""
+
+    fields: tuple[str, ...] = ()
+    """The fields of items that are written, in this order; [] for all as they come."""
+    batch_items: Count = 0
+    """Items in a file with {batch} in its name, before the next one begins; 0 means no limit."""
+    batch_bytes: Count = 0
+    """Bytes of a file with {batch} in its name, after which the next one begins; 0 means no limit."""
