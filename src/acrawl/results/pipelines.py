@@ -9,24 +9,26 @@
             return item
 
 ``open_spider(spider)`` and ``close_spider(spider)`` are optional, and so is ``from_crawler(crawler)`` for spiders that
-have a crawler (`acrawl.scrapy`). An item arrives as a dict of plain values, whatever
-the callback gave. A pipeline with any ``async def`` lives on the event loop and may see up to `CONCURRENCY` items at
-once; one without lives in a thread of its own, which it may block, and sees one item after the other. After a crash an
-item may come again: pipelines are at least once.
+have a crawler (`acrawl.scrapy`). With ``where = "worker"`` in its class a pipeline runs in each worker process, on the
+very object that the callback gave, before that is checked and closed for the journey. All others run on the master, and
+to them an item comes as a dict of plain values, whatever the callback gave. A pipeline with any ``async def`` lives on
+the event loop and may see up to `CONCURRENCY` items at once; one without lives in a thread of its own, which it may
+block, and sees one item after the other. After a crash an item may come again: pipelines are at least once.
 """
 
 from __future__ import annotations
 
 import asyncio
-import importlib
+import contextlib
 import inspect
 import logging
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from acrawl.errors import AcrawlError, CrawlFailed, DropItem, SpiderError
+from acrawl.errors import CrawlFailed, DropItem, SpiderError
+from acrawl.results.lineup import lineup, listed, loaded
 
 log = logging.getLogger(__name__)
 
@@ -59,12 +61,8 @@ class Pipelines:
 
     @classmethod
     def of(cls, spider: Any) -> Pipelines:
-        """The spider's ``pipelines``, or those of Scrapy's ``ITEM_PIPELINES``. Raises `SpiderError`."""
-        listed = getattr(spider, "pipelines", None) or spider.custom_settings.get("ITEM_PIPELINES") or ()
-        if isinstance(listed, Mapping):
-            orders = {place: order for place, order in listed.items() if order is not None}
-            listed = sorted(orders, key=lambda place: orders[place])
-        return cls([_loaded(place) for place in listed], spider)
+        """Those of a spider that run on the master. Raises `SpiderError` for a list that cannot be."""
+        return cls(lineup(spider).master, spider)
 
     async def open(self) -> None:
         """Make the pipelines and call ``open_spider``. Raises `SpiderError`; those already open are closed again."""
@@ -100,13 +98,27 @@ class Pipelines:
             raise CrawlFailed("; ".join(failed))
 
 
+@contextlib.asynccontextmanager
+async def running(spider: Any, count: int) -> AsyncIterator[Pipelines | None]:
+    """The first ``count`` pipelines of a spider, which the master says are the workers': open until the end.
+
+    None without any. The others need not be there. Raises `SpiderError`, and at the end `CrawlFailed`.
+    """
+    if not count:
+        yield None
+        return
+    pipelines = Pipelines(loaded(listed(spider)[:count]), spider)
+    await pipelines.open()
+    try:
+        yield pipelines
+    finally:
+        await pipelines.close()
+
+
 class _Stage:
     """One pipeline, where it lives, and how its methods are called."""
 
     def __init__(self, cls: type, spider: Any) -> None:
-        process = getattr(cls, "process_item", None)
-        if not callable(process):
-            raise SpiderError(f"pipeline {cls.__name__}: has no process_item(item, spider)")
         self.name = cls.__name__
         self._class = cls
         self._spider = spider
@@ -185,20 +197,3 @@ def _stopped(passage: Passage, error: Exception) -> None:
         return
     passage.failed = f"{type(error).__name__}: {error}"
     passage.detail = "".join(traceback.format_exception(error))
-
-
-def _loaded(place: Any) -> type:
-    if isinstance(place, type):
-        return place
-    module, _, name = str(place).rpartition(".")
-    try:
-        found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise SpiderError(f"pipeline {place!r} cannot be loaded: {error}") from None
-    except AcrawlError:
-        raise
-    except Exception as error:  # the user's module level code: nothing has begun, nothing is lost
-        raise SpiderError(f"pipeline {place!r}: importing it failed: {error}") from error
-    if not isinstance(found, type):
-        raise SpiderError(f"pipeline {place!r} is no class")
-    return found

@@ -24,6 +24,7 @@ from acrawl.queues.join import Join
 from acrawl.queues.messages import Hello, Welcome
 from acrawl.queues.tls import client_tls
 from acrawl.results.files.folder import FolderStore
+from acrawl.results.pipelines import running
 from acrawl.settings import Settings
 from acrawl.spider import Source, login_of
 from acrawl.version import VERSION
@@ -62,9 +63,9 @@ async def work(
         store = await asyncio.to_thread(_store, welcome, files, client, name, partial_bytes, send=send_files)
         ask_jar = functools.partial(client.jar, name)
         fetcher = Fetcher(settings, spider.stages, login=login_of(spider), ask_jar=ask_jar)
-        async with _closing(store), fetcher:
+        async with _closing(store), fetcher, running(spider, welcome.worker_pipelines) as pipelines:
             recent = RecentLinks(settings.worker.recent)
-            handler = Handler(spider, fetcher, store, welcome.secret, clock, recent)
+            handler = Handler(spider, fetcher, store, welcome.secret, clock, recent, pipelines)
             worker = Worker(name, client, handler, settings, welcome.epoch, clock)
 
             async def again() -> None:

@@ -1,0 +1,185 @@
+"""What is wrong with an item: which field, what was expected there, and what was there. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import reprlib
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+#: What msgspec says of a value: its complaint, and the path of the value.
+_PLACED = re.compile(r"(.*?)(?: - at `(key` in `)?\$(.*)`)?", re.DOTALL)
+_MISSING = re.compile(r"Object missing required field `(.*)`")
+_STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
+_TOP = re.compile(r"[^.\[]+(?:\.[^.\[]+|\[[^\]]*\])?")
+#: How deep it is looked for what cannot travel; msgspec itself goes no deeper than the interpreter.
+_DEEPEST = 100
+#: Errors of pydantic that another one of the same item need not be told with.
+_TOLD_ERRORS = 3
+
+_repr = reprlib.Repr()
+_repr.maxstring = _repr.maxother = _repr.maxlong = 80
+
+
+class InvalidItem(Exception):
+    """An item that is not as its class says, or cannot travel. ``field`` is ``Product.price[3].currency``."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"{field}: {problem}")
+        self.field = field
+        self.problem = problem
+
+    @property
+    def about(self) -> str:
+        """Its class and the topmost field: what is warned of once."""
+        found = _TOP.match(self.field)
+        return found[0] if found else self.field
+
+
+class Complaint(NamedTuple):
+    """A validation error that a callback raised: what it is about (see `InvalidItem.about`), and all of it in words."""
+
+    about: str
+    text: str
+
+
+def shown(value: Any) -> str:
+    """A value in a few characters, whatever its ``repr`` does."""
+    return _repr.repr(value)
+
+
+def kind_of(made: Any) -> str:
+    """The name of an item's class."""
+    return type(made).__name__
+
+
+def unlike(made: Any, plain: Any, error: Exception) -> InvalidItem:
+    """What msgspec says of an item's ``plain`` value, as it would travel."""
+    found = _PLACED.fullmatch(str(error))
+    assert found is not None
+    problem, is_key, path = found[1], found[2], f"{kind_of(made)}{found[3] or ''}"
+    if missing := _MISSING.fullmatch(problem):
+        return InvalidItem(f"{path}.{missing[1]}", "it is missing")
+    problem = problem[:1].lower() + problem[1:]
+    if is_key:
+        return InvalidItem(path, f"{problem} for a key")
+    is_known, value = _at(plain, found[3] or "")
+    return InvalidItem(path, f"{problem} ({shown(value)})" if is_known else problem)
+
+
+def _at(value: Any, path: str) -> tuple[bool, Any]:
+    """The value at a path of msgspec's, if that says which it is: keys of tables are not told."""
+    end = 0
+    try:
+        for step in _STEP.finditer(path):
+            if step.start() != end:
+                return False, None
+            end = step.end()
+            value = value[step[1] if step[1] is not None else int(step[2])]
+    except (LookupError, TypeError):
+        return False, None
+    return end == len(path), value
+
+
+def stranded(made: Any, encode: Callable[[Any], bytes], error: Exception) -> InvalidItem:
+    """Find the innermost part of an item that cannot travel; ``error`` is what encoding all of it raised."""
+    path, value = kind_of(made), made
+    for _ in range(_DEEPEST):
+        inner = next(((step, part, why) for step, part in _parts(value) if (why := refusal(part, encode))), None)
+        if inner is None:
+            break
+        step, value, error = inner
+        path += step
+    else:
+        return InvalidItem(InvalidItem(path, "").about, "it contains itself, or is nested too deep")
+    if isinstance(error, InvalidItem):  # of a model, and its path begins with the class of that
+        return InvalidItem(path + error.field.removeprefix(kind_of(value)), error.problem)
+    return InvalidItem(path, f"{shown(value)} cannot travel: {_first_line(error)}")
+
+
+def _parts(value: Any) -> Iterator[tuple[str, Any]]:
+    """What a value consists of: keys of tables first, each with the step that leads to it."""
+    if isinstance(value, Mapping):
+        yield from ((f" (the key {shown(key)})", key) for key in value)
+        yield from ((f".{key}" if str(key).isidentifier() else f"[{shown(key)}]", part) for key, part in value.items())
+    elif isinstance(value, list | tuple | set | frozenset):
+        yield from ((f"[{n}]", part) for n, part in enumerate(value))
+    else:
+        yield from ((f".{name}", getattr(value, name)) for name in field_names(value) if hasattr(value, name))
+
+
+def field_names(value: Any) -> list[str]:
+    """The fields of an object whose class declares some."""
+    if isinstance(value, msgspec.Struct):
+        return list(value.__struct_fields__)
+    if dataclasses.is_dataclass(value):
+        return [field.name for field in dataclasses.fields(value)]
+    if hasattr(value, "__attrs_attrs__"):
+        return [field.name for field in value.__attrs_attrs__]
+    return []
+
+
+def is_model(value: Any) -> bool:
+    """Whether it is a model of pydantic."""
+    return hasattr(type(value), "__pydantic_validator__") and hasattr(type(value), "model_dump")
+
+
+def refusal(part: Any, encode: Callable[[Any], bytes]) -> Exception | None:
+    """Why a value cannot travel; None if it can."""
+    try:
+        encode(part)
+    except Exception as error:  # noqa: BLE001 - users' objects raise what they like: this is the part that is looked for
+        return error
+    return None
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0] or type(error).__name__
+
+
+def complaint_of(error: Exception) -> Complaint | None:
+    """What a validation error of pydantic's or msgspec's says; None for any other error."""
+    if isinstance(error, msgspec.ValidationError):
+        return Complaint(str(error), f"{error}{_where(error)}")
+    if is_pydantics(error):
+        found = of_pydantic(errors_of(error), str(error.title))  # type: ignore[attr-defined]
+        return Complaint(found.about, f"{found}{_where(error)}")
+    return None
+
+
+def is_pydantics(error: Exception) -> bool:
+    """Whether it is pydantic's ``ValidationError``, which nobody can have raised without the library."""
+    core = sys.modules.get("pydantic_core")
+    return core is not None and isinstance(error, core.ValidationError)
+
+
+def errors_of(error: Any) -> list[dict[str, Any]]:
+    """The single errors in pydantic's ``ValidationError``."""
+    return error.errors(include_url=False, include_context=False)  # type: ignore[no-any-return]
+
+
+def of_pydantic(errors: list[dict[str, Any]], within: str) -> InvalidItem:
+    """What pydantic says of an item: its first error, and how many more; ``within`` is the path of its model."""
+    told = [f"{each['msg']} (got {shown(each['input'])})" for each in errors[:1]]
+    others = [path_of(each["loc"]).lstrip(".") or "all of it" for each in errors[1 : 1 + _TOLD_ERRORS]]
+    if others:
+        told.append(f"also wrong: {', '.join(others)}")
+    if len(errors) > 1 + _TOLD_ERRORS:
+        told.append(f"and {len(errors) - 1 - _TOLD_ERRORS} more")
+    return InvalidItem(within + path_of(errors[0]["loc"]), "; ".join(told))
+
+
+def path_of(steps: tuple[str | int, ...]) -> str:
+    """A path as pydantic has it, as text."""
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
+
+
+def _where(error: Exception) -> str:
+    """The user's line that raised."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "pydantic" not in frame.filename]
+    return f" - {frames[-1].filename}:{frames[-1].lineno}, in {frames[-1].name}" if frames else ""
