@@ -83,7 +83,7 @@ class _Entry:
         elif refused.about not in warned and len(warned) < _MOST_WARNED:
             warned.add(refused.about)
             log.warning(
-                "an item of %s failed, and so do others like it: %s (acrawl audit --items lists them)",
+                "an item of %s failed: %s; others like it are only counted (acrawl audit --items lists them)",
                 self.delivery.url,
                 refused.reason,
             )

@@ -115,7 +115,7 @@ class Caller:
         text = told(complaint.text)
         if complaint.about not in self._warned and len(self._warned) < _MOST_WARNED:
             self._warned.add(complaint.about)
-            log.warning("%s could not make an item of %s, nor of others like it perhaps: %s", name, request.url, text)
+            log.warning("%s could not make an item of %s: %s; others like it are only counted", name, request.url, text)
         return Trouble("invalid-item", text)
 
     async def _pause(self, harvest: Harvest) -> float:

@@ -17,7 +17,7 @@ import msgspec
 
 from acrawl.clock import SystemClock
 from acrawl.cluster import parent_gone
-from acrawl.errors import EXIT_OK
+from acrawl.errors import EXIT_OK, UsageError
 from acrawl.fetch import Fetcher
 from acrawl.queues.client import QueueClient
 from acrawl.queues.join import Join
@@ -82,6 +82,9 @@ async def work(
                 orphaned.cancel()
                 await asyncio.gather(orphaned, return_exceptions=True)
         log.info("worker %s ends after %d requests", name, worker.done)
+    except UsageError:  # the spider cannot begin: the master need not wait for this worker
+        await client.bye(name)
+        raise
     finally:
         await client.close()
     return EXIT_OK
