@@ -21,7 +21,7 @@ from acrawl.spelling import Spelling
 from acrawl.spider import Spider
 from acrawl.worker.callbacks import produced
 from acrawl.worker.harvest import Harvest
-from acrawl.worker.invalid import InvalidItem, complaint_of, kind_of
+from acrawl.worker.invalid import InvalidItem, complaint_of, kind_of, portable, shortened
 from acrawl.worker.items import as_item, refused
 from acrawl.worker.recent import RecentLinks
 
@@ -210,9 +210,7 @@ class Caller:
 
 def told(text: str) -> str:
     """A text for people as it can travel: of a bounded length, and without half characters."""
-    if len(text) > _MOST_TOLD:
-        text = f"{text[: _MOST_TOLD // 2]}\n...\n{text[-_MOST_TOLD // 2 :]}"
-    return text.encode("utf-8", "backslashreplace").decode() if not text.isascii() else text
+    return portable(shortened(text, _MOST_TOLD, "\n...\n"))
 
 
 async def _nobody(_: Outcome) -> None:

@@ -253,7 +253,10 @@ class Handler:
             )
         if harvest.invalid:
             told_of = "; ".join(harvest.complaints.values())
-            reason, detail = "invalid-item", f"{harvest.invalid} of its items: {told_of}{'; ' if detail else ''}{detail}"
+            reason, detail = (
+                "invalid-item",
+                f"{harvest.invalid} of its items: {told_of}{'; ' if detail else ''}{detail}",
+            )
         return self._facts(FETCHED, reason, response, detail, gist=looked_at)
 
     def _unkept(

@@ -17,8 +17,12 @@ _PLACED = re.compile(r"(.*?)(?: - at `(key` in `)?\$(.*)`)?", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(.*)`")
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
 _TOP = re.compile(r"[^.\[]+(?:\.[^.\[]+|\[[^\]]*\])?")
+#: Characters of a key that looks like a field's name in a path.
+_LONGEST_NAME = 60
 #: How deep it is looked for what cannot travel; msgspec itself goes no deeper than the interpreter.
 _DEEPEST = 100
+#: Characters of a path and of what is wrong there; both may hold what a page holds.
+_LONGEST_FIELD, _LONGEST_PROBLEM = 300, 500
 #: Errors of pydantic that another one of the same item need not be told with.
 _TOLD_ERRORS = 3
 
@@ -30,9 +34,9 @@ class InvalidItem(Exception):
     """An item that is not as its class says, or cannot travel. ``field`` is ``Product.price[3].currency``."""
 
     def __init__(self, field: str, problem: str) -> None:
-        super().__init__(f"{field}: {problem}")
-        self.field = field
-        self.problem = problem
+        self.field = portable(shortened(field, _LONGEST_FIELD))
+        self.problem = portable(shortened(problem, _LONGEST_PROBLEM))
+        super().__init__(f"{self.field}: {self.problem}")
 
     @property
     def about(self) -> str:
@@ -46,6 +50,16 @@ class Complaint(NamedTuple):
 
     about: str
     text: str
+
+
+def portable(text: str) -> str:
+    """A text as it can travel: without half characters."""
+    return text.encode("utf-8", "backslashreplace").decode() if not text.isascii() else text
+
+
+def shortened(text: str, most: int, gap: str = "...") -> str:
+    """A text of at most so many characters, or its beginning and its end with ``gap`` between them."""
+    return text if len(text) <= most else f"{text[: most // 2]}{gap}{text[-most // 2 :]}"
 
 
 def shown(value: Any) -> str:
@@ -106,11 +120,16 @@ def _parts(value: Any) -> Iterator[tuple[str, Any]]:
     """What a value consists of: keys of tables first, each with the step that leads to it."""
     if isinstance(value, Mapping):
         yield from ((f" (the key {shown(key)})", key) for key in value)
-        yield from ((f".{key}" if str(key).isidentifier() else f"[{shown(key)}]", part) for key, part in value.items())
+        yield from ((_step(key), part) for key, part in value.items())
     elif isinstance(value, list | tuple | set | frozenset):
         yield from ((f"[{n}]", part) for n, part in enumerate(value))
     else:
         yield from ((f".{name}", getattr(value, name)) for name in field_names(value) if hasattr(value, name))
+
+
+def _step(key: Any) -> str:
+    plain = isinstance(key, str) and key.isidentifier() and len(key) <= _LONGEST_NAME
+    return f".{key}" if plain else f"[{shown(key)}]"
 
 
 def field_names(value: Any) -> list[str]:

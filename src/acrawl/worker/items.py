@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,12 +11,14 @@ import msgspec
 
 from acrawl.outcome import Item, Refused, Sightings
 from acrawl.worker import models
-from acrawl.worker.invalid import is_model, kind_of, shown, stranded, unlike
+from acrawl.worker.invalid import is_model, kind_of, portable, refusal, shown, stranded, unlike
 from acrawl.worker.shapes import decoder_of
 
 #: Bytes that are kept of an item which could not leave; a larger one is kept as a line.
 _MOST_KEPT = 256 * 1024
 _decode = msgspec.msgpack.Decoder().decode
+#: Classes whose checks are remembered.
+_MOST_CLASSES = 1000
 #: How the bare value of a derived class is had, whatever that makes of ``str(value)``.
 _EXACT: tuple[tuple[type, Callable[[Any], Any]], ...] = (
     (str, str.__str__),
@@ -23,8 +26,8 @@ _EXACT: tuple[tuple[type, Callable[[Any], Any]], ...] = (
     (float, float.__float__),
     (bytes, lambda value: bytes(memoryview(value))),
 )
-#: What checks the items of a class; None where nothing can.
-_checks: dict[type, Callable[[bytes], Any] | None] = {}
+#: How the items of a class are closed.
+_ways: dict[type, Callable[[Any], Item]] = {}
 
 
 def is_item(made: Any) -> bool:
@@ -43,41 +46,55 @@ def as_item(made: Any) -> Item:
     Raises `InvalidItem` for one that is not as its class says or has something in it that cannot travel; TypeError for
     what is no item at all.
     """
-    if type(made) is dict:
-        return Item("item", _closed(made, made))
+    way = _ways.get(type(made))
+    if way is None:
+        if len(_ways) >= _MOST_CLASSES:  # made anew by each callback, perhaps
+            _ways.clear()
+        way = _ways[type(made)] = _way_of(made)
+    return way(made)
+
+
+def _way_of(made: Any) -> Callable[[Any], Item]:
     if isinstance(made, Sightings):
-        return Item("sightings", _encode(made))
-    if not is_item(made) or isinstance(made, type):
+        return lambda made: Item("sightings", _encode(made))
+    if isinstance(made, type) or not is_item(made):
         raise TypeError(
             f"a callback gave {kind_of(made)} {shown(made)}: give requests, or items: dicts, dataclasses, Structs "
             "and the like (docs/items.md)"
         )
     if isinstance(made, Mapping):
-        return Item("item", _closed(made, dict(made)))
+        return lambda made: Item("item", _closed(made))
     if is_model(made):
-        return Item("item", _closed(made, made))
-    body = _closed(made, made)
-    cls = type(made)
+        return _close_model
+    check = decoder_of(type(made))
+    return functools.partial(_close_checked, check) if check else lambda made: Item("item", _closed(made))
+
+
+def _close_model(made: Any) -> Item:
+    dumped = models.dumped(made)
     try:
-        check = _checks[cls]
-    except KeyError:
-        check = _checks[cls] = decoder_of(cls)
-    if check is not None:
-        try:
-            check(body)
-        except msgspec.MsgspecError as error:
-            raise unlike(made, _decode(body), error) from None
+        return Item("item", _encode(dumped))
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        return Item("item", _encode(models.mended(made, dumped, _encode, error)))
+
+
+def _close_checked(check: Callable[[bytes], Any], made: Any) -> Item:
+    body = _closed(made)
+    try:
+        check(body)
+    except msgspec.MsgspecError as error:
+        raise unlike(made, _decode(body), error) from None
     return Item("item", body)
 
 
 def refused(made: Any, about: str, reason: str, detail: str = "") -> Item:
     """What travels in the place of an item that cannot go on, with as much of it as can."""
-    return Item("refused", _encode(Refused(about, told(reason), detail, _as_far_as_possible(made))))
+    return Item("refused", _encode(Refused(about, portable(reason), portable(detail), _as_far_as_possible(made))))
 
 
-def _closed(made: Any, plain: Any) -> bytes:
+def _closed(made: Any) -> bytes:
     try:
-        return _encode(plain)
+        return _encode(made)
     except Exception as error:  # noqa: BLE001 - users' objects raise what they like: the item is refused
         raise stranded(made, _encode, error) from None
 
@@ -87,18 +104,15 @@ def _as_far_as_possible(made: Any) -> bytes:
         body = _encode_all(made)
     except Exception:  # noqa: BLE001 - half a character, or a number that is too large: a line says what it was
         body = b""
-    return body if body and len(body) <= _MOST_KEPT else _encode(told(shown(made)))
-
-
-def told(text: str) -> str:
-    """A text as it can travel: without half characters."""
-    return text.encode("utf-8", "backslashreplace").decode() if not text.isascii() else text
+    return body if body and len(body) <= _MOST_KEPT else _encode(portable(shown(made)))
 
 
 def _hook(value: Any) -> Any:
     """What travels in the place of an object that msgspec does not know. Raises TypeError."""
     if is_model(value):
-        return models.plain(value, _encode)
+        dumped = models.dumped(value)
+        error = refusal(dumped, _encode)
+        return dumped if error is None else models.mended(value, dumped, _encode, error)
     if isinstance(value, Mapping):
         return dict(value)
     for base, exact in _EXACT:  # the text of a parser, say, which is more than a text

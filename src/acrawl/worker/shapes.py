@@ -72,7 +72,7 @@ class _Shapes:
         hints = typing.get_type_hints(cls, include_extras=True)
         shape = self._of[cls] = _struct(cls, fields)
         for field in fields:  # afterwards, because a class may speak of itself
-            hint = hints[field.name]
+            hint = hints.get(field.name, Any)
             if field.default is None:  # how many write an optional field
                 hint = Optional[hint]  # noqa: UP045 - not every annotation has an operator
             try:
@@ -110,14 +110,14 @@ class _Shapes:
             return self._mapped(inner[0])
         if _has_fields(origin):
             return self.of(origin)
-        mapped = tuple(one if one is ... else self._mapped(one) for one in inner)
+        mapped = tuple(one if one is ... else self._mapped(one) for one in inner if one is not msgspec.UnsetType)
         if origin in {Union, types.UnionType}:
             return Union[mapped]  # noqa: UP007 - of a number known only now
-        if isinstance(type_info(origin), CustomType):
-            raise _Unchecked
-        return origin[mapped]
+        return self._plain(origin)[mapped]
 
     def _plain(self, hint: Any) -> Any:
+        if hint is object or hint is msgspec.UnsetType:
+            return Any
         if not isinstance(hint, type):
             return hint
         if _has_fields(hint):
@@ -155,5 +155,11 @@ def _struct(cls: Any, fields: list[_Field]) -> Any:
     config = cls.__struct_config__
     renamed = dict(zip(cls.__struct_fields__, cls.__struct_encode_fields__, strict=True))
     return msgspec.defstruct(
-        cls.__name__, listed, rename=renamed, tag=config.tag, tag_field=config.tag_field, array_like=config.array_like
+        cls.__name__,
+        listed,
+        kw_only=True,
+        rename=renamed,
+        tag=config.tag,
+        tag_field=config.tag_field,
+        array_like=config.array_like,
     )
