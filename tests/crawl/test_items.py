@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import re
 import signal
 
 from acrawl.errors import EXIT_OK
@@ -151,3 +152,18 @@ def test_while_the_master_is_killed_each_bad_item_is_kept_once_and_each_good_one
     for sign in ("Product.price: expected `float`", "LookupError: "):
         assert sorted(item.url for item in failed if item.reason.startswith(sign)) == pages
     assert len(failed) == 120
+
+
+def test_the_spider_of_the_page_about_items_runs_as_printed(live, acrawl, tmp_path: pathlib.Path):
+    page = (pathlib.Path(__file__).parents[2] / "docs" / "items.md").read_text()
+    (source,) = re.findall(r"^```python\n(# sayings.py\n.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    quotes = [f"<div class=quote><b class=text>{text}</b><b class=author>A</b></div>" for text in ("So it is", "Yes")]
+    live.page("/", text=f"{quotes[0]}{quotes[1]}{quotes[0]}")
+    (tmp_path / "sayings.py").write_text(source.replace("https://quotes.toscrape.com/", live.url()))
+    done = acrawl("run", "sayings.py", "-o", "quotes.jsonl", "--workers", 1)
+    assert done.code == EXIT_OK, done.err
+    assert records(tmp_path / "quotes.jsonl") == [
+        {"text": "So it is", "author": "A", "words": 3},
+        {"text": "Yes", "author": "A", "words": 1},
+    ]
+    assert "items dropped    1 (by pipelines)" in done.err
