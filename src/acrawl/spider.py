@@ -25,8 +25,9 @@ class Spider:
     """Base of all spiders: subclass it, name it, say where to start and what to do with a response.
 
     One instance lives in each process and they share nothing: `start` and `closed` run on the master, callbacks on the
-    workers. Callbacks are generators, async generators, coroutines or plain functions; they give requests and items (dicts,
-    dataclasses, ``attrs`` classes, models of pydantic, ``msgspec`` Structs). Arguments given with ``-a name=value`` become attributes.
+    workers. Callbacks are generators, async generators, coroutines or plain functions; they give requests and items
+    (dicts, dataclasses, ``attrs`` classes, models of pydantic, ``msgspec`` Structs). Arguments given with
+    ``-a name=value`` become attributes.
     """
 
     name: str = ""

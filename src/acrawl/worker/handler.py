@@ -116,7 +116,7 @@ class Handler:
         outcome = Outcome(
             work.lease.token,
             requests=harvest.requests,
-            items=harvest.close_items(),
+            items=harvest.take_items(),
             duplicates=harvest.duplicates,
             close=harvest.close,
             seconds=now - work.started_at,

@@ -104,7 +104,7 @@ class Harvest:
         """Whether it is time to report a part."""
         return self._size > _MOST
 
-    def close_items(self) -> list[Item]:
+    def take_items(self) -> list[Item]:
         """Take out the items that have yet to be reported, and with them how many were dropped."""
         items, self.items = self.items, []
         if self.dropped:
@@ -114,7 +114,7 @@ class Harvest:
 
     def part(self) -> Outcome:
         """Take out what has been collected, as a part of the outcome."""
-        items = self.close_items()
+        items = self.take_items()
         outcome = Outcome(self.work.lease.token, PART, requests=self.requests, items=items, part=self._part)
         self._part += 1
         self._size = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import pathlib
 import re
 import reprlib
 import sys
@@ -198,7 +199,11 @@ def path_of(steps: tuple[str | int, ...]) -> str:
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
 
 
+def _is_pydantics(frame: traceback.FrameSummary) -> bool:
+    return "pydantic" in pathlib.PurePath(frame.filename).parts
+
+
 def _where(error: Exception) -> str:
     """The user's line that raised."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "pydantic" not in frame.filename]
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not _is_pydantics(frame)]
     return f" - {frames[-1].filename}:{frames[-1].lineno}, in {frames[-1].name}" if frames else ""
