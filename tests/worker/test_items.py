@@ -102,7 +102,10 @@ def test_items_of_every_kind_travel_as_their_fields(made, expected):
         (Product(5), "Product.name: expected `str`, got `int` (5)"),
         (Product("x", [EURO, Price(1, 5)]), "Product.prices[1].currency: expected `str`, got `int` (5)"),
         (Product("x", [], "many"), "Product.stock: expected `int | null`, got `str` ('many')"),
-        (Product("x", by_size={"S": Price(1, 5)}), "Product.by_size[...].currency: expected `str`, got `int`"),
+        (
+            Product("x", by_size={"M": EURO, "S": Price(1, 5)}),
+            "Product.by_size.S.currency: expected `str`, got `int` (5)",
+        ),
         (Product("x", by_size={5: EURO}), "Product.by_size: expected `str`, got `int` for a key"),
         (Product("x", like_it=[Product(None)]), "Product.like_it[0].name: expected `str`, got `None` (None)"),
         (Frozen("x"), "Frozen.n: expected `int`, got `str` ('x')"),

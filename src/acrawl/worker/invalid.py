@@ -16,10 +16,12 @@ import msgspec
 #: What msgspec says of a value: its complaint, and the path of the value.
 _PLACED = re.compile(r"(.*?)(?: - at `(key` in `)?\$(.*)`)?", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(.*)`")
-_STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
+_STEP = re.compile(r"\.([^.\[]+)|\[(?:(\d+)|\.\.\.)\]")
 _TOP = re.compile(r"[^.\[]+(?:\.[^.\[]+|\[[^\]]*\])?")
 #: Characters of a key that looks like a field's name in a path.
 _LONGEST_NAME = 60
+#: Keys of a table that are tried one by one.
+_MOST_KEYS = 100
 #: How deep it is looked for what cannot travel; msgspec itself goes no deeper than the interpreter.
 _DEEPEST = 100
 #: Characters of a path and of what is wrong there; both may hold what a page holds.
@@ -73,32 +75,44 @@ def kind_of(made: Any) -> str:
     return type(made).__name__
 
 
-def unlike(made: Any, plain: Any, error: Exception) -> InvalidItem:
-    """What msgspec says of an item's ``plain`` value, as it would travel."""
+def unlike(made: Any, plain: Any, error: Exception, fails: Callable[[Any], bool]) -> InvalidItem:
+    """What msgspec says of an item; ``plain`` is it as it would travel, and ``fails`` checks that, changed perhaps."""
     found = _PLACED.fullmatch(str(error))
     assert found is not None
-    problem, is_key, path = found[1], found[2], f"{kind_of(made)}{found[3] or ''}"
-    if missing := _MISSING.fullmatch(problem):
+    path, is_known, value = _followed(plain, found[3] or "", fails)
+    path = f"{kind_of(made)}{path}"
+    if missing := _MISSING.fullmatch(found[1]):
         return InvalidItem(f"{path}.{missing[1]}", "it is missing")
-    problem = problem[:1].lower() + problem[1:]
-    if is_key:
+    problem = found[1][:1].lower() + found[1][1:]
+    if found[2]:
         return InvalidItem(path, f"{problem} for a key")
-    is_known, value = _at(plain, found[3] or "")
     return InvalidItem(path, f"{problem} ({shown(value)})" if is_known else problem)
 
 
-def _at(value: Any, path: str) -> tuple[bool, Any]:
-    """The value at a path of msgspec's, if that says which it is: keys of tables are not told."""
-    end = 0
+def _followed(plain: Any, path: str, fails: Callable[[Any], bool]) -> tuple[str, bool, Any]:
+    """A path of msgspec's with the keys that it does not tell, whether the value there is known, and the value."""
+    steps = list(_STEP.finditer(path))
+    told, value = "", plain
     try:
-        for step in _STEP.finditer(path):
-            if step.start() != end:
-                return False, None
-            end = step.end()
-            value = value[step[1] if step[1] is not None else int(step[2])]
-    except (LookupError, TypeError):
-        return False, None
-    return end == len(path), value
+        for step in steps:
+            name, index = step.groups()
+            key = name or (int(index) if index else _failing(plain, value, fails))
+            told += step[0] if name or index else _step(key)
+            value = value[key]
+    except (LookupError, TypeError):  # a name with a dot in it, say: the path as it came tells enough
+        return path, False, None
+    return (told, True, value) if sum(len(step[0]) for step in steps) == len(path) else (path, False, None)
+
+
+def _failing(plain: Any, table: dict[Any, Any], fails: Callable[[Any], bool]) -> Any:
+    """The key in a table, a part of ``plain``, whose value fails; the others are taken out. Raises LookupError."""
+    entries = dict(table) if len(table) <= _MOST_KEYS else {}
+    for key, value in entries.items():
+        table.clear()
+        table[key] = value
+        if fails(plain):
+            return key
+    raise LookupError
 
 
 def stranded(made: Any, encode: Callable[[Any], bytes], error: Exception) -> InvalidItem:
@@ -199,11 +213,8 @@ def path_of(steps: tuple[str | int, ...]) -> str:
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
 
 
-def _is_pydantics(frame: traceback.FrameSummary) -> bool:
-    return "pydantic" in pathlib.PurePath(frame.filename).parts
-
-
 def _where(error: Exception) -> str:
     """The user's line that raised."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not _is_pydantics(frame)]
+    stack = traceback.extract_tb(error.__traceback__)
+    frames = [frame for frame in stack if "pydantic" not in pathlib.PurePath(frame.filename).parts]
     return f" - {frames[-1].filename}:{frames[-1].lineno}, in {frames[-1].name}" if frames else ""

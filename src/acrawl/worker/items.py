@@ -83,8 +83,16 @@ def _close_checked(check: Callable[[bytes], Any], made: Any) -> Item:
     try:
         check(body)
     except msgspec.MsgspecError as error:
-        raise unlike(made, _decode(body), error) from None
+        raise unlike(made, _decode(body), error, lambda plain: _fails(check, plain)) from None
     return Item("item", body)
+
+
+def _fails(check: Callable[[bytes], Any], plain: Any) -> bool:
+    try:
+        check(_encode(plain))
+    except msgspec.MsgspecError:  # it still does: what was taken out was not at fault
+        return True
+    return False
 
 
 def refused(made: Any, about: str, reason: str, detail: str = "") -> Item:
