@@ -123,6 +123,7 @@ class _Stage:
         self._class = cls
         self._spider = spider
         self._self: Any = None
+        self._process_item: Callable[[Any], Any]
         methods = [getattr(cls, name, None) for name in ("process_item", "open_spider", "close_spider")]
         on_loop = any(inspect.iscoroutinefunction(method) for method in methods)
         self._thread = None if on_loop else ThreadPoolExecutor(1, f"acrawl-{cls.__name__}")
@@ -131,29 +132,34 @@ class _Stage:
         crawler = getattr(self._spider, "crawler", None)
         by_crawler = None if crawler is None else getattr(self._class, "from_crawler", None)
         self._self = await (self._call(self._class) if by_crawler is None else self._call(by_crawler, crawler))
+        self._process_item = self._bound("process_item", 1)
         await self._optional("open_spider")
 
     async def process(self, passages: Sequence[Passage]) -> None:
-        method = self._bound("process_item", 1)
         if self._thread is not None:
-            await self._call(self._process_all, method, passages)
-            return
-        room = asyncio.Semaphore(CONCURRENCY)
+            await self._call(self._process_all, passages)
+        elif len(passages) == 1:  # on a worker always
+            await self._process(passages[0])
+        else:
+            room = asyncio.Semaphore(CONCURRENCY)
 
-        async def one(passage: Passage) -> None:
-            async with room:
-                try:
-                    result = method(passage.item)
-                    passage.item = self._checked(await result if inspect.isawaitable(result) else result)
-                except Exception as error:  # noqa: BLE001 - dropped or failed: recorded in the passage, the others go on
-                    _stopped(passage, error)
+            async def one(passage: Passage) -> None:
+                async with room:
+                    await self._process(passage)
 
-        await asyncio.gather(*map(one, passages))
+            await asyncio.gather(*map(one, passages))
 
-    def _process_all(self, method: Callable[[Any], Any], passages: Sequence[Passage]) -> None:
+    async def _process(self, passage: Passage) -> None:
+        try:
+            result = self._process_item(passage.item)
+            passage.item = self._checked(await result if inspect.isawaitable(result) else result)
+        except Exception as error:  # noqa: BLE001 - dropped or failed: recorded in the passage, the others go on
+            _stopped(passage, error)
+
+    def _process_all(self, passages: Sequence[Passage]) -> None:
         for passage in passages:
             try:
-                passage.item = self._checked(method(passage.item))
+                passage.item = self._checked(self._process_item(passage.item))
             except Exception as error:  # noqa: BLE001 - dropped or failed: recorded in the passage, the others go on
                 _stopped(passage, error)
 
