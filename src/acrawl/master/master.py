@@ -109,6 +109,7 @@ class Master:
                 files=str(self._output.folder.resolve()),
                 nonce_file=nonce_file,
                 nonce=nonce,
+                exchanges=str(self._output.exchanges or ""),
             )
             expected = Hello("", VERSION, plan.source.identity, plan.source.sha256)
             grace = plan.settings.queues.grace_seconds
