@@ -104,7 +104,7 @@ class Capture:
         self._came = [came[end:]] if end < len(came) else []
         self._framing = framing
         head = came[start:end]
-        self._head = len(head)
+        self._head = self._size = len(head)
         self._block.update(head)
         self._request += head  # both are short, and go into the blob together
         protocols, cipher = [came[start : start + 8].decode("ascii", "replace").lower()], ""
@@ -134,7 +134,7 @@ class Capture:
         else:
             used = self._hash(self._framing, data)
         head, self._request = self._request, b""
-        self._size += len(head) + used
+        self._size += used
         await self._blob.write(head + data[:used])
 
     def _hash(self, framing: Framing, data: bytes) -> int:

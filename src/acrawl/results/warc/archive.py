@@ -229,9 +229,10 @@ class Archive:
 
     def _turn(self) -> None:
         """Begin the next file; the present one is whole."""
-        os.fsync(self._descriptor)
-        os.close(self._descriptor)
-        self._descriptor = -1
+        if self._descriptor >= 0:
+            os.fsync(self._descriptor)
+            os.close(self._descriptor)
+            self._descriptor = -1
         self._number += 1
         self._length = 0
 
