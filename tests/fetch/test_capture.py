@@ -306,3 +306,33 @@ async def test_what_cannot_be_stored_fails_the_fetch(store, tmp_path):
             await transport(Request(f"http://{address}/"), recorder=recorder)
         await recorder.discard()
     assert caught.value.reason == "disk"
+
+
+class Stuck:
+    """A store whose files take for ever."""
+
+    def __init__(self):
+        self.writing = asyncio.Event()
+
+    def sink(self, _):
+        return self
+
+    async def write(self, _):
+        self.writing.set()
+        await asyncio.Event().wait()
+
+    async def discard(self):
+        pass
+
+
+@pytest.mark.asyncio
+async def test_what_is_cut_off_while_it_is_stored_is_no_capture():
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 3000000\r\n\r\n" + bytes(3_000_000)
+    stuck = Stuck()
+    async with raw_server(Server(answer)) as address, fetching() as transport:
+        recorder = Recorder(stuck, time.time)
+        fetch = asyncio.create_task(transport(Request(f"http://{address}/"), recorder=recorder))
+        await asyncio.wait_for(stuck.writing.wait(), 10)
+        fetch.cancel()
+        await asyncio.gather(fetch, return_exceptions=True)
+        assert await recorder.finish() == []

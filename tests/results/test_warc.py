@@ -245,6 +245,12 @@ def test_what_is_there_is_not_overwritten_unless_that_is_asked_for(tmp_path):
     assert files(tmp_path) == []
 
 
+def test_a_folder_is_no_name_of_files(tmp_path):
+    (tmp_path / "a" / "site").mkdir(parents=True)
+    with pytest.raises(EnvironmentProblem, match=r"is a folder: name the files in it, as in .*/a/site/site"):
+        opened(tmp_path)
+
+
 def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):
     (tmp_path / "a").write_text("a file")
     with pytest.raises(FolderProblem, match="cannot be written"):

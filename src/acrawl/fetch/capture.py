@@ -129,13 +129,17 @@ class Capture:
         if self._framing is None or not (self._came or self._request):
             return
         data, self._came = b"".join(self._came), []
-        if len(data) > _AT_ONCE:
-            used = await asyncio.to_thread(self._hash, self._framing, data)
-        else:
-            used = self._hash(self._framing, data)
         head, self._request = self._request, b""
-        self._size += used
-        await self._blob.write(head + data[:used])
+        try:
+            if len(data) > _AT_ONCE:
+                used = await asyncio.to_thread(self._hash, self._framing, data)
+            else:
+                used = self._hash(self._framing, data)
+            self._size += used
+            await self._blob.write(head + data[:used])
+        except BaseException:  # a full disk, or cut off here: how much of it was kept, nobody knows
+            self._status = 0
+            raise
 
     def _hash(self, framing: Framing, data: bytes) -> int:
         used, content = framing.feed(data)

@@ -19,6 +19,8 @@ from acrawl.outcome import Captured
 from acrawl.results.files.objects import object_path
 from acrawl.results.warc.index import Index, Row
 from acrawl.results.warc.records import (
+    PACKED,
+    WRAPPED,
     Fields,
     answer_fields,
     conversion_fields,
@@ -35,6 +37,8 @@ from acrawl.temporary import try_lock
 NUMBER, LENGTH = "--warc:file", "--warc"
 #: Bytes that are read, packed and written at once.
 _PIECE = 1 << 20
+#: Bytes of a body from which on it is worth a look whether it is compressed already, and of the sample.
+_SAMPLED, _SAMPLE = 1 << 14, 1 << 11
 #: Bytes in which the header of the first record of a file is found.
 _HEAD = 1 << 12
 _NOTHING: Final = hashlib.sha256().hexdigest()
@@ -147,8 +151,9 @@ class Archive:
         if revisits:
             start, length = self._put(fields, head)
         else:
-            body = _pieces(source, it.size - it.head)
-            start, length = self._append([*fields, _block_digest(it.block)], it.size, itertools.chain([head], body))
+            level = WRAPPED if _is_dense(source, it.size - it.head) else PACKED
+            block = itertools.chain([head], _pieces(source, it.size - it.head))
+            start, length = self._append([*fields, _block_digest(it.block)], it.size, block, level)
         kind = "warc/revisit" if revisits else it.type
         stamp = re.sub(r"\D", "", date)[:14]
         row = (self._number, start, length, key, stamp, it.url, date, kind, it.status, it.payload, identity)
@@ -158,12 +163,12 @@ class Archive:
         digest = b32encode(hashlib.sha1(block, usedforsecurity=False).digest()).decode()
         return self._append([*fields, _block_digest(digest)], len(block), [block])
 
-    def _append(self, fields: Fields, length: int, block: Iterable[bytes]) -> tuple[int, int]:
+    def _append(self, fields: Fields, length: int, block: Iterable[bytes], level: int = PACKED) -> tuple[int, int]:
         """Write a record; returns where it begins, and how long it is."""
         start = self._length
         waiting: list[bytes] = []
         size = 0
-        for piece in member(fields, length, block):
+        for piece in member(fields, length, block, level):
             waiting.append(piece)
             size += len(piece)
             if size >= _PIECE:
@@ -183,6 +188,8 @@ class Archive:
 
     def _begin(self, *, known: bool, overwrite: bool) -> None:
         """Make what is there what the marks say."""
+        if self._prefix.is_dir():
+            raise EnvironmentProblem(f"{self.name} is a folder: name the files in it, as in {self._prefix / 'site'}")
         self._prefix.parent.mkdir(parents=True, exist_ok=True)
         there = self._files()
         if not known and not overwrite and (found := [path for path in there.values() if path.stat().st_size]):
@@ -271,6 +278,17 @@ def _pieces(source: BinaryIO, size: int) -> Iterator[bytes]:
         piece = source.read(min(size, _PIECE))
         size -= len(piece) or size
         yield piece
+
+
+def _is_dense(source: BinaryIO, size: int) -> bool:
+    """Whether the body that comes next is compressed already, by a sample from its middle."""
+    if size < _SAMPLED:
+        return False
+    start = source.tell()
+    source.seek(start + size // 2)
+    sample = source.read(_SAMPLE)
+    source.seek(start)
+    return len(zlib.compress(sample, 1)) > 0.95 * len(sample)
 
 
 def _info_of(path: pathlib.Path) -> str:

@@ -14,8 +14,10 @@ from acrawl.outcome import Captured
 Fields = list[tuple[str, str]]
 
 _VERSION = b"WARC/1.1\r\n"
-#: Most of what is archived is compressed already; higher levels take twice the time for a hundredth of the size.
-_LEVEL: Final = 6
+#: The level at which records are compressed; higher ones take longer for a hundredth of the size.
+PACKED: Final = 6
+#: What is compressed already is only wrapped: that takes a tenth of the time.
+WRAPPED: Final = 0
 #: A zlib stream with the head and the end of gzip.
 _GZIP = 31
 _PROFILE = "http://netpreserve.org/warc/1.1/revisit/"
@@ -25,10 +27,10 @@ NOT_MODIFIED = f"{_PROFILE}server-not-modified"
 _SPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, "urn:acrawl:warc")
 
 
-def member(fields: Fields, length: int, block: Iterable[bytes]) -> Iterator[bytes]:
+def member(fields: Fields, length: int, block: Iterable[bytes], level: int = PACKED) -> Iterator[bytes]:
     """Return a record in pieces, as a gzip member of its own. ``block`` has ``length`` bytes."""
     lines = "".join(f"{name}: {value}\r\n" for name, value in [*fields, ("Content-Length", str(length))])
-    packer = zlib.compressobj(_LEVEL, wbits=_GZIP)
+    packer = zlib.compressobj(level, wbits=_GZIP)
     yield packer.compress(_VERSION + lines.encode() + b"\r\n")
     for piece in block:
         yield packer.compress(piece)
