@@ -7,6 +7,7 @@ import hashlib
 import time
 
 import brotli
+import msgspec
 import pytest
 
 from acrawl.errors import FetchError
@@ -61,6 +62,7 @@ ODD = {
     "case, duplicates, order": b"HTTP/1.1 200 OK\r\nsErVeR:x\r\nX-A: 1\r\nx-a:  2 \r\nCONTENT-LENGTH:2\r\n\r\nok",
     "non-ASCII": "HTTP/1.1 200 Schön\r\nX-U: é\r\nX-L: ".encode() + b"\xe9\r\nContent-Length: 2\r\n\r\nok",
     "line feeds alone": b"HTTP/1.1 200 OK\nContent-Length: 2\n\nok",
+    "a type that is no UTF-8": b"HTTP/1.1 200 OK\r\nContent-Type: text/\xe9\r\nContent-Length: 2\r\n\r\nok",
     "folded": b"HTTP/1.1 200 OK\r\nX-A: 1\r\n \t2\r\nContent-Length: 2\r\n\r\nok",
     "no reason": b"HTTP/1.1 200 \r\nContent-Length: 2\r\n\r\nok",
     "nothing behind the status": b"HTTP/1.1 200\r\nContent-Length: 2\r\n\r\nok",
@@ -88,6 +90,7 @@ async def test_the_answer_is_captured_as_it_was_sent_and_not_what_comes_before_i
             assert store.parts(it) == (server.heads[n], answer)
             assert (it.status, it.address, it.truncated) == (response.status, "127.0.0.1", "")
             assert it.block == sha1(answer)
+            assert msgspec.msgpack.encode(it)
             assert answer[: it.head].endswith((b"\r\n\r\n", b"\n\n"))
     assert server.made == 1 + (answer.count(b"Content-Length") > 1)  # the parser stumbles over the second one
 
@@ -178,6 +181,7 @@ async def test_fifty_at_once_are_kept_apart(store):
     [
         (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc", "disconnect"),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab", "disconnect"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n-5\r\nx", "disconnect"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 9000000\r\n\r\n" + bytes(9_000_000), "length"),
     ],
 )
@@ -294,6 +298,14 @@ def test_a_body_is_followed_in_whatever_pieces_it_comes():
             used += taken
             content += b"".join(pieces)
         assert (used, content, framing.ended) == (len(body), b"hello0123456789", True)
+
+
+@pytest.mark.parametrize("size", [b"-5", b"0x5", b"+5", b"1_0", b"", b"z", b"f" * 40 + b"g"])
+def test_behind_what_is_no_size_of_a_chunk_nothing_is_content(size):
+    framing = Framing(None, chunked=True)
+    assert framing.feed(b"1\r\na\r\n" + size + b"\r\nhello\r\n0\r\n\r\n")[1] == [b"a"]
+    assert framing.feed(b"more") == (4, [])
+    assert not framing.ended
 
 
 @pytest.mark.asyncio

@@ -278,7 +278,7 @@ def test_what_was_stored_and_is_gone_or_short_is_told_before_anything_is_written
     (path,) = (path for path in (tmp_path / "stored").rglob("*") if path.is_file())
     archive = opened(tmp_path)
     path.write_bytes(b"short")
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(ValueError, match="bytes 5 are there"):
         archive.write("a", it)
     path.unlink()
     with pytest.raises(FileNotFoundError):

@@ -116,7 +116,8 @@ class Capture:
     def answered(self, status: int, headers: Mapping[str, str], *, direct: bool) -> None:
         """Take what the index will say of the answer; behind a proxy (not ``direct``) the address is not its own."""
         self._status = status
-        self._type = headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        named = headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        self._type = named.encode("ascii", "replace").decode()  # bytes that are no UTF-8 do not travel
         if not direct:
             self._peer = "", *self._peer[1:]
 
@@ -265,8 +266,9 @@ async def of_made(file: MadeFile, store: FileStore, time: float) -> Captured:
     finally:
         await blob.discard()
     digest = _base32(hashlib.sha1(file.data, usedforsecurity=False))
+    url, media_type = " ".join(file.url.split()), " ".join(file.type.split())  # each is a line of a record
     return Captured(
-        file.url, time, type=file.type, size=len(file.data), block=digest, payload=digest, data=data, sha256=sha256
+        url, time, type=media_type, size=len(file.data), block=digest, payload=digest, data=data, sha256=sha256
     )
 
 

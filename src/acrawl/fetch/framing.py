@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 #: Characters of a line between chunks that are kept: no size is longer.
 _LONGEST = 32
-_SIZE, _CHUNK, _AFTER, _TRAILERS, _END = range(5)
+_HEX = re.compile(rb"[0-9A-Fa-f]+").fullmatch
+_SIZE, _CHUNK, _AFTER, _TRAILERS, _BROKEN = range(5)
 
 
 class Framing:
@@ -40,6 +42,8 @@ class Framing:
         found: list[bytes] = []
         at = 0
         while at < len(data) and not self.ended:
+            if self._state == _BROKEN:
+                return len(data), found
             if self._state == _CHUNK:
                 assert self._left is not None
                 piece = data[at : at + self._left]
@@ -57,17 +61,15 @@ class Framing:
         return at, found
 
     def _take(self, line: bytes) -> None:
-        """Take a line between chunks. One that is no size is the parser's to refuse; nothing after it is content."""
+        """Take a line between chunks. Behind one that is no size, which the parser refuses, nothing is content."""
         if self._state == _AFTER:
             self._state = _SIZE
         elif self._state == _TRAILERS:
             self.ended = not line
         else:
-            try:
-                self._left = int(line.partition(b";")[0], 16)
-            except ValueError:
-                self._left = 0
-            self._state = _CHUNK if self._left else _TRAILERS
+            size = line.partition(b";")[0].strip()
+            self._left = int(size, 16) if _HEX(size) and len(size) < _LONGEST else -1
+            self._state = _CHUNK if self._left > 0 else _BROKEN if self._left else _TRAILERS
 
 
 def framing_of(message: Any, *, bodiless: bool) -> Framing:

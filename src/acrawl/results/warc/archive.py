@@ -83,7 +83,8 @@ class Archive:
     def write(self, item_id: str, it: Captured) -> None:
         """Append the records of one exchange, or what a callback made.
 
-        Raises FileNotFoundError when its bytes are not where its worker said it put them, and `CrawlFailed`.
+        Raises FileNotFoundError when its bytes are not where its worker said it put them, ValueError when they are not
+        all there, and `CrawlFailed`.
         """
         with self._bytes_of(it) as source, self._failing():
             if self._length >= self._max_bytes:
@@ -254,12 +255,11 @@ class Archive:
 
     @contextlib.contextmanager
     def _bytes_of(self, it: Captured) -> Iterator[BinaryIO]:
-        if not it.sha256:
-            yield io.BytesIO(it.data)
-            return
-        with open(object_path(self._stored, it.sha256), "rb") as file:
-            if os.fstat(file.fileno()).st_size < it.request + it.size:
-                raise FileNotFoundError(f"the exchange {it.sha256} is not whole")
+        """Raises ValueError where there are fewer than it says."""
+        with open(object_path(self._stored, it.sha256), "rb") if it.sha256 else io.BytesIO(it.data) as file:
+            there = os.fstat(file.fileno()).st_size if it.sha256 else len(it.data)
+            if there < it.request + it.size:
+                raise ValueError(f"of {it.request + it.size} bytes {there} are there")
             yield file
 
     @contextlib.contextmanager
