@@ -241,6 +241,11 @@ def test_what_is_there_is_not_overwritten_unless_that_is_asked_for(tmp_path):
     with pytest.raises(EnvironmentProblem, match="another crawl"):
         opened(tmp_path, marks)
     archive.close()
+    files(tmp_path)[0].unlink()
+    with pytest.raises(EnvironmentProblem, match=r"site\.cdxj is there already"):
+        opened(tmp_path)
+    archived(tmp_path, exchange("http://e.org/3", b"z"), overwrite=True)
+    assert [facts["url"] for _, _, facts in cdxj(tmp_path)] == ["http://e.org/3"]
     opened(tmp_path, overwrite=True).close()
     assert files(tmp_path) == []
 

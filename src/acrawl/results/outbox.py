@@ -78,10 +78,10 @@ class _Entry:
 class Drain:
     """Delivers the outbox of a frontier. Belongs to one event loop; its files and its database to one thread.
 
-    With ``files_to_feeds`` every saved file is an item of the feeds too. ``archive`` takes what was captured. It owns
-    all of them from
-    `open` to `close`. Anything that cannot be written ends it with `CrawlFailed`, and it delivers no more: how far its
-    feeds got is known only to the marks, so they must be opened again.
+    With ``files_to_feeds`` every saved file is an item of the feeds too; ``archive`` takes what was captured. It owns
+    all that is written to, and the pipelines, from `open` to `close`. Anything that cannot be written ends it with
+    `CrawlFailed`, and it delivers no more: how far its feeds got is known only to the marks, so they must be opened
+    again.
     """
 
     def __init__(

@@ -119,7 +119,7 @@ class Archive:
 
     def finish(self) -> None:
         """Write the index beside the archive, by rename. Raises `CrawlFailed`. Idempotent."""
-        path = self._prefix.with_name(f"{self._prefix.name}.cdxj")
+        path = self._index_path
         beside = path.with_name(f"{path.name}.new")
         with self._failing():
             with open(beside, "wb") as file:
@@ -193,10 +193,12 @@ class Archive:
             raise EnvironmentProblem(f"{self.name} is a folder: name the files in it, as in {self._prefix / 'site'}")
         self._prefix.parent.mkdir(parents=True, exist_ok=True)
         there = self._files()
-        if not known and not overwrite and (found := [path for path in there.values() if path.stat().st_size]):
-            raise EnvironmentProblem(
-                f"{self.name}: {found[0]} is there already: give another name, or --fresh to replace the archive"
-            )
+        if not known and not overwrite:
+            for path in [*there.values(), self._index_path]:
+                if path.is_file() and path.stat().st_size:  # an empty one may be what a crawl left that died
+                    raise EnvironmentProblem(
+                        f"{self.name}: {path} is there already: give another name, or --fresh to replace the archive"
+                    )
         for path in there.values():
             with open(path, "rb") as file:
                 self._claim(file.fileno(), path)
@@ -243,6 +245,10 @@ class Archive:
             self._descriptor = -1
         self._number += 1
         self._length = 0
+
+    @property
+    def _index_path(self) -> pathlib.Path:
+        return self._prefix.with_name(f"{self._prefix.name}.cdxj")
 
     def _path(self, number: int) -> pathlib.Path:
         return self._prefix.with_name(f"{self._prefix.name}-{number:05}.warc.gz")
