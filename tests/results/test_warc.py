@@ -250,6 +250,19 @@ def test_what_is_there_is_not_overwritten_unless_that_is_asked_for(tmp_path):
     assert files(tmp_path) == []
 
 
+@pytest.mark.parametrize("nothing", [True, False])
+def test_the_archive_of_another_job_is_not_cut(tmp_path, nothing):
+    for name in ("mine", "other"):
+        (tmp_path / name).mkdir()
+    marks = archived(tmp_path / "mine", *([] if nothing else [exchange("http://e.org/1", b"x")]))
+    archived(tmp_path / "other", *(exchange(f"http://d.org/{n}", b"%d" % n * 900) for n in range(3)), max_bytes=300)
+    before = {path.name: path.read_bytes() for path in files(tmp_path / "other")}
+    assert len(before) == 3
+    with pytest.raises(EnvironmentProblem, match="is not of this job: give the archive its own name"):
+        Archive(tmp_path / "other" / "a" / "site", Index(tmp_path / "mine" / "warc.db"), marks, tmp_path, max_bytes=GB)
+    assert {path.name: path.read_bytes() for path in files(tmp_path / "other")} == before
+
+
 def test_a_folder_is_no_name_of_files(tmp_path):
     (tmp_path / "a" / "site").mkdir(parents=True)
     with pytest.raises(EnvironmentProblem, match=r"is a folder: name the files in it, as in .*/a/site/site"):

@@ -193,29 +193,42 @@ class Archive:
             raise EnvironmentProblem(f"{self.name} is a folder: name the files in it, as in {self._prefix / 'site'}")
         self._prefix.parent.mkdir(parents=True, exist_ok=True)
         there = self._files()
-        if not known and not overwrite:
+        for path in there.values():
+            with open(path, "rb") as file:
+                self._claim(file.fileno(), path)
+        if known:
+            self._check_ours(there)
+        elif not overwrite:
             for path in [*there.values(), self._index_path]:
                 if path.is_file() and path.stat().st_size:  # an empty one may be what a crawl left that died
                     raise EnvironmentProblem(
                         f"{self.name}: {path} is there already: give another name, or --fresh to replace the archive"
                     )
-        for path in there.values():
-            with open(path, "rb") as file:
-                self._claim(file.fileno(), path)
         for number, path in there.items():
-            if not known or number > self._number:  # begun by a delivery that was broken off
-                path.unlink()
+            if known and (number, 0) < (self._number, self._length):
+                continue
+            path.unlink()  # begun by a delivery that was broken off
         if self._length:
-            size = there[self._number].stat().st_size if self._number in there else 0
-            if size < self._length:
-                raise EnvironmentProblem(
-                    f"{self.name}: {self._path(self._number)} has {size} bytes, but {self._length} were delivered to "
-                    "it: put the file back, or begin anew with --fresh"
-                )
             os.truncate(there[self._number], self._length)
-        elif known and self._number in there:
-            there[self._number].unlink()
         self._index.cut(self._number, self._length)
+
+    def _check_ours(self, there: Mapping[int, pathlib.Path]) -> None:
+        """Refuse to cut what is another job's archive, and to go on with less than was delivered."""
+        path = self._path(self._number)
+        size = path.stat().st_size if self._number in there else 0
+        if size < self._length:
+            raise EnvironmentProblem(
+                f"{self.name}: {path} has {size} bytes, but {self._length} were delivered to it: "
+                "put the file back, or begin anew with --fresh"
+            )
+        begun = self._index.begun()
+        for number, path in there.items():
+            if number < self._number or not path.stat().st_size:
+                continue
+            if number not in begun or _info_of(path) not in {"", begun[number]}:
+                raise EnvironmentProblem(
+                    f"{self.name}: {path} is not of this job: give the archive its own name, or begin anew with --fresh"
+                )
 
     def _open(self, date: str) -> None:
         """Go on with the present file, or begin it, with the record that says what it is."""
@@ -225,11 +238,12 @@ class Archive:
             self._claim(self._descriptor, path)
             self._info = _info_of(path)
             return
+        self._info = info_id(path.name, date)
+        self._index.begin(self._number, self._info)
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o666)
         self._claim(self._descriptor, path)
         _sync_folder(path.parent)
         fields, block = warcinfo(path.name, date, self._content)
-        self._info = info_id(path.name, date)
         self._put(fields, block)
 
     def _claim(self, descriptor: int, path: pathlib.Path) -> None:
@@ -298,13 +312,15 @@ def _is_dense(source: BinaryIO, size: int) -> bool:
 
 
 def _info_of(path: pathlib.Path) -> str:
-    """The id of the record at the beginning of a file of ours."""
+    """The id of the record at the beginning of a file; empty where none can be read."""
     with open(path, "rb") as file:
-        head = zlib.decompressobj(wbits=31).decompress(file.read(_HEAD), _HEAD)
-    found = re.search(rb"WARC-Record-ID: (\S+)", head)
-    if found is None:
-        raise EnvironmentProblem(f"{path} begins with no record of ours: put the file back, or begin anew with --fresh")
-    return found[1].decode()
+        beginning = file.read(_HEAD)
+    try:
+        head = zlib.decompressobj(wbits=31).decompress(beginning, _HEAD)
+    except zlib.error:  # no file of ours, or torn: the caller knows whether it has begun one
+        return ""
+    found = re.search(rb"WARC-Record-ID: (\S+)\r\n", head)
+    return found[1].decode("ascii", "replace") if found is not None else ""
 
 
 def _block_digest(base32: str) -> tuple[str, str]:

@@ -6,6 +6,7 @@ with the catalog::
     records   number, start, length     the file of the archive, and where in it
               key, stamp, line          of the index (CDXJ)
               url, date, status         for revisits; ``identity`` is the SHA-256 of a content, in its first record
+    files     number, info              those that were begun, and the id of their first record
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ CREATE TABLE IF NOT EXISTS records(
     number INTEGER NOT NULL, start INTEGER NOT NULL, length INTEGER NOT NULL, key TEXT NOT NULL, stamp TEXT NOT NULL,
     url TEXT NOT NULL, date TEXT NOT NULL, type TEXT NOT NULL, status INTEGER NOT NULL, digest TEXT NOT NULL,
     identity TEXT NOT NULL, PRIMARY KEY(number, start)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS files(number INTEGER PRIMARY KEY, info TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS records_by_key ON records(key, stamp);
 CREATE UNIQUE INDEX IF NOT EXISTS records_by_identity ON records(identity) WHERE identity != '';
 """
@@ -65,6 +67,17 @@ class Index:
         """Forget the records behind this place."""
         with self._told():
             self._db.execute("DELETE FROM records WHERE number > ?1 OR (number = ?1 AND start >= ?2)", (number, length))
+
+    def begin(self, number: int, info: str) -> None:
+        """Record, durably, that a file of the archive is about to be made: from then on it is ours to cut."""
+        with self._told():
+            self._db.execute("INSERT OR REPLACE INTO files VALUES(?, ?)", (number, info))
+            self.commit()
+
+    def begun(self) -> dict[int, str]:
+        """The files that were begun, and the ids of their first records."""
+        with self._told():
+            return dict(self._db.execute("SELECT number, info FROM files"))
 
     def add(self, row: Row) -> None:
         """Record one; durable with the next `commit`."""
