@@ -33,6 +33,7 @@ ADDRESSES = {
         "results.listing",
         "results.publish.register",
         "results.feeds.sqlite",
+        "results.warc.index",
     },
     "selectolax": {"parse"},
     "parsel": {"parse.trees", "parse.selectors"},

@@ -185,11 +185,12 @@ class Job:
 
     def _clear(self) -> None:
         """Remove what this class and its users made; what else lies in the folder is left alone."""
-        for pattern in ("job.db*", "results.db*", "job.json*", "join*.json*", "nonce*"):
+        for pattern in ("job.db*", "results.db*", "warc.db*", "job.json*", "join*.json*", "nonce*"):
             for path in self.folder.glob(pattern):
                 with contextlib.suppress(FileNotFoundError):
                     path.unlink()
-        shutil.rmtree(self.folder / "uploads", ignore_errors=True)
+        for name in ("uploads", "exchanges"):
+            shutil.rmtree(self.folder / name, ignore_errors=True)
 
 
 def check(folder: pathlib.Path) -> None:

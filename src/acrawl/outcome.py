@@ -37,7 +37,7 @@ class HostFacts(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Item(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Something for the outbox: ``kind`` is ``item``, ``file``, ``page``, ``sightings``, ``refused`` or ``dropped``.
+    """Something for the outbox: of ``kind`` item, file, page, sightings, exchange, refused or dropped.
 
     ``body`` is msgpack; of ``dropped`` it is how many items the worker's pipelines dropped.
     """
@@ -135,6 +135,37 @@ class PageFile(msgspec.Struct, frozen=True, array_like=True):
 
     file: FileFact
     facts: PageFacts
+
+
+class Captured(msgspec.Struct, frozen=True, array_like=True):
+    """An exchange as it went over the wire, for a web archive: the body of an `Item` of kind ``exchange``.
+
+    Its bytes are ``data``, or stored under the hash ``sha256``: ``request`` bytes that were sent, and ``size`` bytes of
+    the answer, of which the first ``head`` are its head. ``date`` is Unix time, when it was sent. ``block`` is the
+    SHA-1 of the answer, ``payload`` that of its content without the transfer coding (``chunked``), both in base32;
+    ``identity`` is the SHA-256 of the content, in hexadecimal. ``truncated`` says why the answer is not whole, in the
+    words of ISO 28500, 5.13. ``type`` is the media type that the server names; ``address`` is its own.
+
+    A ``status`` of 0 is none of an exchange: all of it was made by a callback from what is at ``url``.
+    """
+
+    url: str
+    date: float
+    status: int = 0
+    type: str = ""
+    request: int = 0
+    head: int = 0
+    size: int = 0
+    block: str = ""
+    payload: str = ""
+    identity: str = ""
+    chunked: bool = False
+    truncated: str = ""
+    address: str = ""
+    protocols: list[str] = []
+    cipher: str = ""
+    data: bytes = b""
+    sha256: str = ""
 
 
 class Beginning(msgspec.Struct, frozen=True):
@@ -316,3 +347,4 @@ class Tally(msgspec.Struct):
     sightings: int = 0
     dropped: int = 0
     failed: int = 0
+    exchanges: int = 0

@@ -113,6 +113,7 @@ class Master:
                 nonce_file=nonce_file,
                 nonce=nonce,
                 worker_pipelines=len(self._lineup.worker),
+                exchanges=str(self._output.exchanges or ""),
             )
             expected = Hello("", VERSION, plan.source.identity, plan.source.sha256)
             grace = plan.settings.queues.grace_seconds

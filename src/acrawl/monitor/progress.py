@@ -145,6 +145,8 @@ def _results(tally: Tally, job: pathlib.Path | None) -> list[tuple[str, str]]:
     rows = [("items delivered", f"{tally.items:,}")]
     if tally.files:
         rows.append(("files", f"{tally.files:,}"))
+    if tally.exchanges:
+        rows.append(("archived", f"{tally.exchanges:,} answers"))
     if tally.dropped:
         rows.append(("items dropped", f"{tally.dropped:,} (by pipelines)"))
     if tally.failed:

@@ -14,6 +14,7 @@ import msgspec
 from acrawl.clock import Clock
 from acrawl.errors import CloseSpider, FetchError, IgnoreRequest
 from acrawl.fetch.base import FileStore
+from acrawl.fetch.capture import of_made
 from acrawl.outcome import Item, MadeFile, Outcome, PageFile, Sightings
 from acrawl.request import Request, seal
 from acrawl.results.pipelines import Pipelines
@@ -48,7 +49,8 @@ class Trouble(NamedTuple):
 class Caller:
     """Runs callbacks and errbacks. ``on_part`` takes the parts of an outcome that is too large for one message.
 
-    ``pipelines`` are those that items pass here, None without any.
+    ``pipelines`` are those that items pass here, None without any. ``archive`` is the store of what goes into a web
+    archive, if one is made: made files do.
     """
 
     def __init__(
@@ -58,7 +60,8 @@ class Caller:
         secret: bytes,
         clock: Clock,
         recent: RecentLinks,
-        pipelines: Pipelines | None,
+        pipelines: Pipelines | None = None,
+        archive: FileStore | None = None,
     ) -> None:
         self.recent = recent
         self._pipelines = pipelines
@@ -69,6 +72,8 @@ class Caller:
         self._secret = secret
         self._spelling = Spelling(spider.settings.urls)
         self._now = clock.now
+        self._time = clock.time
+        self._archive = archive
         self._largest = spider.settings.queues.max_message // 2
 
     async def call(self, name: str | None, request: Request, argument: Any, harvest: Harvest) -> Trouble | None:
@@ -141,8 +146,17 @@ class Caller:
                 page = file.page
                 kept = Item("file", _encode(fact)) if page is None else Item("page", _encode(PageFile(fact, page)))
                 harvest.add_item(kept)
+                await self._archive_made(file, harvest)
             finally:
                 await sink.discard()
+
+    async def _archive_made(self, file: MadeFile, harvest: Harvest) -> None:
+        if self._archive is None:
+            return
+        try:
+            harvest.add_item(Item("exchange", _encode(await of_made(file, self._archive, self._time()))))
+        except FetchError as error:  # as for the file itself
+            harvest.unkept = error
 
     def _collect(self, one: Any, request: Request, harvest: Harvest) -> None:
         if isinstance(one, Request):

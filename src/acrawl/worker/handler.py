@@ -22,6 +22,7 @@ from acrawl.response import Failure, Response
 from acrawl.results.pipelines import Pipelines
 from acrawl.spelling import Spelling
 from acrawl.spider import Spider
+from acrawl.worker.archiving import Archiving, harvested
 from acrawl.worker.calling import Caller, Trouble, told
 from acrawl.worker.harvest import Harvest
 from acrawl.worker.items import as_item
@@ -47,7 +48,7 @@ class Handler:
     """Turns leases into outcomes. Holds no state of its own but the recently reported links.
 
     ``on_part`` takes the parts of an outcome that is too large for one message. ``pipelines`` are those that items pass
-    in this process.
+    in this process. With ``archive``, a store, what goes over the wire is captured for a web archive.
     """
 
     def __init__(
@@ -59,9 +60,11 @@ class Handler:
         clock: Clock,
         recent: RecentLinks,
         pipelines: Pipelines | None = None,
+        archive: FileStore | None = None,
     ) -> None:
         self.recent = recent
-        self._caller = Caller(spider, files, secret, clock, recent, pipelines)
+        self._caller = Caller(spider, files, secret, clock, recent, pipelines, archive)
+        self._archiving = None if archive is None else Archiving(archive, clock, spider.settings.warc)
         self._spider = spider
         self._retry = spider.settings.retry
         self._fetcher = fetcher
@@ -108,7 +111,7 @@ class Handler:
             return Outcome(work.lease.token, FAILED, "malformed-request", told(str(error))), []
         harvest = Harvest(work)
         if work.lease.robots:
-            facts = await self._robots(work, request)
+            facts = await self._robots(work, request, harvest)
         else:
             facts = await self._page(work, request, harvest)
         now = self._clock.now()
@@ -124,10 +127,18 @@ class Handler:
         )
         return outcome, harvest.urls
 
-    async def _robots(self, work: Work, request: Request) -> dict[str, Any]:
+    async def _robots(self, work: Work, request: Request, harvest: Harvest) -> dict[str, Any]:
+        recorder = None if self._archiving is None else self._archiving.recorder(work)
         answer = await self._fetcher.fetch_robots(
-            request.url, opened=work.lane.open, spacing=work.lane.spacing, hops=work.lease.attempt - 1
+            request.url,
+            opened=work.lane.open,
+            spacing=work.lane.spacing,
+            hops=work.lease.attempt - 1,
+            recorder=recorder,
         )
+        if recorder is not None and (error := await harvested(recorder, harvest)):
+            # It is asked for again; nothing of the host is fetched until then.
+            return {"status": RETRY, "reason": error.reason, "detail": told(error.detail), "delay": ROBOTS_RETRY}
         if answer.leads:
             lead = HostFacts(leads=answer.leads)
             return {"status": FETCHED, "http_status": answer.http_status, "host": lead, "ago": answer.since}
@@ -149,6 +160,7 @@ class Handler:
 
     async def _page(self, work: Work, request: Request, harvest: Harvest) -> dict[str, Any]:
         lane, sink = work.lane, self._files.sink(work.advance) if request.save else None
+        recorder = None if self._archiving is None else self._archiving.recorder(work)
         exchange = Exchange(
             private_host=lane.host if lane.open else "",
             rules=lane.rules,
@@ -157,13 +169,19 @@ class Handler:
             spacing=lane.spacing,
             again=lambda: work.again(self._clock.now()),
             jars=lane.jars,
+            recorder=recorder,
         )
         try:
             facts = await self._exchanged(work, request, exchange, harvest)
+            if recorder is not None and facts["status"] != RETRY and (error := await harvested(recorder, harvest)):
+                facts = self._unkept(self._judged(work, request, error), error, None, harvest)
         except BaseException:
             if sink is not None:  # cancelled, or a defect: what has come is there for whoever tries next
                 await sink.leave()
             raise
+        finally:
+            if recorder is not None:
+                await recorder.discard()
         if sink is not None:  # harmless after a whole file
             await (sink.leave() if facts["status"] == RETRY else sink.discard())
         if exchange.cookies:
@@ -260,7 +278,7 @@ class Handler:
         return self._facts(FETCHED, reason, response, detail, gist=looked_at)
 
     def _unkept(
-        self, verdict: retry.Verdict, error: FetchError, response: Response, harvest: Harvest
+        self, verdict: retry.Verdict, error: FetchError, response: Response | None, harvest: Harvest
     ) -> dict[str, Any]:
         """A file that the callback made could not be kept: as with one that is downloaded, all of it is tried again."""
         if verdict.kind != retry.RETRY:
