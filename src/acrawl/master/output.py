@@ -13,6 +13,7 @@ from acrawl.job import Job
 from acrawl.master.plan import Plan
 from acrawl.outcome import Tally
 from acrawl.results.catalog import Catalog
+from acrawl.results.counted import Counted
 from acrawl.results.feeds import BEGAN, Crawl, open_feeds
 from acrawl.results.files.folder import FolderStore
 from acrawl.results.files.objects import Objects
@@ -32,7 +33,7 @@ class Output:
     """The results of one crawl. ``folder`` is where saved files go, ``uploads`` takes those sent by workers."""
 
     def __init__(self, plan: Plan, job: Job, frontier: Frontier, spider: Spider, clock: Clock) -> None:
-        self.folder: pathlib.Path = (plan.files or job.folder / "files").resolve()
+        self.folder: pathlib.Path = plan.folder.resolve()
         self.uploads: Uploads | None = None
         self._plan = plan
         self._job = job
@@ -69,7 +70,10 @@ class Output:
         database = self._job.folder / "results.db"
         self._catalog = await asyncio.to_thread(lambda: Catalog(database, self.folder, named=named))
         pipelines = Pipelines.of(self._spider)
-        self._drain = Drain(self._frontier, feeds, self._catalog, pipelines, files_to_feeds=not self._plan.publish)
+        to_feeds = not self._plan.publish
+        self._drain = Drain(
+            self._frontier, feeds, self._catalog, pipelines, files_to_feeds=to_feeds, counted=Counted.of(marks)
+        )
         await self._drain.open()
 
     async def _marks(self) -> dict[str, int]:

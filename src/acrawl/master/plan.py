@@ -35,3 +35,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     quiet: bool = False
     check: bool = False
     typed: tuple[str, ...] = ()
+
+    @property
+    def folder(self) -> pathlib.Path:
+        """Where saved files go, also where nobody said it."""
+        return self.files or self.job / "files"

@@ -21,6 +21,7 @@ from acrawl.errors import AcrawlError, CrawlFailed
 from acrawl.outcome import Delivery, FileFact, PageFile, Sightings, Tally
 from acrawl.results.base import Feed, Outbox, Row
 from acrawl.results.catalog import Catalog
+from acrawl.results.counted import Counted
 from acrawl.results.listing import FailedItem
 from acrawl.results.pipelines import Passage, Pipelines
 
@@ -76,9 +77,10 @@ class _Entry:
 class Drain:
     """Delivers the outbox of a frontier. Belongs to one event loop; its files and its database to one thread.
 
-    With ``files_to_feeds`` every saved file is an item of the feeds too. It owns feeds, catalog and pipelines from
-    `open` to `close`. Anything that cannot be written ends it with `CrawlFailed`, and it delivers no more: how far its
-    feeds got is known only to the marks, so they must be opened again.
+    With ``files_to_feeds`` every saved file is an item of the feeds too; ``counted`` goes on through every restart. It
+    owns feeds, catalog and pipelines from `open` to `close`. Anything that cannot be written ends it with
+    `CrawlFailed`, and it delivers no more: how far its feeds got is known only to the marks, so they must be opened
+    again.
     """
 
     def __init__(
@@ -90,6 +92,7 @@ class Drain:
         *,
         files_to_feeds: bool = True,
         poll: float = 1.0,
+        counted: Counted | None = None,
     ) -> None:
         self._frontier = frontier
         self._feeds = feeds
@@ -97,6 +100,7 @@ class Drain:
         self._pipelines = pipelines
         self._files_to_feeds = files_to_feeds
         self._poll = poll
+        self._counted = counted
         self._thread = ThreadPoolExecutor(1, "acrawl-results")
         self._turn = asyncio.Lock()
         self._more = asyncio.Event()
@@ -110,7 +114,10 @@ class Drain:
         The first mark matters: a feed that is appended to and dies before its first commit is cut back to it.
         """
         await self._pipelines.open()
-        await self._frontier.done([], await self.in_thread(_commit_all, self._feeds))
+        marks = await self.in_thread(_commit_all, self._feeds)
+        if self._counted is not None:
+            marks |= self._counted.marks
+        await self._frontier.done([], marks)
 
     async def run(self) -> None:
         """Deliver until cancelled or closed. A batch under way is finished first. Raises `CrawlFailed`."""
@@ -197,6 +204,8 @@ class Drain:
         # 2. Catalog and feeds, made durable in the thread.
         marks = await self.in_thread(self._write, entries)
         # 3. Only now may the frontier forget.
+        if self._counted is not None:
+            marks |= self._counted.add(entry.passage.going for entry in items if entry.passage and not entry.failure)
         await self._frontier.done([entry.delivery.id for entry in entries], marks)
         self._count(entries)
 
