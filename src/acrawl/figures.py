@@ -119,7 +119,7 @@ class Host(msgspec.Struct, frozen=True):
 
 
 class Line(msgspec.Struct, frozen=True):
-    """One request of the ledger."""
+    """One request of the ledger; ``found_on`` is the page that named it first, empty for what was typed."""
 
     url: str
     status: str
@@ -131,6 +131,7 @@ class Line(msgspec.Struct, frozen=True):
     attempts: int
     depth: int
     ended_at: float
+    found_on: str
 
 
 class Trouble(msgspec.Struct, frozen=True):

@@ -28,7 +28,10 @@ _SITES, _FIRST = 12, 2000
 _DEEPEST = 30
 #: Tries of one request that are told one by one.
 _MOST_TRIES = 10
-_LINE = "url, status, reason, detail, http_status, l.size, took, attempts, depth, ended"
+_LINE = (
+    "url, status, reason, detail, http_status, l.size, took, attempts, depth, ended, "
+    "(select url from ledger p where p.id = l.parent)"
+)
 _JOINED = "from ledger l join ending e on e.id = l.ending"
 
 
@@ -87,8 +90,8 @@ def _survey(db: Database, begun: Sequence[float], now: float | None) -> Requests
 def _lines(db: Database, rest: str, *values: object) -> list[Line]:
     rows = db.all(f"select {_LINE} {rest}", *values)
     return [
-        Line(url, status, reason, detail, answer, size, took / 1000, attempts, depth, ended / 1000)
-        for url, status, reason, detail, answer, size, took, attempts, depth, ended in rows
+        Line(url, status, reason, detail, answer, size, took / 1000, attempts, depth, ended / 1000, parent or "")
+        for url, status, reason, detail, answer, size, took, attempts, depth, ended, parent in rows
     ]
 
 

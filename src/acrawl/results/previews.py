@@ -31,6 +31,9 @@ SIDE = 320
 #: What is decoded at most.
 _MOST_READ, _MOST_PIXELS = 30_000_000, 25_000_000
 _FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP")
+_DECODED = frozenset(f"image/{name}" for name in ("jpeg", "png", "apng", "gif", "webp", "bmp"))
+#: Bytes of an icon: sharper as it is.
+_AS_IT_IS = 6_000
 #: Types that browsers show as they are.
 _SHOWN = frozenset(
     f"image/{name}" for name in ("jpeg", "png", "apng", "gif", "webp", "avif", "svg+xml", "bmp", "x-icon")
@@ -94,10 +97,11 @@ def _shown(file: pathlib.Path, kind: str, size: int, shrink: Shrink | None) -> t
         return None
     if not data or len(data) > _MOST_READ:
         return None
-    small = shrink(data) if shrink is not None and kind != "image/svg+xml" else None
-    if small is not None and not (is_small and len(data) <= len(small[1])):
-        return small
-    return (kind, data) if is_small and len(data) <= MOST_ORIGINAL else None
+    original = (kind, data) if is_small and len(data) <= MOST_ORIGINAL else None
+    if shrink is None or kind not in _DECODED:
+        return original
+    small = shrink(data)
+    return original if small is not None and original is not None and len(data) <= _AS_IT_IS else small
 
 
 def _shrinker() -> Shrink | None:

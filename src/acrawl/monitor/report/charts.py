@@ -10,7 +10,7 @@ from acrawl.monitor.report.texts import esc
 
 _WIDTH, _LEFT, _RIGHT, _TOP, _BOTTOM = 1000, 64, 10, 12, 30
 #: The widest column, the room for a pause, and what a letter of a label takes.
-_WIDEST, _PAUSE, _LETTER = 72, 22, 6.6
+_WIDEST, _PAUSE, _LETTER = 120, 22, 6.6
 #: Lines across, at most.
 _LINES = 4
 

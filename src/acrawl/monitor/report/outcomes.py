@@ -20,7 +20,7 @@ def ends(report: Report) -> str:
         return "<p>Nothing has ended yet.</p>"
     whole, most = sum(end.requests for end in found), max(end.requests for end in found)
     heads = [
-        *(Column("ended as", "text"), Column("", "bar"), Column("requests"), Column("share"), Column("bytes")),
+        *(Column("ended as", "label"), Column("", "bar"), Column("requests"), Column("share"), Column("bytes")),
         *(Column("because", "text"), Column("what changes it", "text")),
     ]
     rows = [
@@ -60,6 +60,7 @@ def _example(line: Line) -> str:
     facts = [f"HTTP {line.http_status}" if line.http_status else "", told(line.detail)]
     facts.append(f"{line.attempts} tries" if line.attempts > 1 else "")
     facts.append(moment(line.ended_at))
+    facts.append(f"found on {link(line.found_on, 80)}" if line.found_on else "")
     return f"<li>{link(line.url)}<small>{' · '.join(filter(None, facts))}</small></li>"
 
 
@@ -69,7 +70,7 @@ def lines(caption: str, found: Sequence[Line]) -> str:
         return "<p>None yet.</p>"
     heads = [
         *(Column("URL", "text"), Column("took"), Column("bytes"), Column("HTTP status"), Column("tries")),
-        *(Column("depth"), Column("ended", "text")),
+        *(Column("depth"), Column("ended", "label")),
     ]
     rows = [
         [
@@ -89,7 +90,7 @@ def hosts(report: Report) -> str:
     heads = [
         *(Column("host", "text"), Column("", "bar"), Column("fetched"), Column("failed"), Column("failed share")),
         *(Column("kept out"), Column("queued"), Column("bytes"), Column("median"), Column("95 % within")),
-        *(Column("crawl delay"), Column("robots.txt", "text")),
+        Column("crawl delay"),
     ]
     most = max(1, *map(_sent, found))
     totals = report.requests.totals
@@ -103,10 +104,10 @@ def _sent(host: Host) -> int:
 
 
 def _host(host: Host, most: int) -> list[Cell]:
-    trouble = f'<span class="bad">not had: {told(host.trouble)}</span>' if host.trouble else "read, or not asked for"
+    trouble = f'<small class="bad">no robots.txt: {told(host.trouble)}</small>' if host.trouble else ""
     delay = f"{number(host.crawl_delay)} s" if host.crawl_delay else "\u2013"
     return [
-        Cell(f'<bdi class="host">{esc(host.name)}</bdi>'),
+        Cell(f"<bdi>{esc(host.name)}</bdi>{trouble}"),
         bar([("s2", host.fetched), ("s5", host.failed)], most),
         count(host.fetched),
         count(host.failed),
@@ -117,7 +118,6 @@ def _host(host: Host, most: int) -> list[Cell]:
         took(host.median),
         took(host.p95),
         Cell(delay, host.crawl_delay),
-        Cell(trouble),
     ]
 
 
@@ -135,7 +135,7 @@ def depths(found: Sequence[Depth]) -> str:
         said = f"depth {label}: {one.fetched:,} fetched, {one.failed:,} failed, {one.excluded:,} excluded"
         stacks.append(Stack(label, said, parts))
         rows.append([Cell(label, one.depth), *(count(value) for _, value in parts), count(total)])
-    heads = [Column("depth", "text"), *map(Column, ("fetched", "failed", "excluded", "quarantined", "all"))]
+    heads = [Column("depth", "label"), *map(Column, ("fetched", "failed", "excluded", "quarantined", "all"))]
     whole = sum(one.fetched for one in found)
     deepest = max((one for one in found if one.fetched), key=lambda one: one.depth, default=None)
     description = f"{whole:,} requests were fetched"

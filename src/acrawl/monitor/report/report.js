@@ -8,7 +8,7 @@ for (const table of document.querySelectorAll("table.sortable")) {
     button.append(...head.childNodes);
     head.append(button);
     button.addEventListener("click", () => {
-      const up = head.getAttribute("aria-sort") ? head.getAttribute("aria-sort") === "descending" : head.className === "text";
+      const up = head.getAttribute("aria-sort") ? head.getAttribute("aria-sort") === "descending" : ["text", "label"].includes(head.className);
       const value = (row) => {
         const cell = row.cells[column];
         return cell.dataset.v === undefined ? cell.textContent : Number(cell.dataset.v);

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from acrawl.figures import Picture, Report
 from acrawl.monitor.report.charts import Chart, Stack, figure
 from acrawl.monitor.report.tables import Cell, Column, bar, bytes_, count, part, table, text
-from acrawl.monitor.report.texts import esc, link, middle, number, size
+from acrawl.monitor.report.texts import esc, link, middle, number, open_, size
 
 
 def files(report: Report) -> str:
@@ -28,10 +28,10 @@ def files(report: Report) -> str:
         for one in saved.types
     ]  # fmt: skip
     heads = [
-        *(Column("type", "text"), Column("", "bar"), Column("files"), Column("share"), Column("bytes")),
+        *(Column("type", "label"), Column("", "bar"), Column("files"), Column("share"), Column("bytes")),
         *(Column("mean size"), Column("largest")),
     ]
-    labels = [f"≤ {size(slot.upto)}" if slot.upto is not None else "more" for slot in saved.sizes]
+    labels = [f"≤ {size(slot.upto).replace('.0', '')}" if slot.upto is not None else "more" for slot in saved.sizes]
     stacks = [
         Stack(label, f"{label}: {slot.count:,} files", [("s2", slot.count)])
         for slot, label in zip(saved.sizes, labels, strict=True)
@@ -39,7 +39,7 @@ def files(report: Report) -> str:
     chart = Chart("sizes", "Saved files by size", f"{facts}.", number, stacks, 190)
     numbers = table(
         "Files by size",
-        [Column("size", "text"), Column("files")],
+        [Column("size", "label"), Column("files")],
         [[Cell(label, n), count(slot.count)] for n, (slot, label) in enumerate(zip(saved.sizes, labels, strict=True))],
     )
     return f"<p>{facts}.</p>" + table("Saved files by type", heads, rows) + figure(chart, "Files by size.", numbers)
@@ -78,7 +78,8 @@ def gallery(report: Report, pictures: Sequence[Picture]) -> str:
 
 
 def _card(picture: Picture) -> str:
-    name = middle(picture.url.partition("?")[0].rstrip("/").rpartition("/")[2] or picture.url, 40)
+    url = open_(picture.url)
+    name = middle(url.partition("?")[0].rstrip("/").rpartition("/")[2] or url, 40)
     alt = picture.alt or f"image {name}"
     pixels = f"{picture.width} \u00d7 {picture.height} · " if picture.width and picture.height else ""
     data = base64.b64encode(picture.data).decode()
@@ -86,6 +87,6 @@ def _card(picture: Picture) -> str:
     image = f'<img src="data:{esc(picture.shown)};base64,{data}" alt="{esc(middle(alt, 200))}">'
     return (
         f'<figure><div class="well">{image}</div>'
-        f'<figcaption><b title="{esc(middle(picture.url, 300))}"><bdi>{esc(name)}</bdi></b>'
+        f'<figcaption><b title="{esc(middle(url, 300))}"><bdi>{esc(name)}</bdi></b>'
         f"<small>{pixels}{size(picture.size)}</small>{page}</figcaption></figure>"
     )

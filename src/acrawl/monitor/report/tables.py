@@ -16,7 +16,7 @@ class Cell(NamedTuple):
 
 
 class Column(NamedTuple):
-    """The head of a column; ``kind`` is ``text``, ``number`` (flush right) or ``bar``."""
+    """The head of a column; ``kind`` is ``text``, ``label`` (never broken), ``number`` (flush right) or ``bar``."""
 
     name: str
     kind: str = "number"

@@ -34,11 +34,17 @@ def middle(text: str, most: int = SHOWN) -> str:
     return f"{text[:ahead]}…{text[ahead - most + 1 :]}"
 
 
-def link(url: str, most: int = SHOWN) -> str:
-    """A URL for people to follow where it is one of the web, else as mere text; never with a password in it."""
+def open_(url: str) -> str:
+    """A URL without the user and the password that may stand before its host."""
     scheme, slashes, rest = url.partition("://")
     place, slash, path = rest.partition("/")
-    url = f"{scheme}{slashes}{place.rpartition('@')[2]}{slash}{path}"
+    return f"{scheme}{slashes}{place.rpartition('@')[2]}{slash}{path}"
+
+
+def link(url: str, most: int = SHOWN) -> str:
+    """A URL for people to follow where it is one of the web, else as mere text; without its password."""
+    url = open_(url)
+    scheme, slashes, _ = url.partition("://")
     text = f"<bdi>{esc(middle(url, most))}</bdi>"
     if scheme not in ("http", "https") or not slashes:
         return text

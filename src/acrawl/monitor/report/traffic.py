@@ -43,7 +43,7 @@ def rate(report: Report) -> str:
         260,
     )
     caption = f"Requests that ended, per second; each column is {width}. Times are of this machine's clock."
-    caption += " Hatched: the crawl was stopped; such pauses do not count as work." * paused
+    caption += " Grey: the crawl was stopped; such pauses do not count as work." * paused
     volumes = Chart(
         "volume",
         "Bytes per second over time",
@@ -94,7 +94,7 @@ def _peak(line: Timeline) -> str:
 
 def _numbers(line: Timeline, kinds: list[str]) -> str:
     names = ["from", "s at work", *kinds, "tried again", "bytes"]
-    heads = [Column(name, "text" if name == "from" else "number") for name in names]
+    heads = [Column(name, "label" if name == "from" else "number") for name in names]
     rows = (
         [
             Cell(moment(one.at), one.at), plain(round(one.seconds, 2)),
@@ -119,7 +119,7 @@ def answers(report: Report) -> str:
     ]  # fmt: skip
     if not rows:
         return "<p>Nothing was asked for yet.</p>"
-    heads = [Column("HTTP status", "text"), Column("", "bar"), Column("requests"), Column("share"), Column("bytes")]
+    heads = [Column("HTTP status", "label"), Column("", "bar"), Column("requests"), Column("share"), Column("bytes")]
     return table("What servers answered", heads, rows)
 
 
@@ -155,7 +155,7 @@ def durations(latency: Latency) -> str:
         stacks,
     )
     caption = "Requests by the duration of their last try, from sending it to the end of its callback."
-    numbers = table("Durations", [Column("at most", "text"), Column("requests"), Column("share")], rows)
+    numbers = table("Durations", [Column("at most", "label"), Column("requests"), Column("share")], rows)
     return f'<dl class="strip">{figures}</dl>' + figure(chart, caption, numbers)
 
 
@@ -186,9 +186,15 @@ def retries(report: Report) -> str:
             count(others),
         ])  # fmt: skip
     first = table("Tries that were not the last one of their request", heads, rows)
-    most = max(report.requests.attempts, default=0)
-    taken = [
-        [Cell(f"{n} or more" if n == most >= 10 else f"{n}", n), count(requests)]
-        for n, requests in report.requests.attempts.items()
+    return first + _tries(report)
+
+
+def _tries(report: Report) -> str:
+    """How many tries requests took."""
+    taken = report.requests.attempts
+    last, whole = max(taken, default=0), max(taken.values(), default=0)
+    rows = [
+        [Cell(f"{n} or more" if n == last >= 10 else f"{n}", n), bar([("c2", requests)], whole), count(requests)]
+        for n, requests in taken.items()
     ]
-    return first + table("Tries that a request took", [Column("tries", "text"), Column("requests")], taken)
+    return table("Tries that a request took", [Column("tries", "label"), Column("", "bar"), Column("requests")], rows)
