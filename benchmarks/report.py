@@ -21,7 +21,11 @@ from acrawl.job import Job
 from acrawl.monitor.report import render
 
 TESTS = pathlib.Path(__file__).parent.parent / "tests"
-MAKE = "import pathlib, sys; from report.ledgers import make_ledger; make_ledger(pathlib.Path(sys.argv[1]), int(sys.argv[2]))"
+MAKE = """
+import pathlib, sys
+from report.ledgers import make_ledger
+make_ledger(pathlib.Path(sys.argv[1]), int(sys.argv[2]))
+"""
 
 
 def main():

@@ -5,8 +5,8 @@ import graphlib
 import pathlib
 
 ROOMS = """errors clock version | settings url job cluster temporary | logs spelling | parse | cookie | request | ticket
- | outcome figures | body | response | forms linkextractor | spider frontier fetch results monitor | queues | worker master
- | spiders | scrapy testing | demo | cli | __main__"""
+ | outcome figures | body | response | forms linkextractor | spider frontier fetch results monitor | queues
+ | worker master | spiders | scrapy testing | demo | cli | __main__"""
 RANK = {room: i for i, group in enumerate(ROOMS.split("|")) for room in group.split()}
 #: Third-party and system packages, and the only modules (or the only room) that may import them.
 ADDRESSES = {

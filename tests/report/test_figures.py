@@ -15,6 +15,8 @@ from acrawl.frontier.database import Database
 from acrawl.frontier.survey import survey
 from report.ledgers import BEGAN, ENDS, make_ledger
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def figures(shop, typed):

@@ -101,10 +101,15 @@ def _in_words(requests: Requests) -> Requests:
 
 
 def _pictures(job: Job, most: int) -> list[Picture]:
-    """Some of the saved images, where their folder is known and here."""
+    """Some of the saved images, where their folder is here."""
     identity = job.identity()
-    root = pathlib.Path(identity.files) if identity is not None and identity.files else job.folder / "files"
-    return previews.pictures(job.folder / "results.db", root, most)
+    places = [job.folder / "files"]
+    if job.folder.resolve().name == ".acrawl":  # in the folder of the files, which may have been moved
+        places.insert(0, job.folder.resolve().parent)
+    if identity is not None and identity.files:
+        places.insert(0, pathlib.Path(identity.files))
+    root = next((place for place in places if place.is_dir()), None)
+    return previews.pictures(job.folder / "results.db", root, most) if root is not None else []
 
 
 def _check(output: pathlib.Path) -> None:

@@ -124,8 +124,11 @@ def _shrinker() -> Shrink | None:
 
 
 def _thumbnail(image: Image.Image) -> tuple[str, bytes]:
+    from PIL import ImageOps
+
     image.draft("RGB", (SIDE, SIDE))
     image.thumbnail((SIDE, SIDE))
+    ImageOps.exif_transpose(image, in_place=True)
     has_alpha = "A" in image.getbands() or "transparency" in image.info
     made = io.BytesIO()
     image.convert("RGBA" if has_alpha else "RGB").save(made, "WEBP", quality=78, method=4)

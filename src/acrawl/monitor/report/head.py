@@ -48,7 +48,8 @@ def _when(report: Report) -> str:
     until = "now" if report.crawl.state == "running" else moment(last, zone=True)
     paused = max(0.0, last - first - report.seconds)
     several = f", in {len(lives)} runs with {span(paused)} of pauses between" if len(lives) > 1 else ""
-    return f"from {moment(first)} to {until}{several}"
+    guessed = "" if report.requests.lives_told else ", as far as its requests tell: its starts were not recorded"
+    return f"from {moment(first)} to {until}{several}{guessed}"
 
 
 class _Card(NamedTuple):
