@@ -10,6 +10,8 @@ import msgspec
 
 #: What is sent ends in one of these ways: a class of HTTP statuses, no answer at all, or out of the cache.
 CLASSES = ("2xx", "3xx", "4xx", "5xx", "no answer", "cache")
+#: The frontier's marks that count items in all lives of a crawl.
+DELIVERED, DROPPED = "items:delivered", "items:dropped"
 
 
 class Life(msgspec.Struct, frozen=True):
@@ -166,8 +168,8 @@ class Retried(msgspec.Struct, frozen=True):
 class Requests(msgspec.Struct, frozen=True):
     """All that the frontier's tables say, of one moment; ``problems`` are those of `acrawl audit`.
 
-    ``lives_told`` is false where the starts were not recorded and one life stands for all. ``delivered`` and
-    ``dropped`` count items, None where the crawl was begun by an acrawl that did not.
+    ``lives_told`` is false where the first starts were not recorded and one life stands for them. ``delivered`` and
+    ``dropped`` count items, None where the crawl was made by an acrawl that did not.
     """
 
     totals: Totals

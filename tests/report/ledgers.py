@@ -56,5 +56,9 @@ def make_ledger(file: pathlib.Path, requests: int, seconds: float = 3600.0) -> N
         db.run(
             "insert into seen select cast(bytes || ledger.id as blob), ledger.id from ledger join prefix using (host)"
         )
-        db.run("insert into attempt select id, ended - 500, 1, 'http-503', '', 503, 40 from ledger where attempts = 2")
+        db.run(
+            "insert into attempt select id, max(ended - 500, ?), 1, 'http-503', '', 503, 40 from ledger "
+            "where attempts = 2",
+            int(BEGAN * 1000),
+        )
         db.run("drop table prefix")

@@ -192,5 +192,13 @@ def test_a_job_that_did_not_record_its_lives_has_one(made):
     assert life.ended - life.began == pytest.approx(3600, rel=0.01)
 
 
+def test_what_came_before_the_first_known_start_is_a_life_of_its_own(made):
+    requests = read(made, BEGAN + 1800)
+    assert not requests.lives_told
+    first, second = requests.lives
+    assert first.ended < second.began == BEGAN + 1800
+    assert requests.seconds == pytest.approx(3600, rel=0.01)
+
+
 def test_the_document_is_the_struct(figures):
     assert set(figures) == set(Report.__struct_fields__)

@@ -25,26 +25,23 @@ _CLASSES = {0: "no answer", 3: "3xx", 4: "4xx", 5: "5xx"}
 def lives(db: Database, begun: Sequence[float], now: float | None) -> list[Life]:
     """When the crawl was at work: from each start until the last end of a try before the next one, or until ``now``.
 
-    Where no start is known, one life goes from the first request on.
+    What came before the first start that is known makes one life more: from its first request on.
     """
     starts = [int(at * 1000) for at in begun]
-    spans: dict[int, tuple[int, int]] = {}
-    which = f"case {''.join(f'when at < {at} then {n} ' for n, at in enumerate(starts[1:]))}else {len(starts) - 1} end"
+    cases = "".join(f"when at < {at} then {n} " for n, at in enumerate(starts))
     rows = db.all(
-        f"select {which if len(starts) > 1 else '0'}, min(at - took), max(at) from "
+        f"select {f'case {cases}else {len(starts)} end' if cases else '0'}, min(at - took), max(at) from "
         "(select ended as at, took from ledger union all select at, took from attempt) group by 1"
     )
-    spans.update((life, (first, last)) for life, first, last in rows)
-    found = []
-    for n in range(max(1, len(starts))):
-        first, last = spans.get(n, (0, 0))
-        start = starts[n] if starts else first
-        end = max(last, start)
-        if now is not None and n == max(0, len(starts) - 1):
-            end = max(end, int(now * 1000))
-        if end > start or n == 0:
-            found.append(Life(start / 1000, end / 1000))
-    return found
+    spans = {life: (first, last) for life, first, last in rows}
+    found = [spans[0]] if 0 in spans else []
+    found += [(start, max(start, spans.get(n, (0, 0))[1])) for n, start in enumerate(starts, 1)]
+    found = found or [(0, 0)]
+    if now is not None:
+        start, end = found[-1]
+        found[-1] = start, max(end, int(now * 1000))
+    worked = [(start, end) for start, end in found if end > start] or found[:1]
+    return [Life(start / 1000, end / 1000) for start, end in worked]
 
 
 def timeline(db: Database, lives: Sequence[Life]) -> Timeline:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
-from acrawl.figures import Answer, Depth, End, Line, Requests, Retried, Totals, Trouble
+from acrawl.figures import DELIVERED, DROPPED, Answer, Depth, End, Line, Requests, Retried, Totals, Trouble
 from acrawl.frontier import books, durations, periods
 from acrawl.frontier.database import Database
 from acrawl.frontier.durations import answered, ended_as
@@ -69,7 +69,7 @@ def _survey(db: Database, begun: Sequence[float], now: float | None) -> Requests
         problems=books.audit(db).problems,
         sites=_sites(db),
         lives=lives,
-        lives_told=bool(begun),
+        lives_told=bool(begun) and lives[0].began > begun[0] - 0.01,
         timeline=periods.timeline(db, lives),
         ends=ends,
         answers=_answers(db, sent),
@@ -82,8 +82,8 @@ def _survey(db: Database, begun: Sequence[float], now: float | None) -> Requests
         depths=_depths(db),
         attempts=_attempts(db, sent),
         retried=_retried(db),
-        delivered=marks.get("items:delivered"),
-        dropped=marks.get("items:dropped"),
+        delivered=marks.get(DELIVERED),
+        dropped=marks.get(DROPPED),
     )
 
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Self
 
-#: The names of the marks.
-DELIVERED, DROPPED = "items:delivered", "items:dropped"
+from acrawl.figures import DELIVERED, DROPPED
 
 
 class Counted:
