@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from acrawl.figures import CLASSES, Bin, Latency, Report, Slot, Timeline
+from acrawl.figures import CLASSES, Bin, Latency, Life, Report, Slot, Timeline
 from acrawl.monitor.report.charts import Chart, Stack, figure, legend
 from acrawl.monitor.report.tables import Cell, Column, bar, bytes_, count, part, plain, table, text, took
 from acrawl.monitor.report.texts import clock, moment, number, seconds, share, size, span
@@ -24,7 +24,7 @@ _NAMES = {
 def rate(report: Report) -> str:
     """How many requests ended, and how many bytes came, each second."""
     line = report.requests.timeline
-    stacks = list(_stacks(line))
+    stacks = list(_stacks(line, report.requests.lives))
     if not any(one.requests or one.retries for one in line.bins):
         return "<p>Nothing has ended yet.</p>"
     kinds = [kind for kind in CLASSES if any(kind in one.requests for one in line.bins)]
@@ -64,12 +64,15 @@ def _worked(one: Bin, line: Timeline) -> float:
     return max(one.seconds, line.width / 5)
 
 
-def _stacks(line: Timeline) -> Iterator[Stack]:
+def _stacks(line: Timeline, lives: Sequence[Life]) -> Iterator[Stack]:
     length = line.bins[-1].at - line.bins[0].at if line.bins else 0.0
     before: Bin | None = None
     for one in line.bins:
-        missing = one.at - before.at - line.width if before is not None else 0.0
-        pause = f"stopped {span(missing)}" if missing > line.width / 2 else ""
+        pause = ""
+        if before is not None and one.at - before.at > line.width * 1.5:
+            stopped = max((life.ended for life in lives if life.ended < one.at), default=before.at)
+            went_on = min((life.began for life in lives if life.began > stopped), default=one.at)
+            pause = f"stopped {span(went_on - stopped)}"
         worked = _worked(one, line)
         parts = [(COLOURS[kind], one.requests.get(kind, 0) / worked) for kind in CLASSES]
         again = ("again", one.retries / worked)
