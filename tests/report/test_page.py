@@ -99,8 +99,9 @@ async def test_nothing_of_the_web_runs_and_nothing_leaves_the_page(tab, pages):
 
 @pytest.mark.browser
 @pytest.mark.asyncio
-@pytest.mark.parametrize("width", [400, 1400])
-async def test_the_page_is_never_wider_than_the_window(tab, pages, width):
+@pytest.mark.parametrize(("media", "width"), [("screen", 400), ("screen", 1400), ("print", 800)])
+async def test_the_page_is_never_wider_than_the_window_or_the_paper(tab, pages, media, width):
+    await tab.call("Emulation.setEmulatedMedia", media=media)
     await shown(tab, pages, width)
     wide = await tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert wide == 0

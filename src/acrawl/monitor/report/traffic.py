@@ -56,7 +56,7 @@ def rate(report: Report) -> str:
         170,
     )
     volume = "Bytes of bodies per second; those of a request count when it ends, also where it took long."
-    return figure(requests, caption, numbers, legend(entries)) + figure(volumes, volume, numbers)
+    return figure(requests, caption, numbers, legend(entries)) + figure(volumes, volume, _volumes(line))
 
 
 def _worked(one: Bin, line: Timeline) -> float:
@@ -96,16 +96,25 @@ def _peak(line: Timeline) -> str:
 
 
 def _numbers(line: Timeline, kinds: list[str]) -> str:
-    names = ["from", "s at work", *kinds, "tried again", "bytes"]
+    names = ["from", "seconds of work", *kinds, "tried again"]
     heads = [Column(name, "label" if name == "from" else "number") for name in names]
     rows = (
         [
             Cell(moment(one.at), one.at), plain(round(one.seconds, 2)),
-            *(count(one.requests.get(kind, 0)) for kind in kinds), count(one.retries), bytes_(one.bytes),
+            *(count(one.requests.get(kind, 0)) for kind in kinds), count(one.retries),
         ]
         for one in line.bins
     )  # fmt: skip
-    return table("What ended when", heads, rows)
+    return table("Requests that ended, over time", heads, rows)
+
+
+def _volumes(line: Timeline) -> str:
+    heads = [Column("from", "label"), Column("bytes"), Column("bytes per second")]
+    rows = (
+        [Cell(moment(one.at), one.at), bytes_(one.bytes), bytes_(round(one.bytes / _worked(one, line)))]
+        for one in line.bins
+    )
+    return table("Bytes that came, over time", heads, rows)
 
 
 def answers(report: Report) -> str:
