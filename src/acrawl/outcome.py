@@ -37,9 +37,25 @@ class HostFacts(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Item(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Something for the outbox: ``kind`` is ``item``, ``file``, ``page`` or ``sightings``; ``body`` is msgpack."""
+    """Something for the outbox: ``kind`` is ``item``, ``file``, ``page``, ``sightings``, ``refused`` or ``dropped``.
+
+    ``body`` is msgpack; of ``dropped`` it is how many items the worker's pipelines dropped.
+    """
 
     kind: str
+    body: bytes
+
+
+class Refused(msgspec.Struct, frozen=True, array_like=True):
+    """An item that could not leave its worker: the body of an `Item` of kind ``refused``.
+
+    ``about`` is the class and the field that are wrong, to be warned of once; empty where a pipeline failed on it, and
+    then ``detail`` is the traceback. ``body`` is as much of the item as can travel (msgpack).
+    """
+
+    about: str
+    reason: str
+    detail: str
     body: bytes
 
 

@@ -31,7 +31,7 @@ class Welcome(msgspec.Struct, frozen=True):
 
     ``settings`` is the master's whole resolved configuration; ``secret`` keys the fingerprints of this job.
     ``files`` is the master's folder for saved files; a worker that can read ``nonce`` from ``nonce_file`` in it shares
-    the disk and stores there itself.
+    the disk and stores there itself. So many of the spider's pipelines, the first ones, run in the workers.
     """
 
     epoch: int
@@ -42,6 +42,7 @@ class Welcome(msgspec.Struct, frozen=True):
     files: str = ""
     nonce_file: str = ""
     nonce: str = ""
+    worker_pipelines: int = 0
 
 
 class News(msgspec.Struct, frozen=True, array_like=True):

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from acrawl.errors import AcrawlError, CrawlFailed
-from acrawl.outcome import Delivery, FileFact, PageFile, Sightings, Tally
+from acrawl.outcome import Delivery, FileFact, PageFile, Refused, Sightings, Tally
 from acrawl.results.base import Feed, Outbox, Row
 from acrawl.results.catalog import Catalog
 from acrawl.results.counted import Counted
@@ -34,7 +34,11 @@ _DECODERS: dict[str, Callable[[bytes], Any]] = {
     "file": msgspec.msgpack.Decoder(FileFact).decode,
     "page": msgspec.msgpack.Decoder(PageFile).decode,
     "sightings": msgspec.msgpack.Decoder(Sightings).decode,
+    "refused": msgspec.msgpack.Decoder(Refused).decode,
+    "dropped": msgspec.msgpack.Decoder(int).decode,
 }
+#: Fields that are remembered as warned of; more are not warned of.
+_MOST_WARNED = 1000
 _T = TypeVar("_T")
 
 
@@ -69,8 +73,25 @@ class _Entry:
         """Take the entry out of the way; it is recorded with what travelled."""
         delivery = self.delivery
         log.error("item %s of %s failed: %s%s", delivery.item_id, delivery.url, reason, f"\n{detail}" if detail else "")
-        item = delivery.item
-        self.failure = FailedItem(delivery.item_id, delivery.url, item.kind, reason, detail, item.body)
+        self._record(delivery.item.kind, reason, detail, delivery.item.body)
+
+    def refuse(self, warned: set[str]) -> None:
+        """Take an item out of the way that its worker refused; what is wrong with a field is warned of once."""
+        refused = self.value
+        if not refused.about:
+            delivery = self.delivery
+            log.error("item %s of %s failed: %s\n%s", delivery.item_id, delivery.url, refused.reason, refused.detail)
+        elif refused.about not in warned and len(warned) < _MOST_WARNED:
+            warned.add(refused.about)
+            log.warning(
+                "an item of %s failed: %s; others like it are only counted (acrawl audit --items lists them)",
+                self.delivery.url,
+                refused.reason,
+            )
+        self._record("item", refused.reason, refused.detail, refused.body)
+
+    def _record(self, kind: str, reason: str, detail: str, body: bytes) -> None:
+        self.failure = FailedItem(self.delivery.item_id, self.delivery.url, kind, reason, detail, body)
         self.kind = "failed"
 
 
@@ -106,6 +127,7 @@ class Drain:
         self._more = asyncio.Event()
         self._broken = ""
         self._closed = False
+        self._warned: set[str] = set()
         self.tally = Tally()
 
     async def open(self) -> None:
@@ -201,6 +223,9 @@ class Drain:
                 entry.fail(passage.failed, passage.detail)
             elif passage.dropped is not None:
                 log.debug("item %s of %s dropped: %s", entry.delivery.item_id, entry.delivery.url, passage.dropped)
+        for entry in entries:
+            if entry.kind == "refused":
+                entry.refuse(self._warned)
         # 2. Catalog and feeds, made durable in the thread.
         marks = await self.in_thread(self._write, entries)
         # 3. Only now may the frontier forget.
@@ -257,6 +282,8 @@ class Drain:
             elif entry.passage is not None:
                 tally.items += entry.passage.going
                 tally.dropped += not entry.passage.going
+            elif entry.kind == "dropped":
+                tally.dropped += entry.value
             elif entry.kind in {"file", "page"}:
                 tally.files += 1
             else:

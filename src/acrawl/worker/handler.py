@@ -19,11 +19,12 @@ from acrawl.parse.gist import gist, is_looked_at
 from acrawl.parse.robots import encode
 from acrawl.request import Request, seal, unseal
 from acrawl.response import Failure, Response
+from acrawl.results.pipelines import Pipelines
 from acrawl.spelling import Spelling
 from acrawl.spider import Spider
-from acrawl.worker.callbacks import as_item
-from acrawl.worker.calling import Caller, told
+from acrawl.worker.calling import Caller, Trouble, told
 from acrawl.worker.harvest import Harvest
+from acrawl.worker.items import as_item
 from acrawl.worker.lanes import Work
 from acrawl.worker.large import LargePages, cut_of, is_large
 from acrawl.worker.recent import RecentLinks
@@ -45,14 +46,22 @@ _MOST_ADDRESSES = 10_000
 class Handler:
     """Turns leases into outcomes. Holds no state of its own but the recently reported links.
 
-    ``on_part`` takes the parts of an outcome that is too large for one message.
+    ``on_part`` takes the parts of an outcome that is too large for one message. ``pipelines`` are those that items pass
+    in this process.
     """
 
     def __init__(
-        self, spider: Spider, fetcher: Fetcher, files: FileStore, secret: bytes, clock: Clock, recent: RecentLinks
+        self,
+        spider: Spider,
+        fetcher: Fetcher,
+        files: FileStore,
+        secret: bytes,
+        clock: Clock,
+        recent: RecentLinks,
+        pipelines: Pipelines | None = None,
     ) -> None:
         self.recent = recent
-        self._caller = Caller(spider, files, secret, clock, recent)
+        self._caller = Caller(spider, files, secret, clock, recent, pipelines)
         self._spider = spider
         self._retry = spider.settings.retry
         self._fetcher = fetcher
@@ -107,7 +116,7 @@ class Handler:
         outcome = Outcome(
             work.lease.token,
             requests=harvest.requests,
-            items=harvest.items,
+            items=harvest.take_items(),
             duplicates=harvest.duplicates,
             close=harvest.close,
             seconds=now - work.started_at,
@@ -223,8 +232,8 @@ class Handler:
             PageTags(response, self._obeyed, self._product, self._clock.time) if self._obeyed else None
         )
         trouble = await self._called_back(request, response, harvest)
-        if trouble:
-            return self._facts(FAILED, "callback", response, trouble)
+        if trouble is not None:
+            return self._facts(FAILED, trouble.reason, response, trouble.detail)
         if harvest.unkept is not None:
             return self._unkept(self._judged(work, request, harvest.unkept), harvest.unkept, response, harvest)
         looked_at = _gist(response) if self._watched and is_looked_at(request.url) else None
@@ -242,6 +251,12 @@ class Handler:
                 "it; politeness.obey_robots_tags says whether",
                 request,
             )
+        if harvest.invalid:
+            told_of = "; ".join(harvest.complaints.values())
+            reason, detail = (
+                "invalid-item",
+                f"{harvest.invalid} of its items: {told_of}{'; ' if detail else ''}{detail}",
+            )
         return self._facts(FETCHED, reason, response, detail, gist=looked_at)
 
     def _unkept(
@@ -253,8 +268,8 @@ class Handler:
         harvest.forget()
         return self._facts(RETRY, error.reason, response, error.detail, delay=verdict.delay)
 
-    async def _called_back(self, request: Request, response: Response, harvest: Harvest) -> str:
-        """Call back with a response, parsed beside the loop if it is large; returns the traceback, if there is one."""
+    async def _called_back(self, request: Request, response: Response, harvest: Harvest) -> Trouble | None:
+        """Call back with a response, parsed beside the loop if it is large; returns what went wrong."""
         if not is_large(response):
             return await self._caller.call(request.callback, request, response, harvest)
         async with self._large.parsed(response, self._spider, request.callback):
@@ -268,8 +283,8 @@ class Handler:
     async def _failed(self, request: Request, failure: Failure, harvest: Harvest) -> dict[str, Any]:
         detail = failure.detail
         if request.errback is not None:
-            detail += await self._caller.call(request.errback, request, failure, harvest)
-            detail += str(harvest.unkept or "")
+            trouble = await self._caller.call(request.errback, request, failure, harvest)
+            detail += f"{trouble.detail if trouble is not None else ''}{harvest.unkept or ''}"
         return self._facts(FAILED, failure.reason, failure.response, detail)
 
     def _facts(

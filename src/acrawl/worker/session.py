@@ -17,13 +17,14 @@ import msgspec
 
 from acrawl.clock import SystemClock
 from acrawl.cluster import parent_gone
-from acrawl.errors import EXIT_OK
+from acrawl.errors import EXIT_OK, UsageError
 from acrawl.fetch import Fetcher
 from acrawl.queues.client import QueueClient
 from acrawl.queues.join import Join
 from acrawl.queues.messages import Hello, Welcome
 from acrawl.queues.tls import client_tls
 from acrawl.results.files.folder import FolderStore
+from acrawl.results.pipelines import running
 from acrawl.settings import Settings
 from acrawl.spider import Source, login_of
 from acrawl.version import VERSION
@@ -62,9 +63,9 @@ async def work(
         store = await asyncio.to_thread(_store, welcome, files, client, name, partial_bytes, send=send_files)
         ask_jar = functools.partial(client.jar, name)
         fetcher = Fetcher(settings, spider.stages, login=login_of(spider), ask_jar=ask_jar)
-        async with _closing(store), fetcher:
+        async with _closing(store), fetcher, running(spider, welcome.worker_pipelines) as pipelines:
             recent = RecentLinks(settings.worker.recent)
-            handler = Handler(spider, fetcher, store, welcome.secret, clock, recent)
+            handler = Handler(spider, fetcher, store, welcome.secret, clock, recent, pipelines)
             worker = Worker(name, client, handler, settings, welcome.epoch, clock)
 
             async def again() -> None:
@@ -81,6 +82,9 @@ async def work(
                 orphaned.cancel()
                 await asyncio.gather(orphaned, return_exceptions=True)
         log.info("worker %s ends after %d requests", name, worker.done)
+    except UsageError:  # the spider cannot begin: the master need not wait for this worker
+        await client.bye(name)
+        raise
     finally:
         await client.close()
     return EXIT_OK
