@@ -136,10 +136,7 @@ class Drain:
         The first mark matters: a feed that is appended to and dies before its first commit is cut back to it.
         """
         await self._pipelines.open()
-        marks = await self.in_thread(_commit_all, self._feeds)
-        if self._counted is not None:
-            marks |= self._counted.marks
-        await self._frontier.done([], marks)
+        await self._frontier.done([], await self.in_thread(_commit_all, self._feeds) | self._counts())
 
     async def run(self) -> None:
         """Deliver until cancelled or closed. A batch under way is finished first. Raises `CrawlFailed`."""
@@ -228,11 +225,9 @@ class Drain:
                 entry.refuse(self._warned)
         # 2. Catalog and feeds, made durable in the thread.
         marks = await self.in_thread(self._write, entries)
-        # 3. Only now may the frontier forget.
-        if self._counted is not None:
-            marks |= self._counted.add(entry.passage.going for entry in items if entry.passage and not entry.failure)
-        await self._frontier.done([entry.delivery.id for entry in entries], marks)
         self._count(entries)
+        # 3. Only now may the frontier forget.
+        await self._frontier.done([entry.delivery.id for entry in entries], marks | self._counts())
 
     def _write(self, entries: list[_Entry]) -> dict[str, int]:
         """Blocking: all of a batch into the catalog and the feeds; returns the feeds' marks."""
@@ -288,6 +283,9 @@ class Drain:
                 tally.files += 1
             else:
                 tally.sightings += 1
+
+    def _counts(self) -> dict[str, int]:
+        return self._counted.marks(self.tally) if self._counted is not None else {}
 
     def _close_all(self) -> None:
         for feed in self._feeds:
