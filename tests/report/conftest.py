@@ -31,6 +31,15 @@ class Shop(Spider):
             yield response.follow(link)
 
 
+class Early:
+    where = "worker"
+
+    async def process_item(self, item, spider):
+        if item["url"].endswith("/1"):
+            raise DropItem("not wanted so soon")
+        return item
+
+
 class Strict:
     async def process_item(self, item, spider):
         if item["url"].endswith("/dropped"):
@@ -40,7 +49,7 @@ class Strict:
         return item
 
 
-Shop.pipelines = [Strict]
+Shop.pipelines = [Early, Strict]
 """
 
 

@@ -98,7 +98,7 @@ def test_hosts_failures_and_retries_are_told_one_by_one(figures, shop):
 
 def test_items_are_counted_by_what_became_of_them(figures, shop):
     delivered = len((shop.folder / "items.jsonl").read_text().splitlines())
-    assert (figures["requests"]["delivered"], figures["requests"]["dropped"]) == (delivered, 1)
+    assert (figures["requests"]["delivered"], figures["requests"]["dropped"]) == (delivered, 2)
     (failure,) = figures["saved"]["failures"]
     assert (failure["items"], failure["url"]) == (1, shop.home.url("/fatal"))
     assert "out of paper" in failure["reason"]
