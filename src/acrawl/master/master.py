@@ -83,7 +83,7 @@ class Master:
         arguments = {key: str(value) for key, value in plan.arguments.items()}
         identity = Identity(
             plan.source.identity, plan.source.sha256, arguments, extent(spider),
-            command=_unsecret(plan), cwd=os.getcwd(),
+            command=_unsecret(plan), cwd=os.getcwd(), lives=[SystemClock().time()], files=str(plan.folder.resolve()),
         )  # fmt: skip
         with Job(plan.job) as job:  # only now, so that a mistake of the user's leaves no folder behind
             going_on = job.begin(identity, resume=plan.resume, fresh=plan.fresh, again=plan.check)

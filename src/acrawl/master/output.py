@@ -15,6 +15,7 @@ from acrawl.master.plan import Plan
 from acrawl.outcome import Tally
 from acrawl.queues.messages import EXCHANGE
 from acrawl.results.catalog import Catalog
+from acrawl.results.counted import Counted
 from acrawl.results.feeds import BEGAN, Crawl, open_feeds
 from acrawl.results.files.folder import FolderStore
 from acrawl.results.files.objects import Objects
@@ -40,7 +41,7 @@ class Output:
     """
 
     def __init__(self, plan: Plan, job: Job, frontier: Frontier, spider: Spider, clock: Clock) -> None:
-        self.folder: pathlib.Path = (plan.files or job.folder / "files").resolve()
+        self.folder: pathlib.Path = plan.folder.resolve()
         self.uploads: Uploads | Sorted | None = None
         self.exchanges: pathlib.Path | None = None if plan.warc is None else stored_in(job.folder).resolve()
         self._plan = plan
@@ -84,6 +85,7 @@ class Output:
             Pipelines.of(self._spider),
             files_to_feeds=not self._plan.publish,
             archive=await asyncio.to_thread(self._open_archive, marks),
+            counted=Counted.of(marks),
         )
         await self._drain.open()
 

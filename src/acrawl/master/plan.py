@@ -37,3 +37,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     check: bool = False
     typed: tuple[str, ...] = ()
     warc: pathlib.Path | None = None
+
+    @property
+    def folder(self) -> pathlib.Path:
+        """Where saved files go, also where nobody said it."""
+        return self.files or self.job / "files"

@@ -21,6 +21,7 @@ from acrawl.errors import AcrawlError, CrawlFailed
 from acrawl.outcome import Captured, Delivery, FileFact, PageFile, Refused, Sightings, Tally
 from acrawl.results.base import Feed, Outbox, Row, Writer
 from acrawl.results.catalog import Catalog
+from acrawl.results.counted import Counted
 from acrawl.results.listing import FailedItem
 from acrawl.results.pipelines import Passage, Pipelines
 from acrawl.results.warc.archive import Archive
@@ -99,10 +100,10 @@ class _Entry:
 class Drain:
     """Delivers the outbox of a frontier. Belongs to one event loop; its files and its database to one thread.
 
-    With ``files_to_feeds`` every saved file is an item of the feeds too; ``archive`` takes what was captured. It owns
-    all that is written to, and the pipelines, from `open` to `close`. Anything that cannot be written ends it with
-    `CrawlFailed`, and it delivers no more: how far its feeds got is known only to the marks, so they must be opened
-    again.
+    With ``files_to_feeds`` every saved file is an item of the feeds too; ``archive`` takes what was captured, and
+    ``counted`` goes on through every restart. It owns all that is written to, and the pipelines, from `open` to
+    `close`. Anything that cannot be written ends it with `CrawlFailed`, and it delivers no more: how far its feeds got
+    is known only to the marks, so they must be opened again.
     """
 
     def __init__(
@@ -115,6 +116,7 @@ class Drain:
         files_to_feeds: bool = True,
         archive: Archive | None = None,
         poll: float = 1.0,
+        counted: Counted | None = None,
     ) -> None:
         self._frontier = frontier
         self._feeds = feeds
@@ -124,6 +126,7 @@ class Drain:
         self._pipelines = pipelines
         self._files_to_feeds = files_to_feeds
         self._poll = poll
+        self._counted = counted
         self._thread = ThreadPoolExecutor(1, "acrawl-results")
         self._turn = asyncio.Lock()
         self._more = asyncio.Event()
@@ -138,7 +141,7 @@ class Drain:
         The first mark matters: a feed that is appended to and dies before its first commit is cut back to it.
         """
         await self._pipelines.open()
-        await self._frontier.done([], await self.in_thread(_commit_all, self._writers))
+        await self._frontier.done([], await self.in_thread(_commit_all, self._writers) | self._counts())
 
     async def run(self) -> None:
         """Deliver until cancelled or closed. A batch under way is finished first. Raises `CrawlFailed`."""
@@ -227,11 +230,11 @@ class Drain:
                 entry.refuse(self._warned)
         # 2. Catalog and feeds, made durable in the thread.
         marks = await self.in_thread(self._write, entries)
+        self._count(entries)
         # 3. Only now may the frontier forget.
-        await self._frontier.done([entry.delivery.id for entry in entries], marks)
+        await self._frontier.done([entry.delivery.id for entry in entries], marks | self._counts())
         if self._archive is not None and any(entry.kind == "exchange" for entry in entries):
             await self.in_thread(self._archive.forget)
-        self._count(entries)
 
     def _write(self, entries: list[_Entry]) -> dict[str, int]:
         """Blocking: all of a batch into the catalog and the feeds; returns the feeds' marks."""
@@ -301,6 +304,9 @@ class Drain:
                 tally.exchanges += 1
             else:
                 tally.sightings += 1
+
+    def _counts(self) -> dict[str, int]:
+        return self._counted.marks(self.tally) if self._counted is not None else {}
 
     def _close_all(self) -> None:
         for writer in self._writers:
