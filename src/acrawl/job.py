@@ -5,6 +5,7 @@
     JOB/job.db        the frontier          JOB/results.db   files and sightings
     JOB/job.json      the crawl's identity  JOB/lock         the master that works here
     JOB/join.json     how workers join      JOB/nonce        proof that a worker sees this disk
+    JOB/items.kept    delivered items
 
 A crawl makes the folder where it is missing. Whoever only asks or mends calls `find` first, or says ``make=False``.
 """
@@ -30,7 +31,7 @@ _PLACES = (".acrawl", ".acrawl/*", "*/.acrawl", "*/.acrawl/*")
 class Identity(msgspec.Struct, frozen=True):
     """What makes two crawls the same: spider, arguments and scope. ``state`` is ``begun`` or ``finished``.
 
-    ``command`` is what was typed, and ``cwd`` where: for people who want to go on with it.
+    ``command`` is what was typed, and ``cwd`` where: for people who want to go on with it. ``name`` is the spider's.
     """
 
     spider: str
@@ -40,6 +41,7 @@ class Identity(msgspec.Struct, frozen=True):
     state: str = "begun"
     command: list[str] = []
     cwd: str = ""
+    name: str = ""
 
     def differences(self, other: Identity) -> list[str]:
         """In words, how another crawl differs from this one."""
@@ -161,6 +163,10 @@ class Job:
         self._replace(path, value.encode())
         return str(path.resolve()), value
 
+    def identity(self) -> Identity | None:
+        """What is recorded of the crawl here; None where nothing is. Raises `JobConflict`."""
+        return self._read()
+
     def _read(self) -> Identity | None:
         path = self.folder / "job.json"
         try:
@@ -185,7 +191,7 @@ class Job:
 
     def _clear(self) -> None:
         """Remove what this class and its users made; what else lies in the folder is left alone."""
-        for pattern in ("job.db*", "results.db*", "job.json*", "join*.json*", "nonce*"):
+        for pattern in ("job.db*", "results.db*", "job.json*", "join*.json*", "nonce*", "items.kept"):
             for path in self.folder.glob(pattern):
                 with contextlib.suppress(FileNotFoundError):
                     path.unlink()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import sys
 from collections.abc import Iterable, Mapping
 
@@ -12,6 +13,9 @@ from acrawl.results.feeds.paths import Crawl, layers, open_file
 from acrawl.results.feeds.spec import SCHEMES, STORES, parse, shown
 from acrawl.results.feeds.stores import open_server, open_store, transacted
 from acrawl.results.feeds.stream import StreamFeed
+from acrawl.settings import Feeds
+
+log = logging.getLogger(__name__)
 
 _ANY = Crawl()
 
@@ -27,7 +31,7 @@ def open_feed(typed: str, marks: Mapping[str, int], *, overwrite: bool = False, 
     if spec.path == "-":
         return StreamFeed("-", sys.stdout.fileno(), layers(spec, crawl))
     if spec.format in SCHEMES.values():
-        return open_server(spec, marks)
+        return open_server(spec, marks, crawl, overwrite=overwrite)
     try:
         if spec.format in STORES:
             return open_store(spec, marks, crawl, overwrite=overwrite)
@@ -45,6 +49,7 @@ def open_feeds(
     if wanted and (settings.batch_items or settings.batch_bytes) and not any("{batch" in spec for spec in wanted):
         which = "batch_items" if settings.batch_items else "batch_bytes"
         raise UsageError(f"feeds.{which} is set, but no -o has {{batch}} in its name, as in -o items-{{batch}}.jsonl")
+    _look(settings, wanted)
     with contextlib.ExitStack() as opened:
         feeds: list[Feed] = []
         places: set[str] = set()
@@ -58,3 +63,10 @@ def open_feeds(
             feeds.append(feed)
         opened.pop_all()
         return feeds
+
+
+def _look(settings: Feeds, wanted: Iterable[str]) -> None:
+    """Say which choices of fields are of no feed: a name may be misspelled, or not wanted this time."""
+    known = {name for typed in wanted for name in (typed, parse(typed).path)}
+    for name in settings.fields_of.keys() - known if known else ():
+        log.warning("feeds.fields_of: no -o is called %s", shown(name))

@@ -39,7 +39,9 @@ _PARTS = b"acrawl.parts"
 class ParquetFeed:
     """See `acrawl.results.base.Feed`. Exact: parts beyond the mark are removed when a crawl resumes."""
 
-    def __init__(self, path: pathlib.Path, folder: pathlib.Path, lock: int, held: int, last: int) -> None:
+    def __init__(
+        self, path: pathlib.Path, folder: pathlib.Path, lock: int, held: int, last: int, fields: Sequence[str] = ()
+    ) -> None:
         """``held`` is the last part that the file holds, ``last`` the last that counts."""
         self.name = str(path)
         self._path = path
@@ -48,6 +50,7 @@ class ParquetFeed:
         self._held = held
         self._last = last
         self._columns = Columns()
+        self._columns.choose(fields)
         self._tables: list[pa.Table] = []
 
     def write(self, rows: Sequence[Row]) -> list[Unfit]:
@@ -55,7 +58,8 @@ class ParquetFeed:
         placed, unfit = place(rows, self._columns)
         if not placed:
             return unfit
-        names = {field: self._columns.of[field] for item in placed for field in item.fields}
+        met = self._columns.chosen or [field for item in placed for field in item.fields]
+        names = {field: self._columns.of[field] for field in met}
         try:
             self._tables.append(table_of([item.fields for item in placed], names))
         except ValueError:  # find out which; the others are written
@@ -110,6 +114,8 @@ class ParquetFeed:
         return unfit
 
     def _tell(self, schemas: Sequence[pa.Schema], schema: pa.Schema) -> None:
+        if late := [name for name in schema.names if name not in schemas[0].names]:
+            log.info("%s: columns that came later, and are null in the rows before: %s", self.name, ", ".join(late))
         for field in schema:
             kinds = dict.fromkeys(str(one.field(field.name).type) for one in schemas if field.name in one.names)
             kinds.pop("null", None)
@@ -118,7 +124,7 @@ class ParquetFeed:
                 log.warning("%s: column %s has values of %s: all are %s", self.name, field.name, what, field.type)
 
 
-def opened(path: pathlib.Path, marks: Mapping[str, int], *, overwrite: bool) -> ParquetFeed:
+def opened(path: pathlib.Path, marks: Mapping[str, int], fields: Sequence[str] = (), *, overwrite: bool) -> ParquetFeed:
     """Go on with, or begin, a file; ``path`` is the whole one. Raises `EnvironmentProblem`, OSError.
 
     Without a mark a file that exists is added to, unless ``overwrite``.
@@ -135,7 +141,7 @@ def opened(path: pathlib.Path, marks: Mapping[str, int], *, overwrite: bool) -> 
             held = last = _begin(path, folder, overwrite=overwrite)
         else:
             held, last = _go_on(path, folder, mark), mark
-        return ParquetFeed(path, folder, descriptor, held, last)
+        return ParquetFeed(path, folder, descriptor, held, last, fields)
     except BaseException:
         os.close(descriptor)
         raise
