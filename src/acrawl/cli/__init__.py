@@ -23,6 +23,7 @@ COMMANDS = {
     "work": "work:work",
     "why": "ask:why",
     "audit": "ask:audit",
+    "export": "export:export",
     "fetch": "fetch:fetch",
     "shell": "shell:shell",
     "retry": "mend:retry",
@@ -46,6 +47,7 @@ Examples:
   acrawl shell https://example.org/                     look at a page in a Python session
   acrawl why https://example.org/missing                what became of a URL
   acrawl audit --failed                                 what a crawl's books say
+  acrawl export -o items.csv                            a crawl's items once more, in another form
 
 \b
 Exit codes:

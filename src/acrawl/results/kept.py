@@ -106,12 +106,14 @@ def keep(job: pathlib.Path, marks: Mapping[str, int], clock: Clock | None = None
         raise
 
 
-def kept(job: pathlib.Path, length: int) -> Iterator[Row]:
-    """What a job keeps up to a mark, in the order of delivery; read as it is asked for.
+def kept(job: pathlib.Path, length: int) -> Iterator[list[Row]]:
+    """What a job keeps up to a mark, in the order of delivery; read as it is asked for, about a megabyte at a time.
 
     Raises `EnvironmentProblem` for a file that is missing, shorter than its mark, or damaged.
     """
     path = place(job)
+    if not length:  # an empty file is no compressed one
+        return
     try:
         with open(path, "rb", buffering=0) as file:
             if os.fstat(file.fileno()).st_size < length:
@@ -129,10 +131,11 @@ def _encoded(row: Row, at: float) -> bytes:
         return _encoder.encode(_Entry(row.id, row.page, at, msgspec.msgpack.Ext(_JSON, msgspec.json.encode(row.value))))
 
 
-def _rows(content: BinaryIO) -> Iterator[Row]:
+def _rows(content: BinaryIO) -> Iterator[list[Row]]:
     waiting = b""
     while block := content.read(_BLOCK):
         waiting += block
+        rows: list[Row] = []
         start = 0
         while len(waiting) - start >= _HEAD:
             begins = start + _HEAD
@@ -140,9 +143,11 @@ def _rows(content: BinaryIO) -> Iterator[Row]:
             if ends > len(waiting):
                 break
             entry = _decoder.decode(waiting[begins:ends])
-            yield Row(entry.id, _value(entry.item), entry.page)
+            rows.append(Row(entry.id, _value(entry.item), entry.page))
             start = ends
         waiting = waiting[start:]
+        if rows:
+            yield rows
     if waiting:
         raise EOFError("it ends in the middle of an item")
 
