@@ -185,6 +185,18 @@ def test_a_table_that_is_gone_is_refused_by_name(url):
     assert "#items: the table is gone, but items were delivered" in refusal(url, marks)
 
 
+def test_what_earlier_crawls_left_stays_and_one_line_says_so(url, caplog):
+    _, marks = stored(url, [{"n": 1}])
+    open_feed(url, marks, overwrite=True).close()
+    open_feed(f"{url}#new", {}, overwrite=True).close()
+    assert caplog.messages == []
+    open_feed(url, {}, overwrite=True).close()
+    (line,) = caplog.messages
+    assert line.endswith("#items: rows of earlier crawls stay: TRUNCATE the table if they should go")
+    assert "s3cr" not in line
+    assert len(table(url)) == 1
+
+
 def test_credentials_are_found_where_libpq_finds_them(url, tmp_path, monkeypatch):
     secrets = tmp_path / "pgpass"
     secrets.write_text("127.0.0.1:*:*:owner:s3cr\\:t /p@ss\n")
