@@ -78,6 +78,13 @@ def test_a_table_on_standard_output_has_the_columns_of_all_items(job, tmp_path):
     assert done.stderr == "30 items to -:csv\n"
 
 
+def test_dicts_become_columns_where_that_is_wanted(job, typed, tmp_path):
+    assert typed("export", job, "-o", "a.csv", "-o", "a.jsonl", "-s", "feeds.flatten=yes").code == EXIT_OK
+    header, *_, last = (tmp_path / "a.csv").read_text().splitlines()
+    assert (header, last) == ("n,name,late.deep", "29,thing é 29,29")
+    assert lines((tmp_path / "a.jsonl").read_text()) == ITEMS
+
+
 def test_names_fields_and_batches_are_as_in_a_crawl(job, typed, tmp_path):
     fields = '{"{name}/{batch:02}.csv" = ["name", "n"], "b.jsonl" = ["late"]}'
     done = typed(

@@ -1,6 +1,7 @@
 """Fields that are chosen: for all feeds or one, in every kind of feed; and what is said of fields that come later."""
 
 import contextlib
+import csv
 import logging
 import resource
 import sqlite3
@@ -42,6 +43,10 @@ def deliver(feed, *batches):
 
 def table(spec):
     """The columns and the rows, without the key."""
+    if spec.endswith(".csv"):
+        with open(spec, newline="") as file:
+            header, *rows = csv.reader(file)
+        return header, rows
     if spec.endswith(".parquet"):
         found = pq.read_table(spec)
         return found.column_names, [list(row.values()) for row in found.to_pylist()]
@@ -81,6 +86,27 @@ def test_each_feed_may_have_fields_of_its_own(tmp_path, monkeypatch, caplog):
     assert (tmp_path / "b.xml").read_text() == '{"z":3,"y":2}\n'
     assert records(tmp_path / "c.json") == [{"x": "1"}]
     assert caplog.messages == ["feeds.fields_of: no -o is called elsewhere.csv"]
+
+
+@pytest.mark.parametrize("spec", [*STORES, "a.csv"], indirect=True)
+def test_dicts_become_columns_where_that_is_wanted(spec):
+    feed = open_feed(spec, {}, crawl=Crawl(Feeds(flatten=True)))
+    deep = {"n": 1, "price": {"amount": 5, "in": {"unit": "EUR"}}, "none": {}, "tags": [{"t": 1}]}
+    deliver(feed, [deep, {"n": 2, "price": "free"}], [{"n": 3, "price.amount": 6, "price": {"amount": 7}}])
+    columns, rows = table(spec)
+    assert columns == ["n", "price.amount", "price.in.unit", "none", "tags", "price"]
+    texts = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    assert [row[:3] + row[5:] for row in texts] == [["1", "5", "EUR", ""], ["2", "", "", "free"], ["3", "6", "", ""]]
+    assert texts[0][4].replace(" ", "").replace("'", '"') in ('[{"t":1}]', '["{"t":1}"]')
+
+
+@pytest.mark.parametrize("spec", [*STORES, "a.csv"], indirect=True)
+def test_a_part_of_a_dict_is_chosen_by_its_path(spec):
+    feed = open_feed(spec, {}, crawl=Crawl(Feeds(fields=("price.amount", "a.b"))))
+    deliver(feed, [{"price": {"amount": 5}, "a.b": 1}, {"price": 7, "a": {"b": 2}}])
+    columns, rows = table(spec)
+    assert columns == ["price.amount", "a.b"]
+    assert [["" if cell is None else str(cell) for cell in row] for row in rows] == [["5", "1"], ["", "2"]]
 
 
 @pytest.mark.parametrize("spec", ["a.sqlite", "a.parquet"], indirect=True)

@@ -13,7 +13,7 @@ import logging
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -22,6 +22,7 @@ from acrawl.results.base import Feed, Row
 from acrawl.results.feeds import BEGAN, Crawl
 from acrawl.results.feeds.csv_table import OTHERS
 from acrawl.results.feeds.file import lock
+from acrawl.results.feeds.flat import flat
 from acrawl.results.feeds.opening import look, open_spec
 from acrawl.results.feeds.spec import FORMATS, STORES, Spec, parse, shown
 from acrawl.results.feeds.stores import transacted
@@ -192,18 +193,18 @@ def _with_fields(crawl: Crawl, wanted: Sequence[Spec], source: Source) -> Crawl:
     chosen = {spec.typed: tuple(crawl.fields(spec)) for spec in wanted}
     open_tables = [spec.typed for spec in wanted if spec.format == "csv" and not chosen[spec.typed]]
     if open_tables:
-        chosen |= dict.fromkeys(open_tables, _fields_in(source()))
+        values = (row.value for rows in source() for row in rows)
+        chosen |= dict.fromkeys(open_tables, _fields_in(map(flat, values) if crawl.settings.flatten else values))
     return crawl._replace(settings=msgspec.structs.replace(crawl.settings, fields_of=chosen))
 
 
-def _fields_in(source: Iterable[Sequence[Row]]) -> tuple[str, ...]:
+def _fields_in(values: Iterable[Any]) -> tuple[str, ...]:
     """All fields in the order in which they come; where they are too many, the rest share a column."""
     found: dict[str, None] = {}
-    for rows in source:
-        for row in rows:
-            if isinstance(row.value, dict) and not row.value.keys() <= found.keys():
-                with contextlib.suppress(Exception):  # an item that no form can hold: it is told of when it is written
-                    found.update(dict.fromkeys(plain(row.value)))
+    for value in values:
+        if isinstance(value, dict) and not value.keys() <= found.keys():
+            with contextlib.suppress(Exception):  # an item that no form can hold: it is told of when it is written
+                found.update(dict.fromkeys(plain(value)))
     if len(found) <= MAX_COLUMNS and OTHERS not in found:
         return tuple(found)
     return (*[field for field in found if field != OTHERS][: MAX_COLUMNS - 1], OTHERS)

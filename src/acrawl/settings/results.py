@@ -23,6 +23,8 @@ class Feeds(Section, frozen=True):
 
     fields: tuple[str, ...] = ()
     """The fields of items that are written, in this order; [] for all as they come."""
+    flatten: bool = False
+    """Make columns of the parts of dicts (price.amount), not JSON texts, in CSV, SQLite, PostgreSQL and Parquet."""
     batch_items: Count = 0
     """Items in a file with {batch} in its name, before the next one begins; 0 means no limit."""
     batch_bytes: Count = 0

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from acrawl.errors import FolderProblem, UsageError
 from acrawl.results.base import Feed
+from acrawl.results.feeds.flat import FlatFeed
 from acrawl.results.feeds.paths import Crawl, layers, open_file
-from acrawl.results.feeds.spec import SCHEMES, STORES, Spec, parse, shown
+from acrawl.results.feeds.spec import SCHEMES, STORES, TABLES, Spec, parse, shown
 from acrawl.results.feeds.stores import open_server, open_store, transacted
 from acrawl.results.feeds.stream import StreamFeed
 from acrawl.settings import Feeds
@@ -32,6 +33,11 @@ def open_feed(typed: str, marks: Mapping[str, int], *, overwrite: bool = False, 
 
 def open_spec(spec: Spec, marks: Mapping[str, int], *, overwrite: bool = False, crawl: Crawl = _ANY) -> Feed:
     """The same for what has been read already."""
+    feed = _opened(spec, marks, crawl, overwrite=overwrite)
+    return FlatFeed(feed) if crawl.settings.flatten and spec.format in TABLES else feed
+
+
+def _opened(spec: Spec, marks: Mapping[str, int], crawl: Crawl, *, overwrite: bool) -> Feed:
     if spec.path == "-":
         return StreamFeed("-", sys.stdout.fileno(), layers(spec, crawl))
     if spec.format in SCHEMES.values():

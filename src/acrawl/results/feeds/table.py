@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from acrawl.results.base import Row, Unfit
+from acrawl.results.feeds.values import picked
 
 #: The column that tells rows apart.
 KEY = "item_id"
@@ -136,7 +137,7 @@ def place(rows: Sequence[Row], columns: Columns) -> tuple[list[Placed], list[Unf
             unfit.append((number, str(error)))
             continue
         if columns.chosen:
-            fields = {field: fields[field] for field in columns.chosen if field in fields}
+            fields = picked(fields, columns.chosen)
         new = () if fields.keys() <= columns.of.keys() else [field for field in fields if field not in columns.of]
         if full := [field for field in new if not columns.add(field)]:
             unfit.append((number, f"the table has {MAX_COLUMNS} columns, and none is left for {full[0]!r}"))
