@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -18,9 +19,12 @@ from acrawl.errors import EXIT_ENVIRONMENT, EXIT_FAILED, EXIT_OK, EXIT_USAGE
 from acrawl.frontier.database import Database
 from acrawl.job import Identity, Job
 from acrawl.results.base import Row
+from acrawl.results.catalog import Catalog
 from acrawl.results.feeds import BEGAN
+from acrawl.results.files.folder import FolderStore
 from acrawl.results.kept import GAP, keep
 from acrawl.testing import ManualClock
+from results.helpers import png, save
 from results.reading import records
 
 ITEMS = [{"n": n, "name": f"thing é {n}"} | ({"late": {"deep": n}} if n > 20 else {}) for n in range(30)]
@@ -172,13 +176,37 @@ def test_what_stands_in_the_way_is_one_line(job, typed, tmp_path, refused_url):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder.csv", "job"]
 
 
+def test_saved_files_are_written_as_a_crawl_shows_them(typed, tmp_path):
+    job = made(tmp_path / "job", [])
+    store = FolderStore(tmp_path / "files")
+    facts = [asyncio.run(save(store, f"https://e.org/{n}", png(n), "", "image/png")) for n in (2, 1)]
+    store.close()
+    catalog = Catalog(job / "results.db", tmp_path / "files")
+    with catalog.batch():
+        catalog.add_files(facts)
+    catalog.close()
+    done = typed("export", job, "--files", "-o", "a.jsonl", "-o", "a.sqlite")
+    assert (done.code, done.err) == (EXIT_OK, "2 files to a.jsonl, a.sqlite\n")
+    first, second = lines((tmp_path / "a.jsonl").read_text())
+    assert (first["url"], second["url"]) == ("https://e.org/1", "https://e.org/2")
+    assert second == {
+        "url": "https://e.org/2", "path": second["path"], "sha256": facts[0].sha256, "size": facts[0].size,
+        "type": "image/png", "width": 4, "height": 4,
+    }  # fmt: skip
+    assert (tmp_path / "files" / second["path"]).read_bytes() == png(2)
+    assert [row[0] for row in rows(tmp_path / "a.sqlite")] == ["https://e.org/1", "https://e.org/2"]
+
+
 def test_the_crawls_own_feeds_are_not_replaced(typed, tmp_path):
     own = tmp_path / "own.jsonl"
     own.write_text("delivered\n")
-    made(tmp_path / "job", **{str(own): 10})
-    done = typed("export", "job", "-o", "own.jsonl", "--overwrite")
-    assert done.code == EXIT_ENVIRONMENT
-    assert "is where the crawl itself writes to" in done.complaint
+    numbered = tmp_path / "{batch}.csv"
+    made(tmp_path / "job", **{str(own): 10, f"{numbered}:batch": 1, str(tmp_path / "shop.json"): 3})
+    (tmp_path / "link.jsonl").symlink_to(own)
+    for name in ("own.jsonl", "link.jsonl", "{name}.json", "{batch}.csv"):
+        done = typed("export", "job", "-o", name, "--overwrite", "-s", f"feeds.batch_items={5 * ('batch' in name)}")
+        assert done.code == EXIT_ENVIRONMENT, name
+        assert "is where the crawl itself writes to" in done.complaint
     assert own.read_text() == "delivered\n"
 
 

@@ -1,8 +1,9 @@
 """A process that has others export a job, and die at each point where that could hurt, one after another.
 
-``python exported.py FOLDER SPEC STEP`` prints how many deaths there were, one at each STEP-th point; it fails at the first one after which something
-torn has the name of the file, or another export does not bring every item once and in order. The points are those of
-`drained`, and the moments around each write and commit of a feed. Every second export replaces a file that is there.
+``python exported.py FOLDER SPEC STEP`` prints how many deaths there were, one at each STEP-th point; it fails at the
+first one after which something torn has the name of the file, or another export does not bring every item once and in
+order. The points are those of `drained`, and the moments around each write and commit of a feed. Every second export
+replaces a file that is there.
 SPEC may be the URL of a PostgreSQL server; a killed export may have filled a part of the table then.
 """
 

@@ -86,6 +86,8 @@ class _Place:
     """The place of a file, or of several with numbers in their names, and the folder where it is written until then."""
 
     def __init__(self, spec: Spec, template: Template) -> None:
+        typed = os.path.abspath(spec.path)
+        self._names = {typed, template.before, f"{typed}:batch"}
         if template.form is None:  # a link to a file stays one
             template = Template(os.path.realpath(template.before))
         self._spec = spec
@@ -95,8 +97,7 @@ class _Place:
 
     def check(self, marks: Mapping[str, int], *, overwrite: bool) -> None:
         """Refuse what is there and may not be replaced."""
-        typed = os.path.abspath(self._spec.path)
-        if {typed, self._template.before, f"{typed}:batch"} & marks.keys():
+        if (self._names | {self._template.before}) & marks.keys():
             raise EnvironmentProblem(f"-o {self._spec.path}: is where the crawl itself writes to; name another file")
         for path in self._there():
             if os.path.isdir(path):
@@ -117,10 +118,9 @@ class _Place:
             except OSError as error:  # nothing has begun: the user is told
                 raise FolderProblem(f"-o {self._spec.path}: cannot be written: {error.strerror or error}") from None
             path = _literally(os.path.join(self.temporary, self._name))
-            if self._template.form is not None:
-                path += f"{{batch{self._template.form and ':' + self._template.form}}}" + _literally(
-                    self._template.after
-                )
+            form = self._template.form
+            if form is not None:
+                path += f"{{batch{':' * bool(form)}{form}}}{_literally(self._template.after)}"
             yield self._spec._replace(path=path)
         finally:
             own.close()
