@@ -84,10 +84,7 @@ class ParquetFeed:
         parts = [_part(self._folder, number) for number in range(self._held + 1, self._last + 1)]
         sources = [self._path, *parts] if self._path.exists() else parts
         with failing(self.name):
-            schemas = [pq.read_schema(source) for source in sources]
-            schema = joined(schemas)
-            self._tell(schemas, schema)
-            schema = schema.with_metadata({_PARTS: str(self._last).encode()})
+            schema = self._joined(sources).with_metadata({_PARTS: str(self._last).encode()})
             _write(self._path, self._folder / "whole.tmp", schema, _groups(sources, schema))
             self._held = self._last
             for part in parts:
@@ -113,15 +110,28 @@ class ParquetFeed:
                 unfit.append((item.place, f"Parquet cannot hold it: {error}"))
         return unfit
 
-    def _tell(self, schemas: Sequence[pa.Schema], schema: pa.Schema) -> None:
-        if late := [name for name in schema.names if name not in schemas[0].names]:
+    def _joined(self, sources: Sequence[pathlib.Path]) -> pa.Schema:
+        """Return the schema of all, and say what was made of columns that differ. One is in memory at a time."""
+        kinds: dict[str, dict[str, None]] = {}
+        first: set[str] = set()
+
+        def schemas() -> Iterator[pa.Schema]:
+            for source in sources:
+                found = pq.read_schema(source)
+                first.update(() if kinds else found.names)
+                for field in found:
+                    kinds.setdefault(field.name, {})[str(field.type)] = None
+                yield found
+
+        schema = joined(schemas())
+        if late := [name for name in schema.names if name not in first]:
             log.info("%s: columns that came later, and are null in the rows before: %s", self.name, ", ".join(late))
         for field in schema:
-            kinds = dict.fromkeys(str(one.field(field.name).type) for one in schemas if field.name in one.names)
-            kinds.pop("null", None)
-            if len(kinds) > 1:
-                what = ", ".join(kinds)
+            kinds[field.name].pop("null", None)
+            if len(kinds[field.name]) > 1:
+                what = ", ".join(kinds[field.name])
                 log.warning("%s: column %s has values of %s: all are %s", self.name, field.name, what, field.type)
+        return schema
 
 
 def opened(path: pathlib.Path, marks: Mapping[str, int], fields: Sequence[str] = (), *, overwrite: bool) -> ParquetFeed:
