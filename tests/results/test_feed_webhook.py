@@ -130,6 +130,14 @@ def test_a_server_that_refuses_every_second_post_gets_every_item_once(hook):
     assert waits.all == [pytest.approx(0.1)] * 50
 
 
+def test_how_long_a_server_is_waited_for_is_a_setting(hook):
+    feed = open_feed(hook.url, {}, crawl=Crawl(Feeds(patience=0)))
+    hook.answers = [(503, {})]
+    with pytest.raises(CrawlFailed, match="it answered 503"):
+        feed.write([Row("1", 1)])
+    feed.close()
+
+
 def test_only_chosen_fields_are_sent(hook):
     feed = open_feed(hook.url, {}, crawl=Crawl(Feeds(fields=("b", "c", "a"))))
     assert feed.write([Row("1", {"a": 1, "x": 9, "b": 2}), Row("2", 7)]) == []

@@ -4,10 +4,15 @@ import datetime
 
 import pytest
 
-from acrawl.errors import EnvironmentProblem
+from acrawl.errors import DropItem, EnvironmentProblem
 from acrawl.results.base import Row
+from acrawl.results.catalog import Catalog
+from acrawl.results.feeds import open_feed
 from acrawl.results.kept import KEPT, keep, kept, place
+from acrawl.results.outbox import Drain
+from acrawl.results.pipelines import Pipelines
 from acrawl.testing import ManualClock
+from results.helpers import MemoryFrontier, Spider
 
 MOMENT = datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.UTC)
 
@@ -72,6 +77,28 @@ def test_a_file_that_is_short_damaged_or_gone_is_told_of(tmp_path):
     file.unlink()
     with pytest.raises(EnvironmentProblem, match=r"cannot be read: .*No such file"):
         read(tmp_path, marks)
+
+
+class Picky:
+    def process_item(self, item):
+        if item["n"] == 1:
+            raise DropItem
+        if item["n"] == 2:
+            raise ValueError("two")
+        return item | {"seen": True} if item["n"] != 3 else ["no fields"]
+
+
+@pytest.mark.asyncio
+async def test_what_the_pipelines_let_through_is_kept_whatever_a_feed_says_of_it(tmp_path):
+    frontier = MemoryFrontier([{"n": n} for n in range(5)])
+    feeds = [open_feed(str(tmp_path / "a.csv"), {}), keep(tmp_path, {})]
+    drain = Drain(frontier, feeds, Catalog(tmp_path / "results.db", tmp_path / "files"), Pipelines.of(Spider(Picky)))
+    await drain.open()
+    await drain.drain()
+    await drain.close()
+    assert [row.value for row in read(tmp_path, frontier.marks)] == [
+        {"n": 0, "seen": True}, ["no fields"], {"n": 4, "seen": True},
+    ]  # fmt: skip
 
 
 def test_two_crawls_cannot_keep_their_items_in_one_job(tmp_path):
