@@ -12,7 +12,7 @@ SCRIPT = pathlib.Path(__file__).with_name("exported.py")
 @pytest.mark.process
 @pytest.mark.parametrize(
     ("spec", "step"),
-    [("items.jsonl", 1), ("items.csv.gz", 3), ("{batch}.json", 4), ("items.sqlite", 5), ("server", 17)],
+    [("items.jsonl", 2), ("items.csv.gz", 3), ("{batch}.json", 4), ("items.sqlite", 5), ("server", 17)],
 )
 def test_wherever_an_export_is_killed_nothing_torn_has_its_name(tmp_path, spec, step, postgres):
     spec = postgres.url() if spec == "server" else spec
