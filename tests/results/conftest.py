@@ -8,6 +8,7 @@ import pytest
 
 from crawl.conftest import acrawl, live, start
 from results.postgres import Server
+from results.s3 import Store
 
 __all__ = ["acrawl", "live", "start"]
 
@@ -18,3 +19,26 @@ def postgres() -> Iterator[Server]:
     server = Server()
     yield server
     server.reap()
+
+
+@pytest.fixture(scope="session")
+def rclone() -> Iterator[Store]:
+    """Speaks S3 with signatures and parts; each test makes a bucket of its own."""
+    store = Store("rclone")
+    yield store
+    store.reap()
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[Store]:
+    """Speaks S3 with conditional writes."""
+    store = Store("moto")
+    yield store
+    store.reap()
+
+
+@pytest.fixture(params=["rclone", "moto"])
+def store(request: pytest.FixtureRequest) -> Store:
+    """Each of them."""
+    found: Store = request.getfixturevalue(request.param)
+    return found

@@ -33,6 +33,9 @@ class Uploads(Protocol):
     async def abandon(self, prefix: str) -> int:
         """Forget the half-sent files whose names begin so."""
 
+    def close(self) -> None:
+        """Forget what is not complete. Blocks; idempotent."""
+
 
 class CrawlBroker:
     """Lets workers in, hands them work while the crawl's ``state`` is ``run``, and returns what lost workers held.

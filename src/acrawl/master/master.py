@@ -106,7 +106,7 @@ class Master:
                 msgspec.to_builtins(plan.settings),
                 {key: str(value) for key, value in plan.arguments.items()},
                 frontier.secret,
-                files=str(self._output.folder.resolve()),
+                files=self._output.where,
                 nonce_file=nonce_file,
                 nonce=nonce,
             )

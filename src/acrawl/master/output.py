@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import pathlib
+import functools
 from collections.abc import AsyncIterator, Iterator
 
 from acrawl.clock import Clock
 from acrawl.frontier.base import Frontier
 from acrawl.job import Job
+from acrawl.master.broker import Uploads
 from acrawl.master.plan import Plan
+from acrawl.master.saved import InBucket, InFolder
 from acrawl.outcome import Tally
 from acrawl.results.catalog import Catalog
+from acrawl.results.cloud.address import Address
 from acrawl.results.feeds import BEGAN, Crawl, open_feeds
-from acrawl.results.files.folder import FolderStore
-from acrawl.results.files.objects import Objects
-from acrawl.results.files.partials import Partials
-from acrawl.results.files.uploads import Uploads
 from acrawl.results.outbox import Drain
 from acrawl.results.pipelines import Pipelines
 from acrawl.results.publish import PUBLISHERS, Crawled
@@ -29,16 +28,15 @@ _REDIRECTS = 1000
 
 
 class Output:
-    """The results of one crawl. ``folder`` is where saved files go, ``uploads`` takes those sent by workers."""
+    """The results of one crawl, from before it begins to what is made of the whole."""
 
     def __init__(self, plan: Plan, job: Job, frontier: Frontier, spider: Spider, clock: Clock) -> None:
-        self.folder: pathlib.Path = (plan.files or job.folder / "files").resolve()
-        self.uploads: Uploads | None = None
         self._plan = plan
         self._job = job
         self._frontier = frontier
         self._spider = spider
         self._clock = clock
+        self._saved: InFolder | InBucket
         self._drain: Drain
         self._catalog: Catalog
 
@@ -54,20 +52,18 @@ class Output:
             yield output
         finally:
             await output._drain.close()
-            if output.uploads is not None:
-                await asyncio.to_thread(output.uploads.close)
+            await asyncio.to_thread(output._saved.close)
 
     async def _open(self) -> None:
-        if self._plan.files is not None:
-            await asyncio.to_thread(self._prepare)
-        await asyncio.to_thread(self._sweep)
-        self.uploads = Uploads(self.folder, self._plan.settings.fetch.max_file)
+        saved = self._saved = await asyncio.to_thread(self._place)
+        await asyncio.to_thread(saved.prepare)
         marks, fresh = await self._marks(), self._plan.fresh
-        crawl = Crawl(self._plan.settings.feeds, self._spider.name or type(self._spider).__name__.lower())
+        settings, name = self._plan.settings, self._spider.name or type(self._spider).__name__.lower()
+        crawl = Crawl(settings.feeds, name, self._job.folder, settings.cloud)
         feeds = await asyncio.to_thread(lambda: open_feeds(self._plan.feeds, marks, overwrite=fresh, crawl=crawl))
         named = PUBLISHERS[self._plan.publish].names if self._plan.publish else True
         database = self._job.folder / "results.db"
-        self._catalog = await asyncio.to_thread(lambda: Catalog(database, self.folder, named=named))
+        self._catalog = await asyncio.to_thread(lambda: saved.catalog(database, named=named))
         pipelines = Pipelines.of(self._spider)
         self._drain = Drain(self._frontier, feeds, self._catalog, pipelines, files_to_feeds=not self._plan.publish)
         await self._drain.open()
@@ -80,17 +76,21 @@ class Output:
             await self._frontier.done([], {BEGAN: marks[BEGAN]})
         return marks
 
-    def _prepare(self) -> None:
-        store = FolderStore(self.folder)
-        try:
-            store.prepare()
-        finally:
-            store.close()
+    def _place(self) -> InFolder | InBucket:
+        files = self._plan.files
+        if isinstance(files, Address):
+            return InBucket(files, self._plan, self._job)
+        return InFolder(files or self._job.folder / "files", self._plan)
 
-    def _sweep(self) -> None:
-        """Clear away what killed workers left half-written, and cut downloads that nobody went on with."""
-        Objects(self.folder).sweep()
-        Partials(self.folder).sweep()
+    @property
+    def where(self) -> str:
+        """Where workers find the place of saved files: a folder, or a URL below which they put them."""
+        return self._saved.where
+
+    @property
+    def uploads(self) -> Uploads | None:
+        """What takes the files that workers send."""
+        return self._saved.uploads
 
     async def deliver(self) -> None:
         """Deliver until cancelled. Raises `CrawlFailed` when something cannot be written."""
@@ -111,13 +111,14 @@ class Output:
 
     async def publish(self) -> None:
         """Sweep, make the feeds whole, and render what is made of all of it."""
-        await asyncio.to_thread(self._sweep)
+        await asyncio.to_thread(self._saved.sweep)
         await self._drain.finish()
         if self._plan.publish:
             redirects = self._redirects(asyncio.get_running_loop())
             spelling = Spelling(self._plan.settings.urls)
             crawled = Crawled(self._catalog, list(self._spider.start_urls), redirects, spelling)
-            await self._drain.in_thread(PUBLISHERS[self._plan.publish].make, crawled)
+            make = functools.partial(PUBLISHERS[self._plan.publish].make, crawled)
+            await self._drain.in_thread(self._saved.publish, make)
 
     def _redirects(self, loop: asyncio.AbstractEventLoop) -> Iterator[tuple[str, str]]:
         """Every redirect of the crawl, for a thread other than the loop's; a part of them is in memory."""

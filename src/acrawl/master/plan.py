@@ -6,6 +6,7 @@ import pathlib
 
 import msgspec
 
+from acrawl.results.cloud.address import Address
 from acrawl.settings import Settings
 from acrawl.spider import Source
 
@@ -27,7 +28,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     workers: int = 1
     listen: tuple[str, int] | None = None
     authkey: bytes | None = None
-    files: pathlib.Path | None = None
+    files: pathlib.Path | Address | None = None
     publish: str = ""
     feeds: tuple[str, ...] = ()
     resume: bool = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from acrawl.settings.base import MIB, Count, Section
+from acrawl.settings.base import MIB, Count, Positive, Seconds, Section
 
 
 class Files(Section, frozen=True):
@@ -25,3 +25,12 @@ class Feeds(Section, frozen=True):
     """Items in a file with {batch} in its name, before the next one begins; 0 means no limit."""
     batch_bytes: Count = 0
     """Bytes of a file with {batch} in its name, after which the next one begins; 0 means no limit."""
+
+
+class Cloud(Section, frozen=True):
+    """How object stores are spoken to (see docs/object-stores.md)."""
+
+    concurrency: Positive = 16
+    """Requests to a bucket that each process has under way at once."""
+    patience: Seconds = 120.0
+    """Seconds for which a store that does not answer, or only by 429 and 5xx, is asked again."""

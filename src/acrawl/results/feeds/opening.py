@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from acrawl.errors import FolderProblem, UsageError
 from acrawl.results.base import Feed
 from acrawl.results.feeds.paths import Crawl, layers, open_file
-from acrawl.results.feeds.spec import SCHEMES, STORES, parse, shown
+from acrawl.results.feeds.spec import SCHEMES, STORES, Spec, parse, shown
 from acrawl.results.feeds.stores import open_server, open_store, transacted
 from acrawl.results.feeds.stream import StreamFeed
 
@@ -24,10 +24,24 @@ def open_feed(typed: str, marks: Mapping[str, int], *, overwrite: bool = False, 
     its mark, cannot be gone on with, or is in use by another crawl, `FolderProblem` for one that cannot be written.
     """
     spec = parse(typed)
+    if spec.address is not None:
+        from acrawl.results.cloud.feed import opened
+
+        return opened(
+            spec,
+            marks,
+            crawl,
+            lambda inner, anew: _on_disk(inner, marks, crawl, overwrite=anew),
+            overwrite=overwrite,
+        )
     if spec.path == "-":
         return StreamFeed("-", sys.stdout.fileno(), layers(spec, crawl))
     if spec.format in SCHEMES.values():
         return open_server(spec, marks)
+    return _on_disk(spec, marks, crawl, overwrite=overwrite)
+
+
+def _on_disk(spec: Spec, marks: Mapping[str, int], crawl: Crawl, *, overwrite: bool) -> Feed:
     try:
         if spec.format in STORES:
             return open_store(spec, marks, crawl, overwrite=overwrite)
@@ -51,7 +65,7 @@ def open_feeds(
         for spec in wanted:
             place = transacted(parse(spec))
             if place in places:
-                raise UsageError(f"-o {shown(spec)}: another -o writes to it, and each would wait for the other")
+                raise UsageError(f"-o {shown(spec)}: another -o writes to it; name another place")
             places |= {place} - {""}
             feed = open_feed(spec, marks, overwrite=overwrite, crawl=crawl)
             opened.callback(feed.close)
