@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 
 import pytest
 
 from crawl.conftest import acrawl, live, start
 from results.postgres import Server
-from results.s3 import Store
+from results.s3 import Store, environ, environment
 
 __all__ = ["acrawl", "live", "start"]
 
@@ -42,3 +43,12 @@ def store(request: pytest.FixtureRequest) -> Store:
     """Each of them."""
     found: Store = request.getfixturevalue(request.param)
     return found
+
+
+@pytest.fixture
+def shop(store: Store) -> Iterator[str]:
+    """The URL of a new bucket, whose store and key the environment names."""
+    bucket = f"shop-{uuid.uuid4().hex[:12]}"
+    store.make(bucket)
+    with environ(environment(store.url)):
+        yield f"s3://{bucket}"

@@ -25,6 +25,9 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from acrawl.results.cloud.address import address_of
+from acrawl.results.cloud.bucket import Bucket
+
 KEY, SECRET = "AKIATESTS", "s3cret/+key"
 _CLEARED = ("AWS_PROFILE", "AWS_ENDPOINT", "AWS_ENDPOINT_URL_S3", "AWS_SESSION_TOKEN", "AWS_REGION")
 
@@ -221,3 +224,12 @@ class Refusing:
             line for line in answer.partition(b"\r\n\r\n")[0].split(b"\r\n") if line.lower() != b"connection: close"
         ]
         return b"\r\n".join(lines) + b"\r\n\r\n" + answer.partition(b"\r\n\r\n")[2]
+
+
+def contents(url: str) -> dict[str, bytes]:
+    """All objects below ``s3://bucket/prefix``; the environment says where that is."""
+    bucket = Bucket(address_of(url, "-o"))
+    try:
+        return {found.key: b"".join(bucket.read(found.key)) for found in bucket.below("")}
+    finally:
+        bucket.close()

@@ -24,7 +24,6 @@ import errno
 import mimetypes
 import os
 import pathlib
-import secrets
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -45,6 +44,8 @@ MOST_PARTS, LARGE_AT_ONCE = 10_000, 2
 MOST_COPIED = 5 << 30
 #: Seconds for which a store that does not answer is asked before the crawl begins.
 PROBE_PATIENCE = 8.0
+#: What is written and deleted to see whether that may be done. One name: what a killed process left goes with the next.
+PROBE = ".acrawl-probe"
 _PIECE = 1 << 20
 _DELETED_AT_ONCE = 1000
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT", "AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT")
@@ -84,10 +85,9 @@ class Bucket:
         ``option`` is what named the bucket.
         """
         asking = Bucket(self.address, self.settings, PROBE_PATIENCE)
-        key = f".acrawl-{secrets.token_hex(8)}"
+        key = PROBE
         try:
             asking.create(key, b"acrawl looks whether it may write here\n")
-            asking.head(key)
             asking.delete([key])
             self._conditional = asking._conditional
         except CrawlFailed as error:  # nothing has begun
