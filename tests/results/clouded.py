@@ -124,7 +124,7 @@ def in_child(function: Callable[[], Any]) -> bool:
         try:
             function()
             code = 0
-        except BaseException:
+        except Exception:  # noqa: BLE001 - shown, and told by the code
             traceback.print_exc()
         finally:
             os._exit(code)

@@ -7,7 +7,7 @@ What it offers::
     create    the same for small ones, and only if there is no such key
     head      how large an object is, None where there is none
     read      its bytes as they come
-    copy      made by the server; streamed through here where a server copies no such size
+    copy      made by the server; by way of a file here where it copies no such size
     below     what lies below a folder; names: what lies directly below it
     delete    many at once; what is gone is fine
 
@@ -24,10 +24,11 @@ import errno
 import mimetypes
 import os
 import pathlib
+import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 from urllib.parse import urlsplit
 
 from acrawl.errors import CrawlFailed, EnvironmentProblem, MissingExtra
@@ -112,7 +113,7 @@ class Bucket:
             advance(size)
             return
         with open(source, "rb") as file:
-            self._put_parts(key, iter(lambda: file.read(_PIECE), b""), size, kind, advance)
+            self._put_parts(key, file, size, kind, advance)
 
     def create(self, key: str, data: bytes, kind: str = "") -> bool:
         """Write an object unless there is one; returns whether it did. A store that has no such writes is asked before.
@@ -154,7 +155,7 @@ class Bucket:
     def copy(self, source: str, target: str, size: int) -> None:
         """Let the store copy an object of ``size`` bytes over whatever is there. Raises FileNotFoundError."""
         if size > MOST_COPIED:
-            self._put_parts(target, self.read(source), size, "", _unheard)
+            self._carry(source, target)
             return
         with self._asking(source):
             self._obstore.copy(self._store, self._path(source), self._path(target))
@@ -194,11 +195,17 @@ class Bucket:
         with self._asking(key):
             self._obstore.put(self._store, self._path(key), data, attributes=_attributes(key, kind), **how)
 
-    def _put_parts(
-        self, key: str, pieces: Iterator[bytes], size: int, kind: str, advance: Callable[[int], None]
-    ) -> None:
+    def _carry(self, source: str, target: str) -> None:
+        """Copy by way of a file here: nothing may be read from a bucket within a put."""
+        with tempfile.NamedTemporaryFile() as file:
+            for piece in self.read(source):
+                file.write(piece)
+            file.flush()
+            self.put(target, pathlib.Path(file.name), media_type(target))
+
+    def _put_parts(self, key: str, file: BinaryIO, size: int, kind: str, advance: Callable[[int], None]) -> None:
         def told() -> Iterator[bytes]:
-            for piece in pieces:
+            while piece := file.read(_PIECE):
                 yield piece
                 advance(len(piece))
 
