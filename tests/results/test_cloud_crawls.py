@@ -1,5 +1,6 @@
 """Whole crawls into buckets of real servers that speak S3: feeds and files, refused, resumed, published."""
 
+import asyncio
 import gzip
 import hashlib
 import json
@@ -9,8 +10,18 @@ import pyarrow.parquet as pq
 import pytest
 
 import server
-from acrawl.errors import EXIT_ENVIRONMENT, EXIT_OK, EXIT_USAGE
-from results.s3 import contents
+from acrawl.errors import EXIT_ENVIRONMENT, EXIT_OK, EXIT_USAGE, EnvironmentProblem
+from acrawl.results.base import Row
+from acrawl.results.catalog import Catalog
+from acrawl.results.cloud.address import address_of
+from acrawl.results.cloud.bucket import Bucket
+from acrawl.results.cloud.known import Known
+from acrawl.results.cloud.tree import BucketTree
+from acrawl.results.feeds import Crawl, open_feed
+from acrawl.settings import Feeds
+from acrawl.worker.upload import ToBucket, UploadStore
+from results.helpers import save
+from results.s3 import contents, environ, environment
 
 pytestmark = [pytest.mark.process]
 
@@ -36,7 +47,7 @@ def shelf(live, tmp_path):
     live.page("/", [f"/{n}" for n in range(1, 10)])
     for n in range(1, PAGES):
         live.page(f"/{n}", [f"/{m}" for m in range(10 * n, min(10 * n + 10, PAGES))])
-    return ["run", "shelf.py", "-a", f"url={live.url('/')}", "--workers", 2]
+    return ["run", "shelf.py", "-a", f"url={live.url('/')}", "--workers", 1]
 
 
 @pytest.fixture
@@ -84,49 +95,97 @@ def test_a_crawl_writes_feeds_of_all_kinds_into_a_bucket(shelf, acrawl, live, sh
     assert not any(b"s3cret/+key" in data for data in [*kept, done.err.encode(), done.out.encode()])
 
 
-def test_what_is_there_already_is_refused_and_replaced_by_fresh_only(shelf, acrawl, shop):
-    feed = ["-o", f"{shop}/items.jsonl"]
-    assert acrawl(*shelf, *feed, "--job", "one").code == EXIT_OK
-    before = contents(shop)
-    refused = acrawl(*shelf, *feed, "--job", "other")
-    assert refused.code == EXIT_ENVIRONMENT
-    assert f"{shop}/items.jsonl is there already" in refused.complaint
+@pytest.mark.parametrize("name", ["items.jsonl", "part-{batch}.csv"])
+def test_what_is_there_already_is_refused_and_replaced_by_fresh_only(shop, tmp_path, name):
+    before = deliver(shop, name, tmp_path / "one", 1)
+    with pytest.raises(EnvironmentProblem, match="is there already, and is not this job's") as refused:
+        deliver(shop, name, tmp_path / "other", 2)
+    assert "\n" not in str(refused.value)
     assert contents(shop) == before
-    assert acrawl(*shelf, *feed, "--job", "other", "--fresh").code == EXIT_OK
-    assert sorted(contents(shop)["items.jsonl"].splitlines()) == sorted(before["items.jsonl"].splitlines())
+    after = deliver(shop, name, tmp_path / "other", 2, overwrite=True)
+    assert after.keys() == before.keys()
+    assert after != before
 
 
-def test_images_get_readable_names_in_the_bucket_and_nothing_else_stays(live, pictures, acrawl, start, shop):
-    done = acrawl("images", live.url(), "-o", f"{shop}/pictures", "--workers", 2)
+def deliver(shop, name, folder, n, *, overwrite=False):
+    crawl = Crawl(Feeds(batch_items=1), "shop", folder)
+    feed = open_feed(f"{shop}/{name}", {}, overwrite=overwrite, crawl=crawl)
+    try:
+        feed.write([Row("id", {"n": n})])
+        feed.commit()
+        feed.finish()
+    finally:
+        feed.close()
+    return contents(shop)
+
+
+def test_images_get_readable_names_and_nothing_is_taken_from_anybody(live, pictures, acrawl, shop):
+    bucket = Bucket(address_of(f"{shop}/pictures", "-o"))
+    theirs = {"index.html": b"my own page", "notes.txt": b"notes"}
+    for key, data in theirs.items():
+        bucket.put(key, data)
+    bucket.close()
+    words = ["images", live.url(), "-o", f"{shop}/pictures", "--workers", 2]
+    done = acrawl(*words)
     assert done.code == EXIT_OK, done.err
-    found = contents(f"{shop}/pictures")
-    listed = {line["url"]: line for line in map(json.loads, found.pop("images.jsonl").splitlines())}
+    found = first = contents(f"{shop}/pictures")
+    assert {key: found[key] for key in theirs} == theirs
+    listed = {line["url"]: line for line in map(json.loads, found["images.jsonl"].splitlines())}
     assert {url: found[line["path"]] for url, line in listed.items()} == {
         live.url(path): data for path, data in pictures.items()
     }
     assert all(hashlib.sha256(found[line["path"]]).hexdigest() == line["sha256"] for line in listed.values())
-    gallery = found.pop("index.html")
-    assert b"acrawl gallery" in gallery
-    assert len(found) == len(set(pictures.values())), sorted(found)
-
-
-def test_a_later_crawl_takes_nothing_from_anybody(live, pictures, acrawl, shop):
-    from acrawl.results.cloud.address import address_of
-    from acrawl.results.cloud.bucket import Bucket
-
-    bucket = Bucket(address_of(f"{shop}/pictures", "-o"))
-    host = live.url("/").split("/")[2]
-    theirs = {"index.html": b"my own page", "images.txt": b"notes"}
-    for key, data in theirs.items():
-        bucket.put(key, data)
-    assert acrawl("images", live.url(), "-o", f"{shop}/pictures", "--workers", 1).code == EXIT_OK
-    first = contents(f"{shop}/pictures")
-    assert {key: first[key] for key in theirs} == theirs
-    assert b"acrawl gallery" in first["gallery.html"]
-    again = acrawl("images", live.url(), "-o", f"{shop}/pictures", "--workers", 1, "--fresh")
+    assert b"acrawl gallery" in found["gallery.html"]
+    names = {line["path"] for line in listed.values()}
+    assert len(names) == len(set(pictures.values()))
+    assert found.keys() == {*names, *theirs, "images.jsonl", "gallery.html"}
+    again = acrawl(*words, "--fresh")
     assert again.code == EXIT_OK, again.err
-    assert sorted(contents(f"{shop}/pictures")) == sorted(first), host
-    bucket.close()
+    assert contents(f"{shop}/pictures").keys() == first.keys()
+
+
+@pytest.mark.asyncio
+async def test_bytes_that_have_a_name_are_not_sent_again(shop, tmp_path):
+    staged = Bucket(address_of(f"{shop}/.objects/job", "-o"))
+    catalog = Catalog(
+        tmp_path / "results.db", tmp_path / "site", shelf=BucketTree(Bucket(address_of(shop, "-o")), ".objects/job")
+    )
+    known = Known(tmp_path / "results.db")
+    store = UploadStore(ToBucket(Direct(known), "worker", staged))
+    first = await save(store, "https://e.org/a.png", server.png(1))
+    assert await save(store, "https://e.org/a.png", server.png(1)) == first
+    assert sorted(contents(shop)) == [f".objects/job/{first.sha256}"]
+    assert await store.sink().kept(first) is None
+    with catalog.batch():
+        assert catalog.add_files([first]) == ["e.org/a.png"]
+    assert contents(shop) == {"e.org/a.png": server.png(1)}
+    assert await store.sink().kept(first) == first
+    await save(store, "https://e.org/again.png", server.png(1))
+    assert contents(shop) == {"e.org/a.png": server.png(1)}
+    with catalog.batch():
+        assert catalog.add_files([first]) == ["e.org/a.png"], "a batch may come again"
+    catalog.close()
+    known.close()
+    await asyncio.to_thread(store.close)
+
+
+class Direct:
+    """The connection to a master that is here."""
+
+    def __init__(self, known):
+        self._known = known
+
+    async def chunk(self, worker, upload, offset, data, sha256):
+        return await self._known.put(upload, offset, data, sha256)
+
+
+def test_what_is_wrong_is_one_line_before_anything_is_fetched(shelf, acrawl, live, rclone):
+    with environ(environment(rclone.url)):
+        for words in (["-o", "s3://nowhere-at-all/items.jsonl"], ["--files", "s3://nowhere-at-all/files"]):
+            refused = acrawl(*shelf, *words, "--fresh")
+            assert refused.code == EXIT_ENVIRONMENT
+            assert f"{words[0]} s3://nowhere-at-all: there is no such bucket" in refused.complaint.replace("/files", "")
+    assert live.log == []
 
 
 def test_a_mirror_needs_a_folder(acrawl, live):

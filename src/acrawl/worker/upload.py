@@ -64,7 +64,7 @@ class UploadStore:
         self._own = OwnFolder(tempfile.gettempdir(), PREFIX)
         self._own.sweep()
         self._folder = self._own.path()
-        self._local = FolderStore(self._folder, partial_bytes=partial_bytes)
+        self._local = FolderStore(self._folder, partial_bytes=partial_bytes, synced=False)
         self._held: Counter[str] = Counter()
 
     def sink(self, advance: Advance = unheard, /) -> Sink:

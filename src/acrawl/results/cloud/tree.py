@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 
 from acrawl.errors import CrawlFailed
-from acrawl.results.cloud.bucket import Bucket, each
+from acrawl.results.cloud.bucket import Bucket
 from acrawl.results.files.objects import is_sha256
 
 
@@ -23,6 +24,7 @@ class BucketTree:
     def __init__(self, bucket: Bucket, staged: str) -> None:
         self.root = bucket.address.url
         self._bucket = bucket
+        self._hasty = Bucket(bucket.address, bucket.settings, 0.0)
         self._staged = staged
         self._sizes: dict[str, int | None] = {}
         self._copies: list[Future[None]] = []
@@ -31,7 +33,9 @@ class BucketTree:
         """See `acrawl.results.files.naming.Places.expect`."""
         self._copies.clear()
         keys = [key for sha256, name in wanted if is_sha256(sha256) for key in (self._key(sha256), name)]
-        self._sizes = dict(zip(keys, each(self._bucket, self._bucket.head, keys), strict=True))
+        asked = [(key, self._bucket.threads.submit(self._hasty.head, key)) for key in keys]
+        # A name may turn out to be none, below another object, of which some stores say 500. What fails is asked again.
+        self._sizes = {key: size.result() for key, size in asked if size.exception() is None}
 
     def place(self, sha256: str, name: str) -> bool:
         """See `acrawl.results.files.placing.Tree.place`."""
@@ -56,8 +60,8 @@ class BucketTree:
         return None
 
     def blocks(self, folder: str) -> bool:
-        """Nothing does: an object and a folder of one name do not meet in a bucket."""
-        return False
+        """Whether there is an object of this name: stores that are folders on a disk cannot have both."""
+        return self._size(folder) is not None
 
     def settle(self) -> None:
         """Wait until all names since the last call are there. Raises `CrawlFailed`."""
@@ -67,35 +71,35 @@ class BucketTree:
         for error in errors:
             if isinstance(error, FileNotFoundError):  # somebody has emptied the bucket under us
                 raise CrawlFailed(f"{error.filename}: is gone; crawl anew with --fresh") from None
-            raise error
+            with _telling():
+                raise error
 
     def forget(self, needless: Iterable[str]) -> None:
         """Nothing: `committed` removes them with the others."""
 
     def committed(self, digests: Iterable[str]) -> None:
         """What workers put under these hashes has its name for good, or needs none: it goes. Raises `CrawlFailed`."""
-        self._bucket.delete(self._key(sha256) for sha256 in digests if is_sha256(sha256))
+        with _telling():
+            self._bucket.delete(self._key(sha256) for sha256 in digests if is_sha256(sha256))
 
     def sweep(self) -> int:
         """Delete what nobody has reported; returns how much. Only when no worker is there and all is delivered."""
-        count, keys = 0, []
-        for found in self._bucket.below(self._staged):
-            keys.append(found.key)
-            if len(keys) == 1000:
-                self._bucket.delete(keys)
-                count, keys = count + len(keys), []
-        self._bucket.delete(keys)
-        return count + len(keys)
+        with _telling():
+            keys = [found.key for found in self._bucket.below(self._staged)]
+            self._bucket.delete(keys)
+        return len(keys)
 
     def close(self) -> None:
-        """Nothing: the bucket is its owner's."""
+        """Let go of what is not the bucket's owner's. Idempotent."""
+        self._hasty.close()
 
     def _key(self, sha256: str) -> str:
         return f"{self._staged}/{sha256}"
 
     def _size(self, key: str) -> int | None:
         if key not in self._sizes:
-            self._sizes[key] = self._bucket.head(key)
+            with _telling():
+                self._sizes[key] = self._bucket.head(key)
         return self._sizes[key]
 
     def _holds(self, name: str, sha256: str) -> bool:
@@ -107,3 +111,12 @@ class BucketTree:
         except FileNotFoundError:  # gone since it was looked for: the next name will do
             return False
         return digest.hexdigest() == sha256
+
+
+@contextlib.contextmanager
+def _telling() -> Iterator[None]:
+    """Within, what the store refuses ends the crawl; what was reported stays in the outbox, and comes again."""
+    try:
+        yield
+    except CrawlFailed as error:
+        raise CrawlFailed(f"saved files get no names: {error}; mend it and resume") from None
