@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import server
-from acrawl.errors import EXIT_ENVIRONMENT, EXIT_OK, EXIT_USAGE, EnvironmentProblem
+from acrawl.errors import EXIT_ENVIRONMENT, EXIT_OK, EXIT_USAGE, EnvironmentProblem, FetchError
 from acrawl.results.base import Row
 from acrawl.results.catalog import Catalog
 from acrawl.results.cloud.address import address_of
@@ -18,10 +18,10 @@ from acrawl.results.cloud.bucket import Bucket
 from acrawl.results.cloud.known import Known
 from acrawl.results.cloud.tree import BucketTree
 from acrawl.results.feeds import Crawl, open_feed
-from acrawl.settings import Feeds
+from acrawl.settings import Cloud, Feeds
 from acrawl.worker.upload import ToBucket, UploadStore
 from results.helpers import save
-from results.s3 import contents, environ, environment
+from results.s3 import contents, environ, environment, free_port
 
 pytestmark = [pytest.mark.process]
 
@@ -56,7 +56,7 @@ def pictures(live):
     live.page("/second", ["/"], "")
     live.add("/", '<img src="/a.png" alt="A"><img src="/b.png"><img src="/b.png/c.png"><a href="/more">more</a>')
     live.add("/more", '<img src="/x/a.png"><img src="/large.png"><img src="/b.png?v=2">')
-    large = server.png(7) + bytes(range(256)) * (20 << 12)
+    large = server.png(7) + bytes(range(256)) * (9 << 12)
     found = {"/a.png": server.png(1), "/x/a.png": server.png(1), "/b.png": server.png(2), "/b.png/c.png": server.png(3)}
     found |= {"/large.png": large, "/b.png?v=2": server.png(4)}
     for path, data in found.items():
@@ -68,6 +68,7 @@ def expected(live):
     return sorted({live.url("/"), *(live.url(f"/{n}") for n in range(1, PAGES))})
 
 
+@pytest.mark.parametrize("store", ["moto"], indirect=True)
 def test_a_crawl_writes_feeds_of_all_kinds_into_a_bucket(shelf, acrawl, live, shop, tmp_path):
     names = ["a/items.jsonl.gz", "items.json", "items.csv", "items.xml.zst", "items.parquet", "items.db"]
     feeds = [word for name in names for word in ("-o", f"{shop}/{name}")]
@@ -119,6 +120,7 @@ def deliver(shop, name, folder, n, *, overwrite=False):
     return contents(shop)
 
 
+@pytest.mark.parametrize("store", ["rclone"], indirect=True)
 def test_images_get_readable_names_and_nothing_is_taken_from_anybody(live, pictures, acrawl, shop):
     bucket = Bucket(address_of(f"{shop}/pictures", "-o"))
     theirs = {"index.html": b"my own page", "notes.txt": b"notes"}
@@ -169,6 +171,17 @@ async def test_bytes_that_have_a_name_are_not_sent_again(shop, tmp_path):
     await asyncio.to_thread(store.close)
 
 
+@pytest.mark.asyncio
+async def test_a_worker_whose_store_does_not_answer_says_so_of_the_file(tmp_path):
+    with environ(environment(f"http://127.0.0.1:{free_port()}")):
+        bucket = Bucket(address_of("s3://shop/files", "-o"), Cloud(patience=0.2))
+        store = UploadStore(ToBucket(Direct(None), "worker", bucket))
+        with pytest.raises(FetchError, match=r"127\.0\.0\.1:\d+ cannot be reached") as raised:
+            await save(store, "https://e.org/a.png", server.png(1))
+        assert raised.value.reason == "bucket"
+        await asyncio.to_thread(store.close)
+
+
 class Direct:
     """The connection to a master that is here."""
 
@@ -176,7 +189,7 @@ class Direct:
         self._known = known
 
     async def chunk(self, worker, upload, offset, data, sha256):
-        return await self._known.put(upload, offset, data, sha256)
+        return self._known is not None and await self._known.put(upload, offset, data, sha256)
 
 
 def test_what_is_wrong_is_one_line_before_anything_is_fetched(shelf, acrawl, live, rclone):

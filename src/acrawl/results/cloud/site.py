@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import shutil
 from collections.abc import Callable, Iterator
 
 from acrawl.results.cloud.bucket import Bucket, each
@@ -18,11 +19,13 @@ def bring(bucket: Bucket, folder: pathlib.Path, make: Callable[[], object]) -> N
     """Let ``make`` write its files into a folder, and put them into the bucket. Raises `CrawlFailed`.
 
     A page in the bucket that is not ours is not overwritten: an empty file stands for it, so that ``make`` takes
-    another name. Pages of a longer gallery before are deleted.
+    another name. Pages of a longer gallery before are deleted. The folder is emptied first.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
     there = list(_pages(bucket))
-    theirs = [key for key in there if not _filled(folder / key) and not _is_ours(bucket, key)]
+    ours = each(bucket, lambda key: _is_ours(bucket, key), there)
+    theirs = [key for key, is_ours in zip(there, ours, strict=True) if not is_ours]
     for key in theirs:
         (folder / key).write_bytes(b"")
     make()
@@ -43,11 +46,6 @@ def _pages(bucket: Bucket) -> Iterator[str]:
         goes_on = number == 2 or taken
         wanted = [f"gallery-{n}.html" for n in range(number, number + _AT_ONCE)] if goes_on else []
         number += _AT_ONCE
-
-
-def _filled(path: pathlib.Path) -> bool:
-    """Whether this job has made such a page: none of them is empty."""
-    return path.is_file() and path.stat().st_size > 0
 
 
 def _is_ours(bucket: Bucket, key: str) -> bool:
