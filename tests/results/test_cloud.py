@@ -10,6 +10,7 @@ import pytest
 from acrawl.errors import CrawlFailed, EnvironmentProblem, UsageError
 from acrawl.results.cloud.address import address_of, path_of
 from acrawl.results.cloud.bucket import PART, PROBE, Bucket
+from acrawl.results.cloud.faults import explained
 from acrawl.results.cloud.tree import BucketTree
 from acrawl.results.feeds.spec import parse, shown
 from acrawl.settings import Cloud
@@ -113,6 +114,45 @@ def test_what_is_wrong_with_a_bucket_is_said_before_anything_begins(rclone, monk
     assert said in str(raised.value)
     assert "\n" not in str(raised.value)
     assert "s3cret" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "text", "said"),
+    [
+        (
+            "s3://shop",
+            "status code: 403 Forbidden: <Code>AccessDenied</Code>",
+            "that is not allowed (AccessDenied): the key needs s3",
+        ),
+        (
+            "s3://shop",
+            "status code: 400 Bad Request: <Code>ExpiredToken</Code>",
+            "the credentials have expired (ExpiredToken)",
+        ),
+        (
+            "s3://shop",
+            "status code: 301: <Code>PermanentRedirect</Code>",
+            "is in another region (PermanentRedirect): set AWS_REGION",
+        ),
+        ("s3://shop", "status code: 403: <Code>RequestTimeTooSkewed</Code>", "the clocks differ too much"),
+        (
+            "gs://shop",
+            "Error performing token request: Error performing GET http://169.254.169.254/x",
+            "no credentials are found: set GOOGLE",
+        ),
+        (
+            "az://box",
+            "https://x:s3cret@box.net/y?sig=s3cret status code: 503: <Code>ServerBusy</Code>",
+            "box.net answers 503 (ServerBusy)",
+        ),
+        ("az://box", "status code: 403: <Code>AuthenticationFailed</Code>", "check AZURE_STORAGE_ACCOUNT_NAME"),
+        ("s3://shop", "HTTP error: http://h:1/x?sig=s3cret kind: Timeout", "h:1 has not answered in time"),
+    ],
+)
+def test_what_stores_answer_is_said_in_words_and_without_secrets(url, text, said):
+    explanation = explained(text, address_of(url, "-o"))
+    assert said in explanation
+    assert "s3cret" not in explanation
 
 
 def test_a_profile_gives_the_key(rclone, tmp_path):
