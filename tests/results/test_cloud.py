@@ -46,6 +46,26 @@ def test_bytes_and_files_come_back_as_they_were_put(bucket, tmp_path):
     assert bucket.head("large") is None
 
 
+def test_whatever_stands_in_a_name_or_a_type_is_no_trouble(bucket):
+    names = [
+        "a~^{}`[]#%&=+@!$'(),;.png",
+        "%2e%2e",
+        "\u202e\U0001f600 .txt",
+        "a\u0301.b",
+        "c" * 200,
+        "-",
+        "&amp;<x>?*|:\\",
+    ]
+    types = ["", "image/png", "text/\xff", "a/b\r\nx: y", "nonsense", "x/" + "y" * 500]
+    for name in names:
+        for kind in types:
+            bucket.put(f"names/{name}", name.encode(), kind)
+        bucket.copy(f"names/{name}", f"copies/{name}", len(name))
+    assert {one.key: b"".join(bucket.read(one.key)) for one in bucket.below("copies")} == {
+        f"copies/{name}": name.encode() for name in names
+    }
+
+
 def test_what_is_too_large_for_the_store_to_copy_is_copied_all_the_same(bucket, monkeypatch):
     monkeypatch.setattr("acrawl.results.cloud.bucket.MOST_COPIED", 3)
     bucket.put("source", b"12345")

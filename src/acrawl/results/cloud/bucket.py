@@ -24,6 +24,7 @@ import errno
 import mimetypes
 import os
 import pathlib
+import re
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -50,7 +51,8 @@ PROBE = ".acrawl-probe"
 _PIECE = 1 << 20
 _DELETED_AT_ONCE = 1000
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT", "AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT")
-_TYPES = {".jsonl": "application/x-ndjson", ".html": "text/html; charset=utf-8"}
+_TYPES = {".jsonl": "application/x-ndjson", ".html": "text/html; charset=utf-8", ".zst": "application/zstd"}
+_MEDIA_TYPE = re.compile(r"[\w!#$&^.+-]{1,100}/[\w!#$&^.+-]{1,100}", re.ASCII)
 _COMPRESSED = {"gzip": "application/gzip", "zstd": "application/zstd"}
 
 
@@ -309,7 +311,8 @@ def _has_profiles() -> bool:
 
 
 def _attributes(key: str, kind: str) -> dict[str, str] | None:
-    kind = kind or media_type(key)
+    if not _MEDIA_TYPE.fullmatch(kind):  # servers say anything, and not all of it can stand in a header
+        kind = media_type(key)
     return {"Content-Type": kind} if kind else None
 
 
