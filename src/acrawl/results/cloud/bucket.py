@@ -8,7 +8,7 @@ What it offers::
     head      how large an object is, None where there is none
     read      its bytes as they come
     copy      made by the server; by way of a file here where it copies no such size
-    below     what lies below a folder; names: what lies directly below it
+    below     what lies below a folder; names: what lies directly below it; is_folder, is_shared: whether
     delete    many at once; what is gone is fine
 
 All of it blocks and may be used by several threads; ``threads`` are as many as requests may be under way at once. A
@@ -173,6 +173,16 @@ class Bucket:
         with self._asking(folder):
             found = self._obstore.list_with_delimiter(self._store, self._path(folder) or None)
             return [self._found(one) for one in found["objects"]]
+
+    def is_folder(self, key: str) -> bool:
+        """Whether anything lies below a key."""
+        return next(self.below(key), None) is not None
+
+    def is_shared(self, own: str) -> bool:
+        """Whether there is anything but what lies below one folder."""
+        with self._asking(""):
+            found = self._obstore.list_with_delimiter(self._store, self._path("") or None)
+            return bool(found["objects"]) or any(path != self._path(own) for path in found["common_prefixes"])
 
     def delete(self, keys: Iterable[str]) -> None:
         """Delete objects; those that are gone are fine."""

@@ -27,15 +27,24 @@ class BucketTree:
         self._hasty = Bucket(bucket.address, bucket.settings, 0.0)
         self._staged = staged
         self._sizes: dict[str, int | None] = {}
+        self._folders: dict[str, bool] = {}
+        self._shared: bool | None = None
         self._copies: list[Future[None]] = []
 
     def expect(self, wanted: Sequence[tuple[str, str]]) -> None:
         """See `acrawl.results.files.naming.Places.expect`."""
         self._copies.clear()
         keys = [key for sha256, name in wanted if is_sha256(sha256) for key in (self._key(sha256), name)]
-        asked = [(key, self._bucket.threads.submit(self._hasty.head, key)) for key in keys]
+        if self._shared is None:  # what lies there from before may have other names for folders and files
+            with _telling():
+                self._shared = self._bucket.is_shared(self._staged.partition("/")[0])
+        submit = self._bucket.threads.submit
+        sizes = [(key, submit(self._hasty.head, key)) for key in keys]
+        names = [name for _, name in wanted] if self._shared else []
+        folders = [(name, submit(self._hasty.is_folder, name)) for name in names]
         # A name may turn out to be none, below another object, of which some stores say 500. What fails is asked again.
-        self._sizes = {key: size.result() for key, size in asked if size.exception() is None}
+        self._sizes = {key: size.result() for key, size in sizes if size.exception() is None}
+        self._folders = {name: found.result() for name, found in folders if found.exception() is None}
 
     def place(self, sha256: str, name: str) -> bool:
         """See `acrawl.results.files.placing.Tree.place`."""
@@ -47,6 +56,8 @@ class BucketTree:
             raise FileNotFoundError(errno.ENOENT, "no such object", f"{self.root}/{source}")
         if there is not None:  # left by a run that died before its commit, or an object of the user's
             return there == size and self._holds(name, sha256)
+        if self._is_folder(name):  # stores that are folders on a disk cannot have both
+            return False
         self._copies.append(self._bucket.threads.submit(self._bucket.copy, source, name, size))
         self._sizes[name] = size
         return True
@@ -101,6 +112,14 @@ class BucketTree:
             with _telling():
                 self._sizes[key] = self._bucket.head(key)
         return self._sizes[key]
+
+    def _is_folder(self, name: str) -> bool:
+        if not self._shared:  # then the catalog knows all folders
+            return False
+        if name not in self._folders:
+            with _telling():
+                self._folders[name] = self._bucket.is_folder(name)
+        return self._folders[name]
 
     def _holds(self, name: str, sha256: str) -> bool:
         """Whether an object has these bytes: read, for nothing else tells in every store."""
