@@ -85,6 +85,7 @@ def test_only_one_of_many_creates_an_object(moto):
         bucket.close()
 
 
+@pytest.mark.parametrize("store", ["rclone"], indirect=True)
 def test_a_server_that_refuses_half_of_the_writes_is_survived(store, tmp_path):
     name, refusing = f"shop-{uuid.uuid4().hex[:12]}", Refusing(store)
     store.make(name)

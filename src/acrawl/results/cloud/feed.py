@@ -24,7 +24,7 @@ from acrawl.results.feeds.template import Template, read
 class BucketFeed:
     """See `acrawl.results.base.Feed`. Exact where the feed inside is.
 
-    ``here`` names the files of that feed, ``there`` their keys. ``uploaded`` is the last that is uploaded for good.
+    ``names`` are those of its files and of their keys. ``uploaded`` is the last that is uploaded for good.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class BucketFeed:
 
     def _upload(self, number: int) -> None:
         path = pathlib.Path(self._here.path(number))
-        if not path.exists():  # nothing was written, and this form makes no empty files
+        if self._here.form is None and not path.exists():  # nothing was written, and not all forms make empty files
             return
         try:
             self._bucket.put(posixpath.basename(self._there.path(number)), path)
