@@ -76,6 +76,7 @@ class Album(Spider):
 """
 
 
+@pytest.mark.timeout(150)
 def test_masters_and_workers_are_killed_and_nothing_is_lost_or_doubled(live, album, start, acrawl, moto, tmp_path):
     live.delay = 0.05
     bucket, seed = f"shop-{uuid.uuid4().hex[:12]}", random.randrange(1 << 32)
