@@ -23,6 +23,7 @@ COMMANDS = {
     "work": "work:work",
     "why": "ask:why",
     "audit": "ask:audit",
+    "changes": "ask:changes",
     "fetch": "fetch:fetch",
     "shell": "shell:shell",
     "retry": "mend:retry",
@@ -46,6 +47,8 @@ Examples:
   acrawl shell https://example.org/                     look at a page in a Python session
   acrawl why https://example.org/missing                what became of a URL
   acrawl audit --failed                                 what a crawl's books say
+  acrawl run spider.py -o new.jsonl --again             visit a site again: fetch what has changed
+  acrawl changes                                        what that visit found added, changed and removed
 
 \b
 Exit codes:

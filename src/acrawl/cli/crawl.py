@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from acrawl.cli.launch import crawl
-from acrawl.cli.options import address_of, arguments_of, cores, of_sites, resolved, scoped, shared, typed
+from acrawl.cli.options import address_of, again_option, arguments_of, cores, of_sites, resolved, scoped, shared, typed
 from acrawl.errors import UsageError
 from acrawl.master.plan import Plan
 from acrawl.queues.join import load_authkey
@@ -25,6 +25,7 @@ IMAGES = "acrawl.spiders.images:Images"
 @click.option(
     "--hosts", type=click.Choice(["any", "same"]), default="any", help="Where images may live [default: any]."
 )
+@again_option
 @of_sites
 def images(arguments: dict[str, str], files: pathlib.Path, hosts: str, **options: Any) -> int:
     """Save every image of a web site.
@@ -41,6 +42,7 @@ def images(arguments: dict[str, str], files: pathlib.Path, hosts: str, **options
 @click.option("-a", "arguments", multiple=True, metavar="NAME=VALUE", help="An argument of the spider.")
 @click.option("--files", type=click.Path(path_type=pathlib.Path), help="Where saved files go.")
 @scoped("host", "domain", "path", "any")
+@again_option
 @shared
 def run(
     spider: str, feeds: tuple[str, ...], arguments: tuple[str, ...], files: pathlib.Path | None, **options: Any
@@ -66,10 +68,11 @@ def make_plan(  # noqa: PLR0913 - the command line's options, each named once
     authkey_file: pathlib.Path | None = None,
     quiet: bool = False,
     check: bool = False,
+    again: bool = False,
 ) -> Plan:
     """Resolve options to a plan. Raises `UsageError` and its kin for what is wrong with them."""
-    if resume and fresh:
-        raise UsageError("--resume and --fresh exclude each other")
+    if fresh and (resume or again):
+        raise UsageError(f"--{'resume' if resume else 'again'} and --fresh exclude each other")
     source = Source(spec)
     address = address_of(listen)
     if workers == 0 and address is None:
@@ -91,6 +94,7 @@ def make_plan(  # noqa: PLR0913 - the command line's options, each named once
         fresh=fresh,
         quiet=quiet,
         check=check,
+        again=again,
         typed=typed(),
     )
 

@@ -9,7 +9,7 @@ import click
 
 from acrawl.cli.crawl import make_plan
 from acrawl.cli.launch import crawl
-from acrawl.cli.options import of_sites
+from acrawl.cli.options import again_option, of_sites
 from acrawl.parse import markdown
 
 PAGES = "acrawl.spiders.pages:Pages"
@@ -18,6 +18,7 @@ PAGES = "acrawl.spiders.pages:Pages"
 @click.command()
 @click.option("-o", "--files", type=click.Path(path_type=pathlib.Path), required=True, help="The folder for the texts.")
 @click.option("--main/--whole", default=True, help="The main content of each page, or all of it [default: main].")
+@again_option
 @of_sites
 def pages(arguments: dict[str, str], files: pathlib.Path, main: bool, **options: Any) -> int:
     """Save the text of every page of a web site as Markdown.

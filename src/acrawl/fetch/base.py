@@ -15,6 +15,7 @@ from acrawl.outcome import Beginning, FileFact
 from acrawl.parse.robots import ALLOW_ALL, Rules
 from acrawl.request import Request
 from acrawl.response import Response
+from acrawl.ticket import Version
 
 #: Told of the bytes of a body as they come: how a watcher sees that a long exchange lives.
 Advance = Callable[[int], None]
@@ -70,6 +71,8 @@ class Exchange:
     out of the request so that it goes nowhere else. ``proxy`` is the way to take.
     ``trace`` watches all of it, for people; no crawl has one.
 
+    ``former`` is what the visit before has found; ``unchanged`` is said by the stage that asked whether it still holds.
+
     ``dressed`` is a Cookie header that came from the jars, behind the origin it is for: another one does not get it.
 
     ``jars`` is the version of the site's cookies (`acrawl.ticket.Ticket`), ``cookies`` collects what changed in them;
@@ -85,6 +88,7 @@ class Exchange:
         "cookies",
         "cut",
         "dressed",
+        "former",
         "forward",
         "jars",
         "private_host",
@@ -96,6 +100,7 @@ class Exchange:
         "spared",
         "stream",
         "trace",
+        "unchanged",
     )
 
     def __init__(  # noqa: PLR0913 - a noun: its fields, by name
@@ -111,6 +116,7 @@ class Exchange:
         jars: int = 0,
         anonymous: bool = False,
         trace: Tracer | None = None,
+        former: Version | None = None,
     ) -> None:
         self.private_host = private_host
         self.rules = rules
@@ -131,6 +137,8 @@ class Exchange:
         self.dressed = "", ""
         self.proxy: Proxy | None = None
         self.forward = False
+        self.former = former
+        self.unchanged = False
 
     @property
     def untouched(self) -> bool:

@@ -114,10 +114,12 @@ class Output:
         await asyncio.to_thread(self._sweep)
         await self._drain.finish()
         if self._plan.publish:
+            await self._drain.in_thread(self._catalog.note_gone, await self._frontier.gone())
             redirects = self._redirects(asyncio.get_running_loop())
             spelling = Spelling(self._plan.settings.urls)
             crawled = Crawled(self._catalog, list(self._spider.start_urls), redirects, spelling)
             await self._drain.in_thread(PUBLISHERS[self._plan.publish].make, crawled)
+        await self._drain.in_thread(self._catalog.forget_replaced)
 
     def _redirects(self, loop: asyncio.AbstractEventLoop) -> Iterator[tuple[str, str]]:
         """Every redirect of the crawl, for a thread other than the loop's; a part of them is in memory."""

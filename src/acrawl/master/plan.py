@@ -16,7 +16,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     ``files`` is where saved files go and ``publish`` what is made of the whole at the end, by its name in
     `acrawl.master.output`; ``feeds`` are ``PATH[:format]``. ``spec`` is what the local workers are told to load.
     ``typed`` are the words of the command line. A ``check`` is made again and again: a finished one is begun anew, and
-    it has finished when whoever reports of it says so in the job.
+    it has finished when whoever reports of it says so in the job. ``again`` visits a finished crawl once more.
     """
 
     source: Source
@@ -34,4 +34,5 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     fresh: bool = False
     quiet: bool = False
     check: bool = False
+    again: bool = False
     typed: tuple[str, ...] = ()

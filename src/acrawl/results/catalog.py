@@ -7,6 +7,7 @@ transaction, and every write is idempotent: a batch that arrives again after a c
     files        url, sha256, at, place, type, charset                     one row a URL; place: a worker's, or empty
     pages        url, sha256, text_sha256, title ...                       one row a page; of equal texts one sha256
     sightings    url, page, alt, source                                    one row for an image, or a link, on a page
+    replaced     sha256                                                    bytes that no URL gives any more
     failed_items item_id, url, kind, reason, detail, body, at              what a pipeline or a feed could not take
 
 Here is what records; what is read of it is `acrawl.results.listing`'s.
@@ -54,6 +55,8 @@ CREATE TABLE IF NOT EXISTS pages(
     language TEXT NOT NULL, description TEXT NOT NULL, links INTEGER NOT NULL, status INTEGER NOT NULL,
     fetched_at REAL NOT NULL, cut TEXT NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS pages_of_text ON pages(text_sha256);
+CREATE TABLE IF NOT EXISTS replaced(sha256 TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TEMP TABLE gone(url TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 #: From version 1, which kept one type for each digest, and no encodings.
 _V1_TO_V2 = """
@@ -72,6 +75,17 @@ _ADD_FILE = (
 )
 _ADD_PAGE = f"INSERT OR REPLACE INTO pages VALUES({', '.join('?' * (2 + len(PageFacts.__struct_fields__)))})"
 #: "0" comes after "/": all names below a folder of this name.
+#: Objects whose only URL gives other bytes now. Of equal texts the first page's file stands for all.
+_REPLACED = (
+    "SELECT DISTINCT f.sha256, o.path FROM json_each(?) j JOIN files f ON f.url = json_extract(j.value, '$[0]')"
+    " JOIN objects o USING(sha256) WHERE f.sha256 != json_extract(j.value, '$[1]')"
+    " AND NOT EXISTS(SELECT 1 FROM files g WHERE g.sha256 = f.sha256 AND g.url != f.url)"
+    " AND NOT EXISTS(SELECT 1 FROM pages p JOIN pages q USING(text_sha256) WHERE p.url = f.url AND q.url != f.url)"
+)
+_NEEDLESS = (
+    "SELECT sha256 FROM replaced WHERE sha256 NOT IN (SELECT sha256 FROM files)"
+    " AND sha256 NOT IN (SELECT sha256 FROM pages)"
+)
 _TAKEN = (
     "SELECT value FROM json_each(?) WHERE EXISTS(SELECT 1 FROM objects WHERE folded = value)"
     " OR EXISTS(SELECT 1 FROM objects WHERE folded > value || '/' AND folded < value || '0')"
@@ -146,12 +160,14 @@ class Catalog(Listing):
     def add_files(self, facts: Sequence[FileFact]) -> list[str | Exception | None]:
         """Record saved files; returns the name of each below ROOT, None when it has none or a worker has the bytes.
 
-        The first URL of a digest names it. Idempotent. In the place of a file that cannot be listed stands why, and
+        The first URL of a digest names it; where a URL gives other bytes than before, they get the name that those had,
+        unless other URLs give those too. Idempotent. In the place of a file that cannot be listed stands why, and
         nothing of it is recorded: FileNotFoundError when the bytes are not where the worker said it put them,
         ValueError for a fact that cannot be.
         """
         if not facts:
             return []
+        self._replace(facts)
         known = self._names_of({fact.sha256 for fact in facts})
         nameless = {fact.sha256: fact for fact in reversed(facts) if not fact.where and not known.get(fact.sha256)}
         wanting = list(nameless.values())[::-1]
@@ -206,6 +222,29 @@ class Catalog(Listing):
                 self._needless.add(own)
             self._db.execute(_ADD_PAGE, (page.file.url, sha256, *msgspec.structs.astuple(page.facts)))
         return names
+
+    def _replace(self, facts: Sequence[FileFact]) -> None:
+        """Take their names from the bytes in whose place others have come. The bytes stay until `forget_replaced`."""
+        news = msgspec.json.encode([(fact.url, fact.sha256) for fact in facts if not fact.where]).decode()
+        wanted = {fact.sha256 for fact in facts}
+        for sha256, path in self._db.execute(_REPLACED, (news,)).fetchall():
+            if sha256 in wanted:
+                continue
+            if path is not None:
+                self._tree.vacate(sha256, path)
+            self._db.execute("DELETE FROM objects WHERE sha256 = ?", (sha256,))
+            self._db.execute("INSERT OR IGNORE INTO replaced VALUES(?)", (sha256,))
+
+    def forget_replaced(self) -> None:
+        """Remove bytes that no URL gives any more: not while workers may find them there, and need not write them."""
+        with self.batch():
+            self._tree.forget([sha256 for (sha256,) in self._db.execute(_NEEDLESS)])
+            self._db.execute("DELETE FROM replaced")
+
+    def note_gone(self, urls: Iterable[str]) -> None:
+        """Let the lists say of what these URLs gave that it is not to be had there any more."""
+        with self.batch():
+            self._db.executemany("INSERT OR IGNORE INTO gone VALUES(?)", ((url,) for url in urls))
 
     def add_sightings(self, seen: Sightings) -> None:
         """Record where a page names images; the first text for an image on a page stays. Idempotent."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from acrawl.settings.base import MIB, Count, Section
 
 
@@ -25,3 +27,10 @@ class Feeds(Section, frozen=True):
     """Items in a file with {batch} in its name, before the next one begins; 0 means no limit."""
     batch_bytes: Count = 0
     """Bytes of a file with {batch} in its name, after which the next one begins; 0 means no limit."""
+
+
+class Recrawl(Section, frozen=True):
+    """What is remembered for the next visit, which --again begins (see docs/recrawl.md)."""
+
+    remember: Literal["validators", "digests", "nothing"] = "validators"
+    """Of each page validators (and a digest where it has no ETag), digests of all as well, or nothing at all."""
