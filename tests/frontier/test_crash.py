@@ -88,7 +88,7 @@ async def test_a_visit_that_is_killed_again_and_again_tells_of_each_change_once(
     live(tmp_path, None)
     feed = tmp_path / "feed"
     first = len(feed.read_text().splitlines())
-    for _ in range(KILLS):
+    for _ in range(KILLS // 2):
         live(tmp_path, chance, 1)
     assert live(tmp_path, None, 1) > 0
 
