@@ -249,8 +249,11 @@ def test_with_the_cache_unchanged_pages_are_told_by_what_it_gives(acrawl, tmp_pa
         site.put("/", page("home", ["/same", "/changed"]), etag='"1"')
         site.put("/same", page("same"), etag='"1"')
         site.put("/changed", page("changed"), etag='"1"')
-        crawled(acrawl, site, "-o", "first.jsonl", "-s", "cache.mode=http")
+        crawl = ["-o", "items-{time}.jsonl", "-s", "cache.mode=http"]
+        crawled(acrawl, site, *crawl)
         site.put("/changed", page("changed anew"), etag='"2"')
-        crawled(acrawl, site, "-o", "second.jsonl", "-s", "cache.mode=http", "--again")
-        assert titles(site, tmp_path / "second.jsonl") == {"/changed": "changed anew"}
+        crawled(acrawl, site, *crawl, "--again")
+        first, second = sorted(tmp_path.glob("items-*.jsonl"))  # each visit has a time of its own
+        assert titles(site, first).keys() == {"/", "/same", "/changed"}
+        assert titles(site, second) == {"/changed": "changed anew"}
         assert {path: line["change"] for path, line in told(acrawl, site).items()} == {"/changed": "changed"}

@@ -130,7 +130,7 @@ class Frontier(Leasing, Protocol):
         """How many URLs this visit found to be each of `acrawl.outcome.CHANGES`; empty in the first visit."""
 
     async def gone(self) -> Sequence[str]:
-        """The URLs of which their servers say that there is nothing (404, 410)."""
+        """The URLs of which their servers say that there is nothing (404, 410); empty in the first visit."""
 
     async def explain(self, url: str) -> Story:
         """All that is known about a URL; state ``unknown`` if it was never discovered."""

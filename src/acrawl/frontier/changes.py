@@ -55,8 +55,10 @@ def listed(db: Database, wanted: Collection[str] = CHANGES) -> Iterator[Change]:
 
 
 def gone(db: Database) -> Iterator[str]:
-    """The URLs of which their servers say that there is nothing (any more)."""
+    """The URLs of which their servers say that there is nothing (any more); none before the second visit."""
+    if not visit(db):
+        return
     rows = db.each(
         f"select url from ledger l join ending e on e.id = l.ending where status = ? and reason in {GONE}", FAILED
     )
-    return (url for (url,) in rows)
+    yield from (url for (url,) in rows)

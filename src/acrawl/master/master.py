@@ -94,7 +94,7 @@ class Master:
             self._frontier = await SqliteFrontier.open(job.database, plan.settings, gate, SystemClock())
             try:
                 if going_on:
-                    log.info("going on with the crawl in %s", plan.job)
+                    log.info("going on with the crawl in %s, visit %d", plan.job, self._frontier.visit + 1)
                 if plan.resume:
                     await self._frontier.reopen()
                 code = await self._crawl(job, gate)
@@ -288,7 +288,7 @@ def _begin_visit(job: Job, identity: Identity, *, resume: bool) -> None:
     """Visit a finished crawl again. Blocks. Feeds with the time in their names get others in each visit."""
 
     def begin(finished: int) -> int:
-        with Database(job.database) as db:
+        with Database(job.database, durable=True) as db:  # the job says so next, and no power failure may part them
             return open_visit(db, finished, marks=[BEGAN])
 
     job.begin_visit(identity, begin, resume=resume)

@@ -19,7 +19,7 @@ import contextlib
 import os
 import pathlib
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 
 import msgspec
 
@@ -157,17 +157,17 @@ class Catalog(Listing):
         except (sqlite3.Error, OSError) as error:  # nothing is lost: the batch is still in the outbox
             raise CrawlFailed(f"the catalog of files cannot go on: {error}; make room and resume") from error
 
-    def add_files(self, facts: Sequence[FileFact]) -> list[str | Exception | None]:
+    def add_files(self, facts: Sequence[FileFact], spared: Set[str] = frozenset()) -> list[str | Exception | None]:
         """Record saved files; returns the name of each below ROOT, None when it has none or a worker has the bytes.
 
         The first URL of a digest names it; where a URL gives other bytes than before, they get the name that those had,
-        unless other URLs give those too. Idempotent. In the place of a file that cannot be listed stands why, and
+        unless other URLs give those too or they are ``spared`` (digests). Idempotent. In the place of a file that cannot be listed stands why, and
         nothing of it is recorded: FileNotFoundError when the bytes are not where the worker said it put them,
         ValueError for a fact that cannot be.
         """
         if not facts:
             return []
-        self._replace(facts)
+        self._replace(facts, spared)
         known = self._names_of({fact.sha256 for fact in facts})
         nameless = {fact.sha256: fact for fact in reversed(facts) if not fact.where and not known.get(fact.sha256)}
         wanting = list(nameless.values())[::-1]
@@ -207,7 +207,7 @@ class Catalog(Listing):
             if page.facts.text_sha256 not in files:
                 first.setdefault(page.facts.text_sha256, page.file)
         facts = list(first.values())
-        named = dict(zip((fact.sha256 for fact in facts), self.add_files(facts), strict=True))
+        named = dict(zip((fact.sha256 for fact in facts), self.add_files(facts, set(files.values())), strict=True))
         files |= {text: fact.sha256 for text, fact in first.items()}
         named |= self._names_of(set(files.values()) - named.keys())
         names: list[str | Exception | None] = []
@@ -223,10 +223,10 @@ class Catalog(Listing):
             self._db.execute(_ADD_PAGE, (page.file.url, sha256, *msgspec.structs.astuple(page.facts)))
         return names
 
-    def _replace(self, facts: Sequence[FileFact]) -> None:
+    def _replace(self, facts: Sequence[FileFact], spared: Set[str]) -> None:
         """Take their names from the bytes in whose place others have come. The bytes stay until `forget_replaced`."""
         news = msgspec.json.encode([(fact.url, fact.sha256) for fact in facts if not fact.where]).decode()
-        wanted = {fact.sha256 for fact in facts}
+        wanted = {fact.sha256 for fact in facts} | spared
         for sha256, path in self._db.execute(_REPLACED, (news,)).fetchall():
             if sha256 in wanted:
                 continue

@@ -177,7 +177,6 @@ class Handler:
                 version = version_of_redirect(request, following.url) if self._remember != "nothing" else None
                 return self._facts(FETCHED, "redirect", response, f"to {following.url}", version=version)
             if exchange.unchanged and work.lease.former is not None:
-                response.content.release()
                 version = renewed(work.lease.former, response.headers)
                 return self._facts(FETCHED, "unchanged", response, version=version)
             verdict = self._judged(work, request, response)
