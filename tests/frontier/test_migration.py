@@ -248,7 +248,7 @@ def test_a_job_of_schema_3_gets_room_for_versions_and_is_not_visited_again(path:
     with Database(path) as db:
         assert books.audit(db).problems == []
         assert changes.counts(db) == {}
-        with pytest.raises(JobConflict, match="older acrawl, which kept nothing to ask for pages again"):
+        with pytest.raises(JobConflict, match="nothing was kept to ask for pages again"):
             revisit.open_visit(db, 0)
         assert revisit.visit(db) == 0
     assert dumped(path) == new

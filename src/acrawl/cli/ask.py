@@ -82,8 +82,10 @@ def changes(kinds: tuple[str, ...], as_json: bool, job: pathlib.Path | None) -> 
             return EXIT_OK
         for change in visits.listed(db, wanted):
             click.echo(msgspec.json.encode(change) if as_json else _line(change))
+        queued = books.counts(db).queued
     if not as_json:
-        click.echo(", ".join(f"{count:,} {name}" for name, count in counts.items()))
+        more = f"; {queued:,} are still to come" if queued else ""
+        click.echo(", ".join(f"{count:,} {name}" for name, count in counts.items()) + more)
     return EXIT_OK
 
 

@@ -127,7 +127,7 @@ REASONS = {
     # the cache
     "cached": Reason("it was taken from the cache, and nothing was sent", "cache.mode=off asks its server"),
     "unchanged": Reason(
-        "it is still what the visit before found, or what the cache has: its server says so, or sent the same again",
+        "its server says that it is still what the visit before found, or what the cache has; or sent the same again",
         "--fresh fetches it anew, and calls the spider back for it",
     ),
     "not-cached": Reason(

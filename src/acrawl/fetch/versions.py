@@ -11,7 +11,7 @@ from acrawl.request import Request
 from acrawl.response import Response
 from acrawl.ticket import LONGEST_VALIDATOR, Version
 
-#: Bytes of a digest that tell pages apart; two that differ have the same with a chance of one in 2**64 at 2**32 pages.
+#: Bytes of a digest that are compared: no two states of a page have the same by accident.
 _SHORT = 16
 #: Fields that a request says the same in all visits.
 _STEADY = frozenset({"", "accept-encoding"})

@@ -90,7 +90,8 @@ def open_visit(db: Database, finished: int, marks: Iterable[str] = ()) -> int:
         "select exists(select 1 from ledger join ending e on e.id = ending where status = ?)", FETCHED
     ):
         raise JobConflict(
-            f"{db.path} is of an older acrawl, which kept nothing to ask for pages again; begin anew by --fresh"
+            f"{db.path}: nothing was kept to ask for pages again, by an older acrawl or because of "
+            "recrawl.remember=nothing; begin anew by --fresh"
         )
     with db.transaction():
         for statement in _STATEMENTS:

@@ -161,9 +161,9 @@ class Catalog(Listing):
         """Record saved files; returns the name of each below ROOT, None when it has none or a worker has the bytes.
 
         The first URL of a digest names it; where a URL gives other bytes than before, they get the name that those had,
-        unless other URLs give those too or they are ``spared`` (digests). Idempotent. In the place of a file that cannot be listed stands why, and
-        nothing of it is recorded: FileNotFoundError when the bytes are not where the worker said it put them,
-        ValueError for a fact that cannot be.
+        unless other URLs give those too or they are ``spared`` (digests). Idempotent. In the place of a file that
+        cannot be listed stands why, and nothing of it is recorded: FileNotFoundError when the bytes are not where the
+        worker said it put them, ValueError for a fact that cannot be.
         """
         if not facts:
             return []
