@@ -19,6 +19,7 @@ import pathlib
 import secrets
 import shutil
 import socket
+from collections.abc import Callable
 
 import msgspec
 
@@ -35,6 +36,7 @@ class Identity(msgspec.Struct, frozen=True):
 
     ``command`` is what was typed, and ``cwd`` where: for people who want to go on with it. ``lives`` are when the crawl
     began and each time it went on (Unix times), ``files`` is the folder of its saved files, ``name`` the spider's.
+    ``visit`` is the one that the state is of, from 0.
     """
 
     spider: str
@@ -47,6 +49,7 @@ class Identity(msgspec.Struct, frozen=True):
     lives: list[float] = []
     files: str = ""
     name: str = ""
+    visit: int = 0
 
     def differences(self, other: Identity) -> list[str]:
         """In words, how another crawl differs from this one."""
@@ -120,35 +123,57 @@ class Job:
             os.close(self._lock)  # the kernel lets go of the lock with it, also when we are killed
             self._lock = None
 
-    def begin(self, crawl: Identity, *, resume: bool = False, fresh: bool = False, again: bool = False) -> bool:
+    def begin(self, crawl: Identity, *, resume: bool = False, fresh: bool = False, anew: bool = False) -> bool:
         """Begin the crawl here, or go on with it; returns whether it goes on.
 
         A finished crawl and one that differs are refused with `JobConflict`, unless told ``resume`` (go on all the
-        same) or ``fresh`` (forget what is here). With ``again`` a finished crawl of the same spider is forgotten.
+        same) or ``fresh`` (forget what is here). With ``anew`` a finished crawl of the same spider is forgotten.
         """
         if fresh:
             self._clear()
         before = self._read()
-        if again and not resume and before is not None and (before.spider, before.state) == (crawl.spider, "finished"):
+        if anew and not resume and before is not None and (before.spider, before.state) == (crawl.spider, "finished"):
             self._clear()
             before = None
         if before is None:
             self._write(crawl)
             return False
         if not resume:
-            differences = before.differences(crawl)
-            if differences:
-                raise JobConflict(
-                    f"{self.folder} holds another crawl ({'; '.join(differences)}); "
-                    "go on with it by --resume, begin anew by --fresh, or give another --job"
-                )
+            self._compare(before, crawl)
             if before.state == "finished":
                 raise JobConflict(
-                    f"{self.folder}: this crawl has finished; begin anew by --fresh, or look for more by --resume"
+                    f"{self.folder}: this crawl has finished; fetch what has changed by --again, begin anew by "
+                    "--fresh, or look for more by --resume"
                 )
-        lives = [*before.lives[:1], *before.lives[1:][1 - _MOST_LIVES + len(crawl.lives) :], *crawl.lives]
-        self._write(msgspec.structs.replace(crawl, state="begun", lives=lives))
+        self._write(msgspec.structs.replace(crawl, state="begun", visit=before.visit, lives=_lives(before, crawl)))
         return True
+
+    def begin_visit(self, crawl: Identity, begin: Callable[[int], int], *, resume: bool = False) -> None:
+        """Visit a finished crawl again, or go on with such a visit.
+
+        ``begin`` is told of the visit that has finished, and returns the number of the next one once that has begun:
+        until then the crawl has finished, and after that it goes on. Raises `JobConflict` as `begin` does, and where
+        the first visit has not finished.
+        """
+        before = self._read()
+        if before is None:
+            raise JobConflict(f"{self.folder}: no crawl has begun here; run it once without --again")
+        if not resume:
+            self._compare(before, crawl, "--again --resume")
+        number = before.visit
+        if before.state == "finished":
+            number = begin(number)
+        elif not number:
+            raise JobConflict(f"{self.folder}: this crawl has not finished; finish it first, without --again")
+        self._write(msgspec.structs.replace(crawl, state="begun", visit=number, lives=_lives(before, crawl)))
+
+    def _compare(self, before: Identity, crawl: Identity, how: str = "--resume") -> None:
+        differences = before.differences(crawl)
+        if differences:
+            raise JobConflict(
+                f"{self.folder} holds another crawl ({'; '.join(differences)}); "
+                f"go on with it by {how}, begin anew by --fresh, or give another --job"
+            )
 
     def finish(self) -> None:
         """Record that the crawl has finished. Idempotent."""
@@ -232,6 +257,11 @@ def _is_alive(pid: int) -> bool:
     except (PermissionError, OverflowError):  # another user's, or no number of a process: the lock tells
         return True
     return True
+
+
+def _lives(before: Identity, now: Identity) -> list[float]:
+    """When the crawl began, each time it went on, and now; of very many the first and the last."""
+    return [*before.lives[:1], *before.lives[1:][1 - _MOST_LIVES + len(now.lives) :], *now.lives]
 
 
 def check(folder: pathlib.Path) -> None:

@@ -8,6 +8,7 @@ import msgspec
 
 from acrawl.cookie import JarChange
 from acrawl.request import Sealed
+from acrawl.ticket import Version
 
 #: How an outcome ends a lease.
 FETCHED = "fetched"
@@ -17,6 +18,9 @@ RETRY = "retry"
 RELEASED = "released"
 #: Does not end it: more of this outcome follows.
 PART = "part"
+#: What a visit finds of a URL, compared with the last one that was told: there for the first time, or again; with other
+#: bytes; with the same; gone (404, 410); or not told, because its server was in trouble or it was kept out.
+CHANGES = ("added", "changed", "unchanged", "removed", "failed")
 #: Only the frontier ends a request so: it took too many workers with it.
 QUARANTINED = "quarantined"
 
@@ -192,7 +196,7 @@ class Outcome(msgspec.Struct, frozen=True, array_like=True):
     status ``part``, are counted by ``part`` from 0, and bring ``requests`` and ``items`` only; they take effect with
     the last one. ``cookies`` are what changed in cookie jars: whatever this outcome causes sees it. With ``close`` the
     spider asks that the crawl ends now, for this reason. ``gist`` is that of the page (`acrawl.parse.gist`), None where
-    it was not looked at.
+    it was not looked at. ``version`` is what was found, for the next visit; None of what is not asked for again.
     """
 
     token: int
@@ -214,6 +218,7 @@ class Outcome(msgspec.Struct, frozen=True, array_like=True):
     cookies: list[JarChange] = []
     close: str = ""
     gist: bytes | None = None
+    version: Version | None = None
 
 
 class Receipt(msgspec.Struct, frozen=True, array_like=True):
@@ -223,12 +228,21 @@ class Receipt(msgspec.Struct, frozen=True, array_like=True):
     stale: int = 0
 
 
+class Earlier(msgspec.Struct, frozen=True):
+    """What stands of earlier visits."""
+
+    fetched: int = 0
+    failed: int = 0
+    bytes: int = 0
+
+
 class Snapshot(msgspec.Struct, frozen=True):
     """Where the crawl stands, read in one step.
 
     ``finished``: seeds exhausted, nothing queued, nothing leased, nothing undelivered. ``bytes`` are those of all that
     has ended, ``coming`` those that have come of what is under way, as far as the workers have told. ``closing`` is why
-    a callback wants the crawl to end, empty until one does.
+    a callback wants the crawl to end, empty until one does. ``earlier`` is what ended in earlier visits and was not
+    asked for again: it is in all these counts, and in no limit.
     """
 
     discovered: int = 0
@@ -249,6 +263,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     reasons: dict[str, int] = {}
     """Ends by ``status(reason)``."""
     closing: str = ""
+    earlier: Earlier = Earlier()
 
 
 class Try(msgspec.Struct, frozen=True):
@@ -321,6 +336,19 @@ class Audit(msgspec.Struct, frozen=True):
     hosts: int = 0
     undelivered: int = 0
     ends: dict[str, int] = {}
+
+
+class Change(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the last visit found of one URL: ``change`` is a word of `CHANGES`.
+
+    ``status`` is that of HTTP (0 without an answer), ``to`` where a redirect leads now, ``reason`` why it was not told.
+    """
+
+    change: str
+    url: str
+    status: int = 0
+    to: str = ""
+    reason: str = ""
 
 
 class Sighting(msgspec.Struct, frozen=True, array_like=True):

@@ -8,6 +8,23 @@ from __future__ import annotations
 
 import msgspec
 
+#: Characters of a validator that are remembered; longer ones are none.
+LONGEST_VALIDATOR = 512
+
+
+class Version(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What tells one state of what a URL gives from another: remembered of every GET, for the next visit.
+
+    ``etag`` and ``modified`` are the validators as their server wrote them, empty without (RFC 9110, 8.8). ``digest``
+    is the SHA-256 of the decoded body, its first 16 bytes for a page, all 32 for a saved file, empty where it was not
+    taken; of a redirect it is that of its target's URL. ``length`` counts the bytes of a saved file, else it is 0.
+    """
+
+    etag: str = ""
+    modified: str = ""
+    digest: bytes = b""
+    length: int = 0
+
 
 class Lease(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The right to fetch one request, until it is reported, given back, or not renewed in time.
@@ -15,6 +32,7 @@ class Lease(msgspec.Struct, frozen=True, array_like=True, gc=False):
     ``token`` is random; a report under another token changes nothing. ``url`` and ``body`` are the sealed request (see
     `acrawl.request.unseal`). ``attempt`` counts from 1. ``robots`` marks the host's robots.txt, which the frontier asks
     for by itself and which is in no queue; or where that of another host leads, with ``attempt - 1`` redirects so far.
+    ``former`` is what the visit before found there; None of what is met for the first time, or was not there.
     """
 
     token: int
@@ -22,6 +40,7 @@ class Lease(msgspec.Struct, frozen=True, array_like=True, gc=False):
     body: bytes
     attempt: int = 1
     robots: bool = False
+    former: Version | None = None
 
 
 class Ticket(msgspec.Struct, frozen=True, array_like=True):

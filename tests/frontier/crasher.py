@@ -1,6 +1,7 @@
 """A crawl of a made-up web through the SQLite engine, in a process of its own that may be killed at any moment.
 
-``python crasher.py FOLDER`` prints one line for each report that was acknowledged, and ends when nothing is left.
+``python crasher.py FOLDER [VISIT]`` prints one line for each report that was acknowledged, and ends when nothing is
+left. With a number from 1 on it is that visit of the job, begun where it has not been.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ import pathlib
 import sys
 
 from acrawl.clock import SystemClock
+from acrawl.frontier.database import Database
 from acrawl.frontier.gate import ScopeGate
+from acrawl.frontier.revisit import open_visit
 from acrawl.frontier.sqlite import SqliteFrontier
 from acrawl.outcome import FAILED, FETCHED, RETRY, Item, Outcome
 from acrawl.request import Request, Sealed, seal, unseal
 from acrawl.settings import resolve
-from acrawl.ticket import Lease
+from acrawl.ticket import Lease, Version
 
 PAGES = 4000
 HOSTS = 12
@@ -48,16 +51,29 @@ def fails(page: int) -> bool:
     return page % 23 == 5
 
 
-def outcome(lease: Lease, secret: bytes) -> Outcome:
-    """What comes of a page depends on nothing but the page and the attempt."""
+def changes(page: int) -> bool:
+    return page % 5 == 1
+
+
+def vanishes(page: int) -> bool:
+    return page % 29 == 7 and not fails(page)
+
+
+def outcome(lease: Lease, secret: bytes, visit: int) -> Outcome:
+    """What comes of a page depends on nothing but the page, the attempt and the visit."""
     page = int(unseal(lease.url, lease.body).url.rpartition("/")[2])
+    version = Version(f'"{page}:{visit if changes(page) else 0}"')
     if page % 17 == 3 and lease.attempt == 1:
         return Outcome(lease.token, RETRY, "reset", ago=0.0)
+    if visit and vanishes(page):
+        return Outcome(lease.token, FAILED, "http-404", "", 404, ago=0.0)
+    if lease.former == version:
+        return Outcome(lease.token, FETCHED, "unchanged", "", 304, ago=0.0, version=version)
     found = [sealed(link, secret) for link in links(page)]
     made = [Item("item", text.encode()) for text in items(page)]
     return Outcome(
         lease.token, FAILED if fails(page) else FETCHED, "callback" if fails(page) else "", "", 200, 10, 0.0, 0.0,
-        requests=found, items=made,
+        requests=found, items=made, version=version,
     )  # fmt: skip
 
 
@@ -81,7 +97,7 @@ async def work(frontier: SqliteFrontier, worker: str) -> None:
         await frontier.renew(worker, batch.epoch, {lease.token: True for lease in leases})
         for part in (leases[:5], leases[5:]):
             if part:
-                outcomes = [outcome(lease, frontier.secret) for lease in part]
+                outcomes = [outcome(lease, frontier.secret, frontier.visit) for lease in part]
                 receipt = await frontier.report(worker, batch.epoch, outcomes)
                 print(receipt.accepted, flush=True)
 
@@ -100,12 +116,15 @@ async def deliver(frontier: SqliteFrontier, feed: pathlib.Path) -> None:
                 await asyncio.sleep(0.005)
 
 
-async def crawl(folder: pathlib.Path) -> None:
+async def crawl(folder: pathlib.Path, visit: int) -> None:
     settings = resolve(("test", {
         "frontier.commit_seconds": 0, "frontier.window": 16, "frontier.max_lost": 1000,
         "politeness.obey_robots": False, "scope.within": "any",
     }))  # fmt: skip
     path = str(folder / "crawl.sqlite")
+    if visit:
+        with Database(path) as db:
+            open_visit(db, visit - 1)
     frontier = await SqliteFrontier.open(path, settings, ScopeGate(settings.scope), FastClock())
     parts = [
         asyncio.create_task(part)
@@ -123,4 +142,4 @@ async def crawl(folder: pathlib.Path) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(crawl(pathlib.Path(sys.argv[1])))
+    asyncio.run(crawl(pathlib.Path(sys.argv[1]), int(sys.argv[2]) if sys.argv[2:] else 0))

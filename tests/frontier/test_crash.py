@@ -12,6 +12,9 @@ from collections import Counter
 
 import pytest
 
+from acrawl.frontier import books, changes
+from acrawl.frontier.database import Database
+from acrawl.frontier.revisit import visit
 from acrawl.frontier.sqlite import SqliteFrontier
 from acrawl.settings import Settings
 from acrawl.testing import ManualClock
@@ -21,9 +24,9 @@ from frontier import crasher
 KILLS = 12
 
 
-def live(folder: pathlib.Path, chance: random.Random | None) -> int:
+def live(folder: pathlib.Path, chance: random.Random | None, visit: int = 0) -> int:
     """One life; killed after some reports, or let live to its end. Returns how many requests it saw ended."""
-    command = [sys.executable, crasher.__file__, str(folder)]
+    command = [sys.executable, crasher.__file__, str(folder), str(visit)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stderr is not None
@@ -69,8 +72,38 @@ async def test_a_crawl_that_is_killed_again_and_again_ends_as_if_it_had_not_been
     assert len({item_id for item_id, _ in lines}) == len(made)
 
     frontier = await SqliteFrontier.open(str(tmp_path / "crawl.sqlite"), Settings(), OpenGate(), ManualClock())
-    books = await frontier.audit()
-    assert (books.problems, books.queued, books.done) == ([], 0, crasher.PAGES)
+    audit = await frontier.audit()
+    assert (audit.problems, audit.queued, audit.done) == ([], 0, crasher.PAGES)
     assert frontier.epoch == KILLS + 2
     assert (await frontier.snapshot()).finished
     await frontier.close()
+
+
+@pytest.mark.process
+@pytest.mark.asyncio
+async def test_a_visit_that_is_killed_again_and_again_tells_of_each_change_once(tmp_path: pathlib.Path):
+    seed = random.randrange(1 << 30)
+    print("seed", seed)
+    chance = random.Random(seed)
+    live(tmp_path, None)
+    feed = tmp_path / "feed"
+    first = len(feed.read_text().splitlines())
+    for _ in range(KILLS // 2):
+        live(tmp_path, chance, 1)
+    assert live(tmp_path, None, 1) > 0
+
+    # What had changed was called back for, and what had failed: once in this visit, whatever happened.
+    pages = range(crasher.PAGES)
+    again = [page for page in pages if not crasher.vanishes(page) and (crasher.changes(page) or crasher.fails(page))]
+    lines = [line.split() for line in feed.read_text().splitlines()]
+    assert Counter(text for _, text in lines[first:]) == Counter(text for page in again for text in crasher.items(page))
+    assert len({item_id for item_id, _ in lines}) == len(lines)
+
+    def told(page: int) -> str:
+        return "removed" if crasher.vanishes(page) else "changed" if crasher.changes(page) else "unchanged"
+
+    with Database(str(tmp_path / "crawl.sqlite"), reading=True) as db:
+        assert books.audit(db).problems == []
+        assert visit(db) == 1
+        found = {change.url: change.change for change in changes.listed(db)}
+    assert found == {crasher.url(page): told(page) for page in pages if not crasher.fails(page)}

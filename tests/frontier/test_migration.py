@@ -15,7 +15,7 @@ import sys
 import pytest
 
 from acrawl.errors import EnvironmentProblem, JobConflict
-from acrawl.frontier import books, database, jars, revival, schema, stories
+from acrawl.frontier import books, changes, database, jars, revisit, revival, schema, stories
 from acrawl.frontier.database import Database
 from acrawl.frontier.sqlite import SqliteFrontier
 from acrawl.outcome import FETCHED, Outcome, Story
@@ -224,10 +224,33 @@ def test_a_job_of_schema_2_gets_jars_and_keeps_the_rest(tmp_path: pathlib.Path):
         old.execute("insert into mark values('items.jsonl', 42)")
         old.execute("drop table jar")
         old.execute("alter table host drop column trouble")
+        drop_versions(old)
         old.execute("pragma user_version = 2")
     with Database(path) as db:
         assert (jars.known(db), db.value("select length from mark")) == ([], 42)
         db.run("delete from mark")
+    assert dumped(path) == new
+
+
+def drop_versions(old: sqlite3.Connection) -> None:
+    """Take away what schema 4 has more."""
+    old.execute("drop table former")
+    for column in ("etag", "modified", "digest", "length"):
+        old.execute(f"alter table ledger drop column {column}")
+
+
+def test_a_job_of_schema_3_gets_room_for_versions_and_is_not_visited_again(path: str):
+    Database(path).close()
+    new = dumped(path)
+    with contextlib.closing(sqlite3.connect(path)) as old, old:
+        drop_versions(old)
+        old.execute("pragma user_version = 3")
+    with Database(path) as db:
+        assert books.audit(db).problems == []
+        assert changes.counts(db) == {}
+        with pytest.raises(JobConflict, match="nothing was kept to ask for pages again"):
+            revisit.open_visit(db, 0)
+        assert revisit.visit(db) == 0
     assert dumped(path) == new
 
 

@@ -61,7 +61,10 @@ async def problems(path: str) -> list[str]:
         ("delete from ledger", "3 discovered, but 2 queued and 0 done"),
         ("update meta set value = 9 where key = 'next_id'", "8 discovered"),
         (
-            "insert into ledger select 2, host, 1, '', 0, 0, 0, 1, 0, 0, 0, 0, 0, '', null from queue where id = 2",
+            (
+                "insert into ledger select 2, host, 1, '', 0, 0, 0, 1, 0, 0, 0, 0, 0, '', null, null, null, null, null "
+                "from queue where id = 2"
+            ),
             "queued and done at once",
         ),
         ("update seen set id = 77 where id = 1", "seen requests are neither queued nor done"),

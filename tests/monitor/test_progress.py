@@ -35,7 +35,7 @@ def shown(stream, *, quiet=False):
             progress.show(Snapshot(queued=queued), 2, "run")
         progress.note("join with [red]this[/red]")
         progress.summary(
-            END, "finished", Tally(delivered=9, items=4, files=0, dropped=3, failed=2), pathlib.Path("my job")
+            END, "finished", Tally(delivered=9, items=4, files=0, dropped=3, failed=2), job=pathlib.Path("my job")
         )
     return stream
 

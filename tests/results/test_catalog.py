@@ -330,3 +330,71 @@ def test_without_names_what_is_gone_is_told_and_nothing_is_linked(tmp_path, root
     assert catalog.saved("https://e.org/a", 10) == []
     assert readable(root) == {}
     catalog.close()
+
+
+def dying(_):
+    raise ZeroDivisionError
+
+
+def test_bytes_that_take_the_place_of_others_take_their_name(catalog, root):
+    old, new = (stored(root, "https://e.org/a.png", png(n)) for n in (1, 2))
+    added(catalog, old)
+    for _ in range(2):  # it may come again, as everything may
+        assert added(catalog, new) == ["e.org/a.png"]
+    assert readable(root) == {"e.org/a.png": png(2)}
+    assert [image.sha256 for image in catalog.images()] == [new.sha256]
+    assert object_path(root, old.sha256).exists()  # a worker may just have found them there for another URL
+    assert added(catalog, stored(root, "https://e.org/b.png", png(1))) == ["e.org/b.png"]
+    catalog.forget_replaced()
+    assert object_path(root, old.sha256).exists()
+
+
+def test_replaced_bytes_go_when_nobody_can_want_them(catalog, root):
+    old, new = (stored(root, "https://e.org/a.png", png(n)) for n in (1, 2))
+    added(catalog, old)
+    added(catalog, new)
+    catalog.forget_replaced()
+    assert not object_path(root, old.sha256).exists()
+    assert readable(root) == {"e.org/a.png": png(2)}
+
+
+def test_bytes_that_other_urls_give_keep_their_name(catalog, root):
+    added(catalog, *(stored(root, f"https://e.org/{name}.png", png(1)) for name in "ab"))
+    assert added(catalog, stored(root, "https://e.org/a.png", png(2))) == ["e.org/a-2.png"]
+    assert readable(root) == {"e.org/a.png": png(1), "e.org/a-2.png": png(2)}
+
+
+def test_bytes_that_change_places_keep_both(catalog, root):
+    one, two = (stored(root, f"https://e.org/{name}.png", png(n)) for n, name in enumerate("ab"))
+    added(catalog, one, two)
+    added(catalog, msgspec.structs.replace(one, url=two.url), msgspec.structs.replace(two, url=one.url))
+    catalog.forget_replaced()
+    assert {image.url: image.sha256 for image in catalog.images()} == {two.url: one.sha256, one.url: two.sha256}
+    assert sorted(readable(root).values()) == sorted([png(0), png(1)])
+
+
+def test_a_batch_that_dies_while_it_replaces_is_made_whole_when_it_comes_again(catalog, root):
+    old, new = (stored(root, "https://e.org/a.png", png(n)) for n in (1, 2))
+    added(catalog, old)
+    with pytest.raises(ZeroDivisionError), catalog.batch():
+        dying(catalog.add_files([new]))
+    assert added(catalog, new) == ["e.org/a.png"]
+    assert readable(root) == {"e.org/a.png": png(2)}
+
+
+def test_a_name_under_which_somebody_has_put_something_else_is_left_alone(catalog, root):
+    old, new = (stored(root, "https://e.org/a.png", png(n)) for n in (1, 2))
+    added(catalog, old)
+    (root / "e.org/a.png").unlink()
+    (root / "e.org/a.png").write_bytes(b"mine")
+    assert added(catalog, new) == ["e.org/a-2.png"]
+    assert (root / "e.org/a.png").read_bytes() == b"mine"
+
+
+def test_what_has_vanished_is_marked_and_kept(catalog, root):
+    added(catalog, *(stored(root, f"https://e.org/{n}.png", png(n)) for n in (1, 2)))
+    catalog.note_gone(["https://e.org/2.png", "https://e.org/never-had.png"])
+    assert {image.url: image.gone for image in catalog.images()} == {
+        "https://e.org/1.png": False,
+        "https://e.org/2.png": True,
+    }

@@ -111,3 +111,14 @@ def test_the_list_is_of_all_pages_in_the_order_of_urls(catalog, root):
         ("https://e.org/b", "e.org/b.md", "Title of b"),
     ]
     assert lines[0]["fetched"] == "2001-09-09T01:46:40+00:00"
+
+
+def test_a_page_that_changes_has_its_new_text_under_its_name(catalog, root):
+    with catalog.batch():
+        catalog.add_pages([page(root, "a", "old"), page(root, "b", "other")])
+    with catalog.batch():  # and another page now has the text of then
+        names = catalog.add_pages([page(root, "a", "new"), page(root, "c", "old"), page(root, "b", "otherwise")])
+    catalog.forget_replaced()
+    texts = {one.url.rpartition("/")[2]: (root / one.path).read_bytes() for one in catalog.pages()}
+    assert {name: text.split()[-1] for name, text in texts.items()} == {"a": b"new", "b": b"otherwise", "c": b"old"}
+    assert names[2] == "e.org/b.md"

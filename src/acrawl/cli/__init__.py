@@ -24,6 +24,7 @@ COMMANDS = {
     "why": "ask:why",
     "audit": "ask:audit",
     "export": "export:export",
+    "changes": "ask:changes",
     "fetch": "fetch:fetch",
     "shell": "shell:shell",
     "report": "report:report",
@@ -50,6 +51,8 @@ Examples:
   acrawl audit --failed                                 what a crawl's books say
   acrawl report -o report.html                          a page about a crawl, with plots
   acrawl export -o items.csv                            a crawl's items once more, in another form
+  acrawl run spider.py -o new.jsonl --again             visit a site again: fetch what has changed
+  acrawl changes                                        what that visit found added, changed and removed
 
 \b
 Exit codes:

@@ -1,4 +1,4 @@
-"""The verbs that ask a job: ``why``, ``audit``. They change nothing, and work beside a crawl."""
+"""The verbs that ask a job: ``why``, ``audit``, ``changes``. They change nothing, and work beside a crawl."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ import time
 from collections.abc import Iterator
 
 import click
+import msgspec
 
 from acrawl.cli.options import job_option
 from acrawl.cli.story import printable, told
 from acrawl.errors import EXIT_FAILED, EXIT_OK, KeyProblem, MasterUnreachable
 from acrawl.frontier import books, stories
+from acrawl.frontier import changes as visits
 from acrawl.frontier.database import Database
 from acrawl.job import Job, find
-from acrawl.outcome import FAILED, QUARANTINED, Audit, Story
+from acrawl.outcome import CHANGES, FAILED, QUARANTINED, Audit, Change, Story
 from acrawl.queues.control import ControlClient
 from acrawl.results.listing import failed_items
 from acrawl.url import canonical
@@ -59,6 +61,37 @@ async def _asked(file: pathlib.Path, url: str) -> Story | None:
             return await master.explain(url)
     except (MasterUnreachable, KeyProblem):
         return None
+
+
+@click.command()
+@click.argument("kinds", nargs=-1, type=click.Choice(CHANGES), metavar="[KIND]...")
+@click.option("--json", "as_json", is_flag=True, help="JSON lines: change, url, status, to, reason.")
+@job_option
+def changes(kinds: tuple[str, ...], as_json: bool, job: pathlib.Path | None) -> int:
+    """List what the last visit of a crawl (--again) found changed.
+
+    Of each URL whether it was added, changed or removed, or failed to tell; others only where their KIND is named:
+    added, changed, unchanged, removed, failed. Exit code 0, also when there is nothing to tell.
+    """
+    place = Job(find(job))
+    wanted = kinds or tuple(change for change in CHANGES if change != "unchanged")
+    with Database(place.database, reading=True) as db, db.snapshot():
+        counts = visits.counts(db)
+        if not counts:
+            click.echo(f"acrawl: {place.folder}: it was visited once; a further visit (--again) can tell", err=True)
+            return EXIT_OK
+        for change in visits.listed(db, wanted):
+            click.echo(msgspec.json.encode(change) if as_json else _line(change))
+        queued = books.counts(db).queued
+    if not as_json:
+        more = f"; {queued:,} are still to come" if queued else ""
+        click.echo(", ".join(f"{count:,} {name}" for name, count in counts.items()) + more)
+    return EXIT_OK
+
+
+def _line(change: Change) -> str:
+    more = f"  to {change.to}" if change.to else f"  {change.reason}" if change.reason else ""
+    return printable(f"{change.change:9}  {change.url}{more}")
 
 
 @click.command()

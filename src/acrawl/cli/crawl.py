@@ -9,7 +9,18 @@ from typing import Any
 import click
 
 from acrawl.cli.launch import crawl
-from acrawl.cli.options import Files, address_of, arguments_of, cores, of_sites, resolved, scoped, shared, typed
+from acrawl.cli.options import (
+    Files,
+    address_of,
+    again_option,
+    arguments_of,
+    cores,
+    of_sites,
+    resolved,
+    scoped,
+    shared,
+    typed,
+)
 from acrawl.errors import UsageError
 from acrawl.master.plan import Plan
 from acrawl.queues.join import load_authkey
@@ -27,6 +38,7 @@ IMAGES = "acrawl.spiders.images:Images"
 @click.option(
     "--hosts", type=click.Choice(["any", "same"]), default="any", help="Where images may live [default: any]."
 )
+@again_option
 @of_sites
 def images(arguments: dict[str, str], files: pathlib.Path | Address, hosts: str, **options: Any) -> int:
     """Save every image of a web site.
@@ -43,6 +55,7 @@ def images(arguments: dict[str, str], files: pathlib.Path | Address, hosts: str,
 @click.option("-a", "arguments", multiple=True, metavar="NAME=VALUE", help="An argument of the spider.")
 @click.option("--files", type=Files(), metavar="PLACE", help="Where saved files go: a folder, or s3://...")
 @scoped("host", "domain", "path", "any")
+@again_option
 @shared
 def run(
     spider: str,
@@ -73,10 +86,11 @@ def make_plan(  # noqa: PLR0913 - the command line's options, each named once
     quiet: bool = False,
     check: bool = False,
     warc: pathlib.Path | None = None,
+    again: bool = False,
 ) -> Plan:
     """Resolve options to a plan. Raises `UsageError` and its kin for what is wrong with them."""
-    if resume and fresh:
-        raise UsageError("--resume and --fresh exclude each other")
+    if fresh and (resume or again):
+        raise UsageError(f"--{'resume' if resume else 'again'} and --fresh exclude each other")
     source = Source(spec)
     address = address_of(listen)
     if workers == 0 and address is None:
@@ -101,6 +115,7 @@ def make_plan(  # noqa: PLR0913 - the command line's options, each named once
         fresh=fresh,
         quiet=quiet,
         check=check,
+        again=again,
         typed=typed(),
         warc=warc,
     )

@@ -9,7 +9,7 @@ import click
 
 from acrawl.cli.crawl import make_plan
 from acrawl.cli.launch import crawl
-from acrawl.cli.options import Files, of_sites
+from acrawl.cli.options import Files, again_option, of_sites
 
 MIRROR = "acrawl.spiders.mirror:Mirror"
 
@@ -23,6 +23,7 @@ MIRROR = "acrawl.spiders.mirror:Mirror"
 )
 @click.option("--depth", type=click.IntRange(0), help="How many links away from URL; 0 for itself [default: any].")
 @click.option("--no-requisites", is_flag=True, help="Pages only: no images, styles, scripts.")
+@again_option
 @of_sites
 def mirror(
     arguments: dict[str, str],

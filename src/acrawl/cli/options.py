@@ -113,6 +113,10 @@ def shared(command: F) -> F:
     return command
 
 
+#: To visit a finished crawl once more.
+again_option = click.option("--again", is_flag=True, help="Visit a finished crawl again: fetch what has changed only.")
+
+
 def of_sites(command: F) -> F:
     """Add what the verbs for whole sites have in common: URLs, scope, ``--sitemaps``, and what every crawl has.
 
@@ -177,9 +181,9 @@ def address_of(listen: str | None) -> tuple[str, int] | None:
 
 
 def typed() -> tuple[str, ...]:
-    """The words of the command line with which the present command goes on later: all but ``--fresh``."""
+    """The words of the command line with which the present command goes on later: without --fresh and --again."""
     words: list[str] = click.get_current_context().meta.get(TYPED, [])
-    return tuple(word for word in words if word != "--fresh")
+    return tuple(word for word in words if word not in {"--fresh", "--again"})
 
 
 def cores() -> int:

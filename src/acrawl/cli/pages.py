@@ -9,7 +9,7 @@ import click
 
 from acrawl.cli.crawl import make_plan
 from acrawl.cli.launch import crawl
-from acrawl.cli.options import Files, of_sites
+from acrawl.cli.options import Files, again_option, of_sites
 from acrawl.parse import markdown
 from acrawl.results.cloud.address import Address
 
@@ -21,6 +21,7 @@ PAGES = "acrawl.spiders.pages:Pages"
     "-o", "--files", type=Files(), metavar="PLACE", required=True, help="Where the texts go: a folder, or s3://..."
 )
 @click.option("--main/--whole", default=True, help="The main content of each page, or all of it [default: main].")
+@again_option
 @of_sites
 def pages(arguments: dict[str, str], files: pathlib.Path | Address, main: bool, **options: Any) -> int:
     """Save the text of every page of a web site as Markdown.

@@ -130,7 +130,10 @@ REASONS = {
     ),
     # the cache
     "cached": Reason("it was taken from the cache, and nothing was sent", "cache.mode=off asks its server"),
-    "unchanged": Reason("its server says that it is still what the cache has"),
+    "unchanged": Reason(
+        "its server says that it is still what the visit before found, or what the cache has; or sent the same again",
+        "--fresh fetches it anew, and calls the spider back for it",
+    ),
     "not-cached": Reason(
         "the cache has nothing that could stand for an answer, and nothing else may be asked",
         "cache.mode=keep fetches what is missing; or record it first, with the same cache.folder and -o or --files",

@@ -16,6 +16,7 @@ from acrawl.outcome import Beginning, FileFact
 from acrawl.parse.robots import ALLOW_ALL, Rules
 from acrawl.request import Request
 from acrawl.response import Response
+from acrawl.ticket import Version
 
 #: Told of the bytes of a body as they come: how a watcher sees that a long exchange lives.
 Advance = Callable[[int], None]
@@ -71,6 +72,8 @@ class Exchange:
     out of the request so that it goes nowhere else. ``proxy`` is the way to take.
     ``trace`` watches all of it, for people; no crawl has one.
 
+    ``former`` is what the visit before has found; ``unchanged`` is said by the stage that asked whether it still holds.
+
     ``dressed`` is a Cookie header that came from the jars, behind the origin it is for: another one does not get it.
 
     ``recorder`` captures what goes over the wire, where a web archive is made.
@@ -88,6 +91,7 @@ class Exchange:
         "cookies",
         "cut",
         "dressed",
+        "former",
         "forward",
         "jars",
         "private_host",
@@ -100,6 +104,7 @@ class Exchange:
         "spared",
         "stream",
         "trace",
+        "unchanged",
     )
 
     def __init__(  # noqa: PLR0913 - a noun: its fields, by name
@@ -116,6 +121,7 @@ class Exchange:
         anonymous: bool = False,
         trace: Tracer | None = None,
         recorder: Recording | None = None,
+        former: Version | None = None,
     ) -> None:
         self.private_host = private_host
         self.rules = rules
@@ -137,6 +143,8 @@ class Exchange:
         self.dressed = "", ""
         self.proxy: Proxy | None = None
         self.forward = False
+        self.former = former
+        self.unchanged = False
 
     @property
     def untouched(self) -> bool:

@@ -20,6 +20,7 @@ from acrawl.fetch.guard import Guard
 from acrawl.fetch.proxy import proxies
 from acrawl.fetch.receive import Receive
 from acrawl.fetch.redirect import Redirect
+from acrawl.fetch.revisit import Revisit
 from acrawl.fetch.robots import Robots
 from acrawl.fetch.transport import Transport
 from acrawl.settings import Settings
@@ -63,6 +64,7 @@ MAKERS: dict[str, Callable[[Ground], Stage | None]] = {
     "auth": lambda ground: Auth(ground.settings.auth.hosts, ground.login, ground.clock),
     "proxy": lambda ground: proxies(ground.settings.proxy, ground.clock),
     "redirect": lambda ground: Redirect(ground.settings.fetch.max_redirects),
+    "revisit": lambda ground: Revisit(ground.clock) if ground.settings.cache.mode == "off" else None,
     "cache": _cache,
     "body": lambda ground: Receive(ground.settings.fetch, ground.settings.files, ground.clock),
     "decode": lambda ground: Decode(ground.settings.fetch.max_ratio),

@@ -126,6 +126,12 @@ class Frontier(Leasing, Protocol):
     async def redirects(self, after: int, n: int) -> Sequence[Redirected]:
         """The next ``n`` requests that ended as redirects, in the order of their numbers, behind that number."""
 
+    async def changes(self) -> dict[str, int]:
+        """How many URLs this visit found to be each of `acrawl.outcome.CHANGES`; empty in the first visit."""
+
+    async def gone(self) -> Sequence[str]:
+        """The URLs of which their servers say that there is nothing (404, 410); empty in the first visit."""
+
     async def explain(self, url: str) -> Story:
         """All that is known about a URL; state ``unknown`` if it was never discovered."""
 

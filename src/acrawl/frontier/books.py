@@ -82,9 +82,13 @@ def redirects(db: Database, after: int = 0, n: int = -1) -> Iterator[Redirected]
         "where status = ?1 and reason = 'redirect' and l.id > ?2 order by l.id limit ?3",
         FETCHED, after, n,
     )  # fmt: skip
-    # "to URL", and with ", from the cache" perhaps: a URL has no space in it
     for number, url, detail, answer in rows:
-        yield Redirected(number, url, detail.removeprefix("to ").removesuffix(", from the cache"), answer)
+        yield Redirected(number, url, target(detail), answer)
+
+
+def target(detail: str) -> str:
+    """Where a redirect leads, by the ledger's words for it: a URL has no space in it."""
+    return detail.removeprefix("to ").removesuffix(", from the cache")
 
 
 def find_ended(db: Database, ends: Sequence[tuple[str, str]], urls: Sequence[str] = ()) -> Found:
@@ -98,7 +102,8 @@ def find_ended(db: Database, ends: Sequence[tuple[str, str]], urls: Sequence[str
         clauses = f"({clauses}) and url in ({','.join('?' * len(urls))})"
         values += map(canonical, urls)
     table = "from ledger l join ending e on e.id = l.ending"
-    kept, gone = f"{table} where body is not null and ({clauses})", f"{table} where body is null and ({clauses})"
+    is_kept = f"body is not null and status != '{FETCHED}'"  # that is kept for the next visit, and needs no try
+    kept, gone = f"{table} where {is_kept} and ({clauses})", f"{table} where not ({is_kept}) and ({clauses})"
     count = "select status, reason, count(*) as n"
     with db.snapshot():
         rows = db.all(f"select l.id, url {kept} order by l.id", *values)
@@ -149,6 +154,12 @@ def _doubled_or_lost(db: Database) -> Iterator[str]:
     )
     if strays:
         yield f"{strays} seen requests are neither queued nor done"
+    unmet = db.value(
+        "select count(*) from former where not exists (select 1 from ledger where ledger.id = former.id) "
+        "and not exists (select 1 from queue where queue.id = former.id)"
+    )
+    if unmet:
+        yield f"{unmet} requests of the visit before are neither queued nor done"
     orphans = db.value(
         # Those of no request (0) were made by the fetch of a robots.txt.
         "select count(*) from outbox where request and not exists (select 1 from ledger where id = outbox.request) "

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from acrawl.cookie import Cookie
 from acrawl.outcome import EXCLUDED, Item
 from acrawl.request import Sealed
+from acrawl.ticket import Version
 
 #: What keys of the meta table begin with that hold the books of a host's traps.
 TRAPS = "traps "
@@ -19,7 +20,7 @@ class Row(NamedTuple):
     """A queued request. Rows of a host sort by their first three fields, which is the order they are fetched in.
 
     ``rank`` is the negated priority, moved by the order policy; ``attempt`` counts the tries so far, ``lost`` the
-    workers it was lost with.
+    workers it was lost with. ``former`` is what the visit before found, None where there was nothing.
     """
 
     not_before: float
@@ -30,10 +31,11 @@ class Row(NamedTuple):
     depth: int
     url: str
     body: bytes
+    former: Version | None = None
 
 
 class End(NamedTuple):
-    """How a request ended, for the ledger. ``seconds`` is how long its last try took."""
+    """How a request ended, for the ledger. ``seconds`` is how long its last try took; ``version`` what it found."""
 
     id: int
     status: str
@@ -43,6 +45,7 @@ class End(NamedTuple):
     size: int = 0
     seconds: float = 0.0
     attempts: int = 0
+    version: Version | None = None
 
 
 class Tried(NamedTuple):

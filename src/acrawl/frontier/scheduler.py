@@ -146,7 +146,7 @@ class Scheduler(Settling):
     def _room(self, n: int) -> int:
         """How many requests may be granted, so that the crawl's limit of pages is never exceeded."""
         most = self._limits.max_pages
-        return min(n, most - self.tally.pages - len(self.leases)) if most else n
+        return min(n, most - self.tally.pages + self.tally.earlier.fetched - len(self.leases)) if most else n
 
     def _take_turn(self, host: Host, turn: _Turn, *, alone: bool = False) -> None:
         """Grant what there is at a host, and put it where it belongs afterwards."""
@@ -207,7 +207,8 @@ class Scheduler(Settling):
             if len(kept) == most:
                 break
             looked += 1
-            detail = traps.verdict(host.name, row.url) if row.depth else ""
+            # What was fetched before was within its family's budget then, and uses none of it now.
+            detail = traps.verdict(host.name, row.url) if row.depth and row.former is None else ""
             if detail and not _is_exempt(row):
                 self._end(End(row.id, EXCLUDED, "trap", detail, attempts=row.attempt))
             else:
@@ -241,7 +242,7 @@ class Scheduler(Settling):
         if row is None:
             return Lease(held.token, f"{host.name}/robots.txt", BARE_BODY, robots=True)
         self.state.leased.add(row.id)
-        return Lease(held.token, row.url, row.body, row.attempt + 1)
+        return Lease(held.token, row.url, row.body, row.attempt + 1, former=row.former)
 
     # -- windows
 

@@ -5,8 +5,10 @@ host      id, name, terms               hosts ever seen: what their robots.txt s
                                         where a host has limits of its own, also how much was fetched
 seen      key -> id                     fingerprint of every request ever admitted; ids are never used again
 queue     id, order, request            what is to be fetched; a lease leaves its row in place until it is reported
-ledger    id, end                       what came of it; ``body`` only where it may be tried again (`acrawl retry`),
-                                        which is another ``visit``; ``host`` is 0 for what was kept out at the door
+ledger    id, end                       what came of it; ``body`` only where it may be tried again (`acrawl retry`,
+                                        which is another ``visit``) or visited again (``run --again``: with what was
+                                        found there); ``host`` is 0 for what was kept out at the door
+former    id, present, version          what the visits before found of all that this one asks for again
 ending    id, status, reason, counts    the ways in which requests have ended, and how many did
 attempt   request, try                  what came of tries that were not the last one
 outbox    id, item                      made but not yet delivered; by the fetch of a robots.txt, if ``request`` is 0
@@ -26,11 +28,11 @@ from collections.abc import Callable, Mapping
 
 from acrawl.errors import JobConflict
 
-VERSION = 3
+VERSION = 4
 #: Marks the file as ours (SQLite's ``application_id``): "acrl".
 APPLICATION = 0x6163726C
 
-_V3 = """
+_V4 = """
 create table meta(key text primary key, value) without rowid;
 create table host(
     id integer primary key, name text not null unique, rules blob, crawl_delay real not null default 0,
@@ -49,7 +51,9 @@ create table ledger(
     id integer primary key, host integer not null, ending integer not null, detail text not null,
     http_status integer not null, size integer not null, took integer not null, attempts integer not null,
     rank integer not null, visit integer not null, depth integer not null, parent integer not null,
-    ended integer not null, url text not null, body blob);
+    ended integer not null, url text not null, body blob, etag text, modified text, digest blob, length integer);
+create table former(
+    id integer primary key, present integer not null, etag text, modified text, digest blob, length integer);
 create table attempt(
     request integer not null, at integer not null, attempt integer not null, reason text not null,
     detail text not null, http_status integer not null, took integer not null,
@@ -103,8 +107,17 @@ create table jar(
     site text not null, key text not null, changed integer not null, cookies blob not null, primary key(site, key));
 """
 
+_V3_TO_V4 = """
+alter table ledger add column etag text;
+alter table ledger add column modified text;
+alter table ledger add column digest blob;
+alter table ledger add column length integer;
+create table former(
+    id integer primary key, present integer not null, etag text, modified text, digest blob, length integer);
+"""
+
 #: What leads from one schema to the next, each in a transaction of its own.
-MIGRATIONS = {1: _V1_TO_V2, 2: _V2_TO_V3}
+MIGRATIONS = {1: _V1_TO_V2, 2: _V2_TO_V3, 3: _V3_TO_V4}
 
 PRAGMAS = (
     "page_size=4096",
@@ -131,7 +144,7 @@ def prepare(
     for pragma in (*PRAGMAS, f"synchronous={'FULL' if durable else 'NORMAL'}"):
         connection.execute(f"pragma {pragma}").fetchall()
     if not tables:
-        _run(connection, _V3, VERSION)
+        _run(connection, _V4, VERSION)
         return
     for name, function in functions.items():
         connection.create_function(name, 1, function, deterministic=True)

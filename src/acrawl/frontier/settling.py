@@ -15,6 +15,7 @@ from acrawl.frontier.state import State
 from acrawl.frontier.traps import Link
 from acrawl.outcome import EXCLUDED, FAILED, FETCHED, PART, QUARANTINED, RELEASED, RETRY, HostFacts, Outcome
 from acrawl.settings import Settings
+from acrawl.ticket import LONGEST_VALIDATOR, Version
 from acrawl.url import host_of
 
 #: Redirects of a robots.txt that are believed; a worker follows fewer.
@@ -40,8 +41,14 @@ def _is_sane(outcome: Outcome) -> bool:
         and 0 <= outcome.latency < _MOST
         and 0 <= outcome.duplicates < _MOST
         and (outcome.host is None or _is_possible(outcome.host))
+        and (outcome.version is None or _is_kept(outcome.version))
         and all(len(jar.site) <= LONGEST_SITE and len(jar.key) <= LONGEST_KEY for jar in outcome.cookies)
     )
+
+
+def _is_kept(version: Version) -> bool:
+    sizes = len(version.etag), len(version.modified), len(version.digest)
+    return max(sizes) <= LONGEST_VALIDATOR and 0 <= version.length < _MOST
 
 
 def _is_possible(facts: HostFacts) -> bool:
@@ -217,7 +224,7 @@ class Settling:
 
     def _finish(self, held: Held, row: Row, outcome: Outcome) -> None:
         facts = (outcome.status, outcome.reason, outcome.detail, outcome.http_status, outcome.size, outcome.seconds)
-        self._end(End(row.id, *facts, attempts=row.attempt + 1))
+        self._end(End(row.id, *facts, attempts=row.attempt + 1, version=outcome.version))
         state, host, group = self._state, held.host, self._state.group()
         state.tally.duplicates += outcome.duplicates
         state.tally.pages += outcome.status == FETCHED

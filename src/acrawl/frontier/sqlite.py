@@ -21,7 +21,7 @@ import msgspec
 from acrawl.clock import Clock
 from acrawl.cookie import JarCopy
 from acrawl.errors import CrawlFailed
-from acrawl.frontier import books, jars, stories
+from acrawl.frontier import books, changes, jars, revisit, stories
 from acrawl.frontier.base import Gate
 from acrawl.frontier.committer import Committer
 from acrawl.frontier.host import Host
@@ -42,11 +42,12 @@ RESTART_PAUSE = 1.0
 
 
 class SqliteFrontier:
-    """See `acrawl.frontier.base.Frontier`; made by `open`. ``epoch`` and ``secret`` are the job's."""
+    """See `acrawl.frontier.base.Frontier`; made by `open`. ``epoch``, ``secret`` and ``visit`` are the job's."""
 
     def __init__(self, store: Store, settings: Settings, gate: Gate, clock: Clock) -> None:
         self.epoch = 0
         self.secret = b""
+        self.visit = 0
         self._settings = settings.frontier
         self._urls = msgspec.json.encode(settings.urls)
         self._clock = clock
@@ -88,10 +89,12 @@ class SqliteFrontier:
         run, meta = self._committer.run, self._store.database.meta
         self.secret = await run(meta, "secret") or secrets.token_bytes(16)
         self.epoch = int(await run(meta, "epoch") or 0) + 1
+        self.visit = await run(revisit.visit, self._store.database)
         self._seeds = await run(meta, "seeds") or 0
         self._exhausted = bool(await run(meta, "exhausted"))
         self._plan.state.closing = await run(meta, CLOSING) or ""
         self._plan.tally.load(await run(books.counts, self._store.database))
+        self._plan.tally.earlier = await run(revisit.earlier, self._store.database)
         if self.epoch > 1:
             self._plan.hosts.rest_all(self._clock.now(), RESTART_PAUSE)
         self._plan.load(await run(self._store.load), self._clock.now())
@@ -254,6 +257,16 @@ class SqliteFrontier:
         """See `Frontier.redirects`."""
         await self._committer.durable()
         return await self._committer.run(lambda: list(books.redirects(self._store.database, after, n)))
+
+    async def changes(self) -> dict[str, int]:
+        """See `Frontier.changes`."""
+        await self._committer.durable()
+        return await self._committer.run(changes.counts, self._store.database)
+
+    async def gone(self) -> list[str]:
+        """See `Frontier.gone`."""
+        await self._committer.durable()
+        return await self._committer.run(lambda: list(changes.gone(self._store.database)))
 
     async def audit(self) -> Audit:
         """See `Frontier.audit`."""

@@ -14,12 +14,12 @@ import msgspec
 from acrawl.frontier import books, jars
 from acrawl.frontier.database import Database, as_json, chunks
 from acrawl.frontier.known import OF_ONE_PAGE, known_keys, yielding
+from acrawl.frontier.revisit import VISIT, columns, is_to_come, leads_elsewhere, unvisited, visited
 from acrawl.frontier.rows import Admission, Committed, End, Group, Record, Row
 from acrawl.outcome import EXCLUDED, FAILED, FETCHED, Item
 from acrawl.request import Sealed
 from acrawl.settings import Cookies
 
-_COLUMNS = "not_before, rank, id, attempt, lost, depth, url, body"
 _RECORD = "name, rules, crawl_delay, rules_at, address, fetched, failed, size"
 #: Keys that are looked for at once.
 _KEYS = 256
@@ -55,6 +55,7 @@ class Store:
             self._next_id = int(self.database.meta("next_id") or 1)
             self.database.run("delete from staged")  # parts of a former life's outcomes: their last ones never come
             self._endings = {row[1:]: row[0] for row in self.database.all("select id, status, reason from ending")}
+            self._revisits = bool(self.database.meta(VISIT))
         except BaseException:
             self.database.close()
             raise
@@ -208,7 +209,7 @@ class Store:
         request that redirected has failed.
         """
         if not request.continuation:
-            return request.dont_filter
+            return request.dont_filter and not (self._revisits and is_to_come(self.database, request.key, parent))
         target = fresh.get(request.key) or self.database.value("select id from seen where key = ?", request.key)
         if request.dont_filter or target == parent:
             return True
@@ -229,6 +230,8 @@ class Store:
                 "select parent from ledger where id = ?", number
             )
             if row is None or not self.database.one("select 1 from ledger where id = ? and ending = ?", *row, redirect):
+                return False
+            if self._revisits and leads_elsewhere(self.database, row[0], number):
                 return False
             (number,) = row
             if number == target:
@@ -276,12 +279,13 @@ class Store:
                 counted[0] += end.status == FETCHED
                 counted[1] += end.status == FAILED
                 counted[2] += end.size
-            undoable = _is_undoable(end)
+            # What was visited before is to be visited again, even if it was kept out this time.
+            kept = bool(host) and (end.version is not None or visit > 0 or _is_undoable(end))
             lines.append((
                 end.id, host, ending, end.detail, end.http_status, end.size, _ms(end.seconds), end.attempts,
-                rank if undoable else 0, visit, depth, parent, at, url, body if undoable and host else None,
+                rank if kept else 0, visit, depth, parent, at, url, body if kept else None, *columns(end.version),
             ))  # fmt: skip
-        self.database.bulk("insert into ledger values ", "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", lines)
+        self.database.bulk("insert into ledger values ", "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", lines)
         for ending, (requests, size) in endings.items():
             self._count(ending, requests, size)
 
@@ -343,14 +347,11 @@ class Store:
 
     def refill(self, windows: Sequence[tuple[str, Row | None, int]]) -> list[list[Row]]:
         """For each ``(host, row, n)`` the next ``n`` rows of the host behind the row (None: the first), in order."""
-        query = (
-            f"select {_COLUMNS} from queue where host = ? and (not_before, rank, id) > (?, ?, ?) "
-            "order by not_before, rank, id limit ?"
-        )
+        read = visited if self._revisits else unvisited
         found = []
         for name, after, n in windows:
             low = after[:3] if after else (-1.0, -(1 << 63), 0)
-            found.append([Row(*row) for row in self.database.all(query, self._host(name), *low, n)])
+            found.append(read(self.database, self._host(name), *low, n))
         return found
 
     # -- all at once
@@ -364,7 +365,7 @@ class Store:
             ending = self._ending(*end)
             db.run(
                 "insert into ledger select id, host, ?3, '', 0, 0, 0, attempt, rank, visit, depth, parent, ?4, url, "
-                f"body from queue where {condition}",
+                f"body, null, null, null, null from queue where {condition}",
                 *values, ending, _ms(now),
             )  # fmt: skip
             gone = db.run(f"delete from queue where {condition}", *values)

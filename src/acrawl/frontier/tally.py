@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from acrawl.frontier.rows import Committed, Group
-from acrawl.outcome import EXCLUDED, FAILED, FETCHED, QUARANTINED, Snapshot
+from acrawl.outcome import EXCLUDED, FAILED, FETCHED, QUARANTINED, Earlier, Snapshot
 
 
 class Counts(NamedTuple):
@@ -26,7 +26,10 @@ class Counts(NamedTuple):
 
 
 class Tally:
-    """What the ledger holds, by how it ended. ``pages`` are the fetched, those not yet committed among them."""
+    """What the ledger holds, by how it ended. ``pages`` are the fetched, those not yet committed among them.
+
+    ``earlier`` stands of visits before this one.
+    """
 
     def __init__(self) -> None:
         self.rows = 0
@@ -38,6 +41,7 @@ class Tally:
         self.retries = 0
         self.bytes = 0
         self.pages = 0
+        self.earlier = Earlier()
         self._ends: Counter[tuple[str, str]] = Counter()
 
     def load(self, counts: Counts) -> None:
@@ -89,4 +93,5 @@ class Tally:
             finished=finished,
             reasons={f"{s}({r})" if r else s: n for (s, r), n in sorted(self._ends.items()) if n},
             closing=closing,
+            earlier=self.earlier,
         )

@@ -29,7 +29,9 @@ from acrawl.errors import (
     CrawlFailed,
     UsageError,
 )
+from acrawl.frontier.database import Database
 from acrawl.frontier.gate import ScopeGate
+from acrawl.frontier.revisit import open_visit
 from acrawl.frontier.sqlite import SqliteFrontier
 from acrawl.job import Identity, Job
 from acrawl.master.broker import CrawlBroker
@@ -41,6 +43,7 @@ from acrawl.monitor.progress import Progress
 from acrawl.outcome import Snapshot
 from acrawl.queues.messages import Hello, Welcome
 from acrawl.queues.server import QueueManager
+from acrawl.results.feeds import BEGAN
 from acrawl.results.feeds.spec import shown
 from acrawl.results.lineup import Lineup, lineup
 from acrawl.settings import Settings
@@ -87,11 +90,15 @@ class Master:
             name=name_of(spider),
         )  # fmt: skip
         with Job(plan.job) as job:  # only now, so that a mistake of the user's leaves no folder behind
-            going_on = job.begin(identity, resume=plan.resume, fresh=plan.fresh, again=plan.check)
+            if plan.again:
+                await asyncio.to_thread(_begin_visit, job, identity, resume=plan.resume)
+                going_on = True
+            else:
+                going_on = job.begin(identity, resume=plan.resume, fresh=plan.fresh, anew=plan.check)
             self._frontier = await SqliteFrontier.open(job.database, plan.settings, gate, SystemClock())
             try:
                 if going_on:
-                    log.info("going on with the crawl in %s", plan.job)
+                    log.info("going on with the crawl in %s, visit %d", plan.job, self._frontier.visit + 1)
                 if plan.resume:
                     await self._frontier.reopen()
                 code = await self._crawl(job, gate)
@@ -128,14 +135,14 @@ class Master:
                     await self._broker.empty(GOODBYE)
                     raise
                 await self._farewell(queues, code)
-            end = await frontier.snapshot()
+            end, changes = await frontier.snapshot(), await frontier.changes()
             await self._output.publish()
         try:
             spider.closed(self._reason)
         except Exception as error:  # the user's code after the end: everything is safe, and the end stands
             name, what = type(spider).__name__, f"{type(error).__name__}: {error}"
             log.warning("%s.closed() failed, and the crawl has ended all the same: %s", name, what, exc_info=True)
-        self._progress.summary(end, self._reason, self._output.tally, plan.job)
+        self._progress.summary(end, self._reason, self._output.tally, changes, job=plan.job)
         return code
 
     def _invite(self, queues: QueueManager, job: Job) -> None:
@@ -151,7 +158,9 @@ class Master:
 
     async def _until_the_end(self, gate: ScopeGate) -> int:
         """Wait for the end and say which; what is still under way then is the workers' to finish."""
-        self._seeding = asyncio.create_task(plant(self._spider, self._frontier, gate, self._frontier.secret))
+        again = self._frontier.visit > 0
+        seeds = plant(self._spider, self._frontier, gate, self._frontier.secret, again=again)
+        self._seeding = asyncio.create_task(seeds)
         parts: dict[asyncio.Task[object], str] = {
             self._seeding: "seeds",
             asyncio.create_task(self._output.deliver()): "results",
@@ -228,12 +237,12 @@ class Master:
         await self._frontier.stop(reason)
 
     def _limit_hit(self, now: Snapshot, seconds: float) -> str:
-        limits = self._plan.settings.limits
+        limits, earlier = self._plan.settings.limits, now.earlier
         hit = {
-            "max_pages": 0 < limits.max_pages <= now.fetched,
-            "max_bytes": 0 < limits.max_bytes <= now.bytes,
+            "max_pages": 0 < limits.max_pages <= now.fetched - earlier.fetched,
+            "max_bytes": 0 < limits.max_bytes <= now.bytes - earlier.bytes,
             "max_seconds": 0 < limits.max_seconds <= seconds,
-            "max_errors": 0 < limits.max_errors <= now.failed,
+            "max_errors": 0 < limits.max_errors <= now.failed - earlier.failed,
         }
         return next((f"limits.{name}" for name, is_hit in hit.items() if is_hit), "")
 
@@ -279,6 +288,16 @@ class Master:
         finally:
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.remove_signal_handler(number)
+
+
+def _begin_visit(job: Job, identity: Identity, *, resume: bool) -> None:
+    """Visit a finished crawl again. Blocks. Feeds with the time in their names get others in each visit."""
+
+    def begin(finished: int) -> int:
+        with Database(job.database, durable=True) as db:  # the job says so next, and no power failure may part them
+            return open_visit(db, finished, marks=[BEGAN])
+
+    job.begin_visit(identity, begin, resume=resume)
 
 
 async def _check_stages(plan: Plan, spider: Spider) -> None:

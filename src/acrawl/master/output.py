@@ -164,11 +164,13 @@ class Output:
         if self.exchanges is not None:  # all of it is in the archive; the rest was never told of
             await asyncio.to_thread(shutil.rmtree, self.exchanges, ignore_errors=True)
         if self._plan.publish:
+            await self._drain.in_thread(self._catalog.note_gone, await self._frontier.gone())
             redirects = self._redirects(asyncio.get_running_loop())
             spelling = Spelling(self._plan.settings.urls)
             crawled = Crawled(self._catalog, list(self._spider.start_urls), redirects, spelling)
             make = functools.partial(PUBLISHERS[self._plan.publish].make, crawled)
             await self._drain.in_thread(self._saved.publish, make)
+        await self._drain.in_thread(self._catalog.forget_replaced)
 
     def _redirects(self, loop: asyncio.AbstractEventLoop) -> Iterator[tuple[str, str]]:
         """Every redirect of the crawl, for a thread other than the loop's; a part of them is in memory."""

@@ -18,7 +18,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     `acrawl.master.output`; ``feeds`` are ``PATH[:format]``. ``spec`` is what the local workers are told to load.
     ``warc`` is where a web archive goes: the beginning of the names of its files.
     ``typed`` are the words of the command line. A ``check`` is made again and again: a finished one is begun anew, and
-    it has finished when whoever reports of it says so in the job.
+    it has finished when whoever reports of it says so in the job. ``again`` visits a finished crawl once more.
     """
 
     source: Source
@@ -36,6 +36,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     fresh: bool = False
     quiet: bool = False
     check: bool = False
+    again: bool = False
     typed: tuple[str, ...] = ()
     warc: pathlib.Path | None = None
 

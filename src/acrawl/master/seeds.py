@@ -56,9 +56,10 @@ def extent(spider: Spider) -> str:
     return " ".join(said)
 
 
-async def plant(spider: Spider, frontier: Frontier, gate: ScopeGate, secret: bytes) -> None:
+async def plant(spider: Spider, frontier: Frontier, gate: ScopeGate, secret: bytes, *, again: bool = False) -> None:
     """Bring every seed of ``spider.start()`` into the frontier, skipping those a former life has taken.
 
+    ``again``: in a further visit, for which those that are known are queued already, though they ask for no filter.
     Returns when they are exhausted. Raises `CrawlFailed` when ``start()`` raises: it can be mended and resumed.
     """
     taken = await frontier.seeds()
@@ -72,7 +73,7 @@ async def plant(spider: Spider, frontier: Frontier, gate: ScopeGate, secret: byt
             if bed.ordinal % BATCH == 0:  # a former life's seeds are passed over without any other wait
                 await asyncio.sleep(0)
             if taken is not None and bed.ordinal > taken:
-                bed.batch.append(_sealed(request, secret, spelling))
+                bed.batch.append(_sealed(request.replace(dont_filter=False) if again else request, secret, spelling))
             if len(bed.batch) >= BATCH:
                 await bed.flush()
                 while (await frontier.snapshot()).queued > ENOUGH:  # noqa: ASYNC110 - the frontier tells nobody

@@ -8,7 +8,7 @@ import pathlib
 import shlex
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TextIO
 
 from acrawl.outcome import Snapshot, Tally
@@ -85,16 +85,29 @@ class Progress:
             self._last = self._clock()
             self.note(line)
 
-    def summary(self, end: Snapshot, reason: str, tally: Tally, job: pathlib.Path | None = None) -> None:
-        """Show what came of it; ``tally`` is of this life of the crawl, ``job`` where it can be looked into."""
+    def summary(
+        self,
+        end: Snapshot,
+        reason: str,
+        tally: Tally,
+        changes: Mapping[str, int] | None = None,
+        *,
+        job: pathlib.Path | None = None,
+    ) -> None:
+        """Show what came of it.
+
+        ``tally`` is of this life of the crawl, ``changes`` of a further visit, ``job`` where it can be looked into.
+        """
         seconds = max(self._clock() - self._began, 1e-9)
         rows: list[tuple[str, str]] = [
             ("discovered", f"{end.discovered:,} ({end.duplicates:,} duplicates met)"),
-            ("fetched", f"{end.fetched:,} ({_size(end.bytes)})"),
+            ("fetched", f"{end.fetched - end.earlier.fetched:,} ({_size(end.bytes - end.earlier.bytes)})"),
             ("failed", _counted(end, "failed")),
             ("excluded", _counted(end, "excluded")),
         ]
-        if cached := _from_cache(end):
+        if changes:
+            rows.insert(2, ("since the last visit", ", ".join(f"{count:,} {name}" for name, count in changes.items())))
+        elif cached := _from_cache(end):
             rows.insert(2, ("from the cache", cached))
         rows += [(name, text.format(count)) for key, (name, text) in _TOLD.items() if (count := end.reasons.get(key))]
         if end.quarantined:
@@ -102,7 +115,8 @@ class Progress:
         if end.queued or end.leased:
             rows.append(("still queued", f"{end.queued + end.leased:,}"))
         rows += [*_results(tally, job), ("hosts", f"{end.hosts:,}")]
-        rows.append(("time", f"{_duration(seconds)} ({end.fetched / seconds:,.1f} requests/s)"))
+        rate = (end.fetched - end.earlier.fetched) / seconds
+        rows.append(("time", f"{_duration(seconds)} ({rate:,.1f} requests/s)"))
         width = max(len(name) for name, _ in rows)
         self.note("\n".join([f"crawl {reason}", *(f"{name:{width}}  {value}" for name, value in rows)]))
 

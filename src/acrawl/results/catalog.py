@@ -7,6 +7,7 @@ transaction, and every write is idempotent: a batch that arrives again after a c
     files        url, sha256, at, place, type, charset                     one row a URL; place: a worker's, or empty
     pages        url, sha256, text_sha256, title ...                       one row a page; of equal texts one sha256
     sightings    url, page, alt, source                                    one row for an image, or a link, on a page
+    replaced     sha256                                                    bytes that no URL gives any more
     failed_items item_id, url, kind, reason, detail, body, at              invalid, or refused by a pipeline or a feed
 
 Here is what records; what is read of it is `acrawl.results.listing`'s.
@@ -18,7 +19,7 @@ import contextlib
 import os
 import pathlib
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from typing import Protocol
 
 import msgspec
@@ -55,6 +56,8 @@ CREATE TABLE IF NOT EXISTS pages(
     language TEXT NOT NULL, description TEXT NOT NULL, links INTEGER NOT NULL, status INTEGER NOT NULL,
     fetched_at REAL NOT NULL, cut TEXT NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS pages_of_text ON pages(text_sha256);
+CREATE TABLE IF NOT EXISTS replaced(sha256 TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TEMP TABLE gone(url TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 #: From version 1, which kept one type for each digest, and no encodings.
 _V1_TO_V2 = """
@@ -72,6 +75,17 @@ _ADD_FILE = (
     " sha256 = excluded.sha256, place = excluded.place, type = excluded.type, charset = excluded.charset"
 )
 _ADD_PAGE = f"INSERT OR REPLACE INTO pages VALUES({', '.join('?' * (2 + len(PageFacts.__struct_fields__)))})"
+#: Objects whose only URL gives other bytes now. Of equal texts the first page's file stands for all.
+_REPLACED = (
+    "SELECT DISTINCT f.sha256, o.path FROM json_each(?) j JOIN files f ON f.url = json_extract(j.value, '$[0]')"
+    " JOIN objects o USING(sha256) WHERE f.sha256 != json_extract(j.value, '$[1]')"
+    " AND NOT EXISTS(SELECT 1 FROM files g WHERE g.sha256 = f.sha256 AND g.url != f.url)"
+    " AND NOT EXISTS(SELECT 1 FROM pages p JOIN pages q USING(text_sha256) WHERE p.url = f.url AND q.url != f.url)"
+)
+_NEEDLESS = (
+    "SELECT sha256 FROM replaced WHERE sha256 NOT IN (SELECT sha256 FROM files)"
+    " AND sha256 NOT IN (SELECT sha256 FROM pages)"
+)
 #: "0" comes after "/": all names below a folder of this name.
 _TAKEN = (
     "SELECT value FROM json_each(?) WHERE EXISTS(SELECT 1 FROM objects WHERE folded = value)"
@@ -81,6 +95,9 @@ _TAKEN = (
 
 class Shelf(Places, Protocol):
     """Where objects and their names are: a folder (`acrawl.results.files.placing.Tree`), or a bucket."""
+
+    def vacate(self, sha256: str, name: str) -> None:
+        """Give a name up that was an object's; what stands there by now instead of it stays. The bytes stay, too."""
 
     def missing(self, sha256: str) -> Exception | None:
         """Say what is wrong where there is no such object, and see to its being durable where there is."""
@@ -102,8 +119,8 @@ class Catalog(Listing):
     """See the module. Blocking; may be made in one thread and used in another, one at a time.
 
     ``root`` is the folder of the files; without ``named`` they get no readable names. With a ``shelf`` they are there,
-    and the folder is only what is rendered into. Raises `FolderProblem` when the
-    database cannot be opened, `VersionMismatch` when another acrawl made it. A failure while it works is `CrawlFailed`.
+    and the folder is only what is rendered into. Raises `FolderProblem` when the database cannot be opened,
+    `VersionMismatch` when another acrawl made it. A failure while it works is `CrawlFailed`.
     """
 
     def __init__(
@@ -170,15 +187,17 @@ class Catalog(Listing):
         except (sqlite3.Error, OSError) as error:  # nothing is lost: the batch is still in the outbox
             raise CrawlFailed(f"the catalog of files cannot go on: {error}; make room and resume") from error
 
-    def add_files(self, facts: Sequence[FileFact]) -> list[str | Exception | None]:
+    def add_files(self, facts: Sequence[FileFact], spared: Set[str] = frozenset()) -> list[str | Exception | None]:
         """Record saved files; returns the name of each below ROOT, None when it has none or a worker has the bytes.
 
-        The first URL of a digest names it. Idempotent. In the place of a file that cannot be listed stands why, and
-        nothing of it is recorded: FileNotFoundError when the bytes are not where the worker said it put them,
-        ValueError for a fact that cannot be.
+        The first URL of a digest names it; where a URL gives other bytes than before, they get the name that those had,
+        unless other URLs give those too or they are ``spared`` (digests). Idempotent. In the place of a file that
+        cannot be listed stands why, and nothing of it is recorded: FileNotFoundError when the bytes are not where the
+        worker said it put them, ValueError for a fact that cannot be.
         """
         if not facts:
             return []
+        self._replace(facts, spared)
         known = self._names_of({fact.sha256 for fact in facts})
         self._seen |= {fact.sha256 for fact in facts if not fact.where}
         nameless = {fact.sha256: fact for fact in reversed(facts) if not fact.where and not known.get(fact.sha256)}
@@ -219,7 +238,7 @@ class Catalog(Listing):
             if page.facts.text_sha256 not in files:
                 first.setdefault(page.facts.text_sha256, page.file)
         facts = list(first.values())
-        named = dict(zip((fact.sha256 for fact in facts), self.add_files(facts), strict=True))
+        named = dict(zip((fact.sha256 for fact in facts), self.add_files(facts, set(files.values())), strict=True))
         self._seen |= {page.file.sha256 for page in pages if not page.file.where}
         files |= {text: fact.sha256 for text, fact in first.items()}
         named |= self._names_of(set(files.values()) - named.keys())
@@ -235,6 +254,29 @@ class Catalog(Listing):
                 self._needless.add(own)
             self._db.execute(_ADD_PAGE, (page.file.url, sha256, *msgspec.structs.astuple(page.facts)))
         return names
+
+    def _replace(self, facts: Sequence[FileFact], spared: Set[str]) -> None:
+        """Take their names from the bytes in whose place others have come. The bytes stay until `forget_replaced`."""
+        news = msgspec.json.encode([(fact.url, fact.sha256) for fact in facts if not fact.where]).decode()
+        wanted = {fact.sha256 for fact in facts} | spared
+        for sha256, path in self._db.execute(_REPLACED, (news,)).fetchall():
+            if sha256 in wanted:
+                continue
+            if path is not None:
+                self._tree.vacate(sha256, path)
+            self._db.execute("DELETE FROM objects WHERE sha256 = ?", (sha256,))
+            self._db.execute("INSERT OR IGNORE INTO replaced VALUES(?)", (sha256,))
+
+    def forget_replaced(self) -> None:
+        """Remove bytes that no URL gives any more: not while workers may find them there, and need not write them."""
+        with self.batch():
+            self._tree.forget([sha256 for (sha256,) in self._db.execute(_NEEDLESS)])
+            self._db.execute("DELETE FROM replaced")
+
+    def note_gone(self, urls: Iterable[str]) -> None:
+        """Let the lists say of what these URLs gave that it is not to be had there any more."""
+        with self.batch():
+            self._db.executemany("INSERT OR IGNORE INTO gone VALUES(?)", ((url,) for url in urls))
 
     def add_sightings(self, seen: Sightings) -> None:
         """Record where a page names images; the first text for an image on a page stays. Idempotent."""

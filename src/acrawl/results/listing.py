@@ -15,6 +15,7 @@ from acrawl.errors import FolderProblem
 from acrawl.outcome import PageFacts
 
 _DISPLAYED = "o.type LIKE 'image/%'"
+_GONE = "EXISTS(SELECT 1 FROM gone g WHERE g.url = {}.url)"
 _FAILED = "SELECT item_id, url, kind, reason, detail, body FROM failed_items ORDER BY at, item_id"
 
 _SAVED = (
@@ -41,6 +42,7 @@ class ImageFile(msgspec.Struct, frozen=True):
     """One URL, of an image mostly, and what its bytes are.
 
     ``path`` is below ROOT; None when a worker (``place``) kept them. What is no image has no width and height.
+    ``gone``: it is not to be had at that URL any more.
     """
 
     url: str
@@ -51,16 +53,21 @@ class ImageFile(msgspec.Struct, frozen=True):
     width: int
     height: int
     place: str
+    gone: bool = False
 
 
 class PageText(msgspec.Struct, frozen=True):
-    """A page and the file with its text: ``path`` is below ROOT; None when a worker (``place``) kept it."""
+    """A page and the file with its text: ``path`` is below ROOT; None when a worker (``place``) kept it.
+
+    ``gone``: it is not to be had at that URL any more.
+    """
 
     url: str
     path: str | None
     sha256: str
     place: str
     facts: PageFacts
+    gone: bool = False
 
 
 class SavedFile(msgspec.Struct, frozen=True):
@@ -114,19 +121,22 @@ class Listing:
     def images(self) -> Iterator[ImageFile]:
         """Every saved image URL, in the order of URLs."""
         rows = self._db.execute(
-            "SELECT f.url, o.path, o.sha256, o.size, o.type, o.width, o.height, f.place"
+            f"SELECT f.url, o.path, o.sha256, o.size, o.type, o.width, o.height, f.place, {_GONE.format('f')}"
             f" FROM files f JOIN objects o USING(sha256) WHERE {_DISPLAYED} ORDER BY f.url"
         )
-        return (ImageFile(*row) for row in rows)
+        return (ImageFile(*(*image, bool(gone))) for *image, gone in rows)
 
     def pages(self) -> Iterator[PageText]:
         """Every page whose text was saved, in the order of URLs."""
         rows = self._db.execute(
             "SELECT p.url, o.path, p.sha256, coalesce((SELECT min(place) FROM files f WHERE f.sha256 = p.sha256), ''),"
-            " text_sha256, length, title, language, description, links, status, fetched_at, cut"
+            f" {_GONE.format('p')}, text_sha256, length, title, language, description, links, status, fetched_at, cut"
             " FROM pages p JOIN objects o USING(sha256) ORDER BY p.url"
         )
-        return (PageText(url, path, sha256, place, PageFacts(*facts)) for url, path, sha256, place, *facts in rows)
+        return (
+            PageText(url, path, sha256, place, PageFacts(*facts), bool(gone))
+            for url, path, sha256, place, gone, *facts in rows
+        )
 
     def saved(self, after: str, limit: int) -> list[SavedFile]:
         """The next URLs whose bytes are in the folder, in the order of URLs; ``after`` is the last one."""

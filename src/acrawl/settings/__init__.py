@@ -23,7 +23,7 @@ from acrawl.errors import SettingsError
 from acrawl.settings.base import Section
 from acrawl.settings.fetching import Auth, Cache, Cookies, Dns, Fetch, Proxy, Retry, Tls, retried_statuses
 from acrawl.settings.masks import masked
-from acrawl.settings.results import Cloud, Feeds, Files, Warc
+from acrawl.settings.results import Cloud, Feeds, Files, Recrawl, Warc
 from acrawl.settings.sections import Frontier, Limits, Log, Parse, Politeness, Queues, Scope, Traps, Urls, Worker
 
 __all__ = [
@@ -42,6 +42,7 @@ __all__ = [
     "Politeness",
     "Proxy",
     "Queues",
+    "Recrawl",
     "Retry",
     "Scope",
     "Section",
@@ -79,6 +80,7 @@ class Settings(Section, frozen=True):
     feeds: Feeds = Feeds()
     warc: Warc = Warc()
     cloud: Cloud = Cloud()
+    recrawl: Recrawl = Recrawl()
 
 
 #: Scrapy's names for settings that have one here.

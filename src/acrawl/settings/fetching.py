@@ -25,6 +25,7 @@ class Fetch(Section, frozen=True):
         "cookies",
         "auth",
         "redirect",
+        "revisit",
         "cache",
         "proxy",
         "body",

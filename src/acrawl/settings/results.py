@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from acrawl.settings.base import MIB, Count, Positive, Seconds, Section
@@ -53,3 +55,10 @@ class Cloud(Section, frozen=True):
     """Requests to a bucket that each process has under way at once."""
     patience: Seconds = 120.0
     """Seconds for which a store that does not answer, or only by 429 and 5xx, is asked again."""
+
+
+class Recrawl(Section, frozen=True):
+    """What is remembered for the next visit, which --again begins (see docs/recrawl.md)."""
+
+    remember: Literal["validators", "digests", "nothing"] = "validators"
+    """Of each page validators (and a digest where it has no ETag), digests of all as well, or nothing at all."""

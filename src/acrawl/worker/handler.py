@@ -14,6 +14,7 @@ from acrawl.errors import FetchError, IgnoreRequest, RequestError
 from acrawl.fetch import Fetcher, retry
 from acrawl.fetch.base import Exchange, FileStore
 from acrawl.fetch.robots import lasts
+from acrawl.fetch.versions import is_same, renewed, version_of, version_of_redirect
 from acrawl.outcome import EXCLUDED, FAILED, FETCHED, RETRY, HostFacts, Item, Outcome, Sighting, Sightings
 from acrawl.parse.gist import gist, is_looked_at
 from acrawl.parse.robots import encode
@@ -80,6 +81,7 @@ class Handler:
         self._product = spider.settings.fetch.user_agent.partition("/")[0].lower()
         self._wanted = frozenset(spider.handle_httpstatus_list)
         self._watched = spider.settings.traps.enabled
+        self._remember = spider.settings.recrawl.remember
 
     @property
     def on_part(self) -> Callable[[Outcome], Awaitable[None]]:
@@ -170,6 +172,7 @@ class Handler:
             again=lambda: work.again(self._clock.now()),
             jars=lane.jars,
             recorder=recorder,
+            former=work.lease.former,
         )
         try:
             facts = await self._exchanged(work, request, exchange, harvest)
@@ -198,7 +201,11 @@ class Handler:
                 if request.save and request.referrer:  # the page named an image that lives elsewhere now
                     moved = Sighting(following.url, "", "redirect")
                     harvest.add_item(as_item(Sightings(request.referrer, [moved])))
-                return self._facts(FETCHED, "redirect", response, f"to {following.url}")
+                version = version_of_redirect(request, following.url) if self._remember != "nothing" else None
+                return self._facts(FETCHED, "redirect", response, f"to {following.url}", version=version)
+            if exchange.unchanged and work.lease.former is not None:
+                version = renewed(work.lease.former, response.headers)
+                return self._facts(FETCHED, "unchanged", response, version=version)
             verdict = self._judged(work, request, response)
             detail = ""
         except IgnoreRequest as error:  # a stage does not want it: it ends as excluded
@@ -241,6 +248,19 @@ class Handler:
         return retry.decide(self._retry, work.lease.attempt, came, now, most=most, forward=forward)
 
     async def _answered(self, work: Work, request: Request, response: Response, harvest: Harvest) -> dict[str, Any]:
+        former = work.lease.former
+        version = version_of(request, response, former, self._remember)
+        if former is not None and version is not None and is_same(former, version):
+            return self._facts(FETCHED, "unchanged", response, version=version)  # what it gave then stands
+        facts = await self._taken(work, request, response, harvest)
+        if facts["status"] != FETCHED:
+            return facts
+        if former is not None and facts["reason"] == "unchanged":  # by the cache's account, of what the cache had
+            facts["reason"] = "cached"
+        return {**facts, "version": version}
+
+    async def _taken(self, work: Work, request: Request, response: Response, harvest: Harvest) -> dict[str, Any]:
+        """Take an answer that has something new: its file, and what its callback makes of it."""
         if response.file is not None:
             harvest.add_item(Item("file", _encode(response.file)))
             if request.callback is None:
@@ -254,7 +274,9 @@ class Handler:
             return self._facts(FAILED, trouble.reason, response, trouble.detail)
         if harvest.unkept is not None:
             return self._unkept(self._judged(work, request, harvest.unkept), harvest.unkept, response, harvest)
-        looked_at = _gist(response) if self._watched and is_looked_at(request.url) else None
+        # A page that was fetched before has charged its family then.
+        is_watched = self._watched and work.lease.former is None
+        looked_at = _gist(response) if is_watched and is_looked_at(request.url) else None
         reason, detail = "", cut_of(response)
         if detail:
             reason = "cut"

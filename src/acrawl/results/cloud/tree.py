@@ -62,6 +62,17 @@ class BucketTree:
         self._sizes[name] = size
         return True
 
+    def vacate(self, sha256: str, name: str) -> None:
+        """See `acrawl.results.catalog.Shelf.vacate`. The bytes are staged once more: another URL may give them now."""
+        with _telling():
+            if not self._holds(name, sha256):
+                return
+            size = self._bucket.head(name)
+            if size is not None and self._bucket.head(self._key(sha256)) is None:
+                self._bucket.copy(name, self._key(sha256), size)
+            self._bucket.delete([name])
+        self._sizes.pop(name, None)
+
     def missing(self, sha256: str) -> Exception | None:
         """See `acrawl.results.files.placing.Tree.missing`."""
         if not is_sha256(sha256):

@@ -52,6 +52,13 @@ class Tree:
         self._touch(name.rpartition("/")[0])
         return True
 
+    def vacate(self, sha256: str, name: str) -> None:
+        """Give a name up that was an object's; what stands there by now instead of it stays."""
+        target = self.root / name
+        with contextlib.suppress(FileNotFoundError):  # the name or the object is gone: there is nothing to give up
+            if _same(pathlib.Path(object_name(self._root, sha256)), target, sha256):
+                target.unlink()
+
     def missing(self, sha256: str) -> Exception | None:
         """Say what is wrong where there is no such object, and see to its being durable where there is."""
         try:

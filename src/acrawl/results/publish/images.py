@@ -20,7 +20,10 @@ MAX_PAGES = 1000
 
 
 class ImageLine(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One line of ``images.jsonl``. ``path`` is below the folder; null when worker ``where`` kept the bytes."""
+    """One line of ``images.jsonl``. ``path`` is below the folder; null when worker ``where`` kept the bytes.
+
+    ``gone``: a later visit did not find it there any more.
+    """
 
     url: str
     path: str | None
@@ -32,6 +35,7 @@ class ImageLine(msgspec.Struct, frozen=True, omit_defaults=True):
     page_count: int
     pages: list[Seen]
     where: str = ""
+    gone: bool = False
 
 
 def write_images(catalog: Catalog) -> pathlib.Path:
@@ -42,7 +46,7 @@ def write_images(catalog: Catalog) -> pathlib.Path:
         for image in catalog.images():
             pages, count = catalog.pages_of(image.url, MAX_PAGES)
             facts = (image.url, image.path, image.sha256, image.size, image.type, image.width, image.height)
-            file.write(encode(ImageLine(*facts, count, pages, image.place)) + b"\n")
+            file.write(encode(ImageLine(*facts, count, pages, image.place, image.gone)) + b"\n")
     return path
 
 

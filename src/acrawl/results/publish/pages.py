@@ -16,7 +16,7 @@ class PageLine(msgspec.Struct, frozen=True, omit_defaults=True):
 
     ``file`` is below the folder; null when worker ``where`` kept it. Pages of one text have one file. ``length`` is in
     characters and ``sha256`` is of the text alone, without what stands above it in the file. ``cut`` says why only a
-    part of the page was read.
+    part of the page was read, ``gone`` that a later visit did not find it any more.
     """
 
     url: str
@@ -31,6 +31,7 @@ class PageLine(msgspec.Struct, frozen=True, omit_defaults=True):
     fetched: str
     where: str = ""
     cut: str = ""
+    gone: bool = False
 
 
 def write_pages(catalog: Catalog) -> pathlib.Path:
@@ -53,6 +54,7 @@ def write_pages(catalog: Catalog) -> pathlib.Path:
                 datetime.fromtimestamp(facts.fetched_at, UTC).isoformat(timespec="seconds"),
                 page.place,
                 facts.cut,
+                page.gone,
             )
             file.write(encode(line) + b"\n")
     return path
