@@ -33,7 +33,7 @@ from acrawl.frontier.gate import ScopeGate
 from acrawl.frontier.sqlite import SqliteFrontier
 from acrawl.job import Identity, Job
 from acrawl.master.broker import CrawlBroker
-from acrawl.master.output import Output
+from acrawl.master.output import Output, names_of
 from acrawl.master.plan import Plan
 from acrawl.master.seeds import extent, gate_of, plant
 from acrawl.master.serving import serve
@@ -76,6 +76,7 @@ class Master:
         plan = self._plan
         spider = self._spider = plan.source.make(plan.arguments, plan.settings)
         await _check_stages(plan, spider)
+        names_of(plan)
         gate = gate_of(spider)
         arguments = {key: str(value) for key, value in plan.arguments.items()}
         identity = Identity(

@@ -8,6 +8,7 @@ import pathlib
 from collections.abc import AsyncIterator, Iterator
 
 from acrawl.clock import Clock
+from acrawl.errors import SettingsError
 from acrawl.frontier.base import Frontier
 from acrawl.job import Job
 from acrawl.master.plan import Plan
@@ -17,6 +18,7 @@ from acrawl.results.feeds import BEGAN, Crawl, open_feeds
 from acrawl.results.files.folder import FolderStore
 from acrawl.results.files.objects import Objects
 from acrawl.results.files.partials import Partials
+from acrawl.results.files.template import DEFAULT, NameTemplate
 from acrawl.results.files.uploads import Uploads
 from acrawl.results.outbox import Drain
 from acrawl.results.pipelines import Pipelines
@@ -26,6 +28,17 @@ from acrawl.spider import Spider
 
 #: Redirects that are read from the frontier at once.
 _REDIRECTS = 1000
+
+
+def names_of(plan: Plan, spider: str = "", began: float = 0.0) -> NameTemplate:
+    """Return what makes the names of saved files; see `NameTemplate`. Raises `SettingsError`."""
+    text = plan.settings.files.name
+    if text != DEFAULT and plan.publish and not PUBLISHERS[plan.publish].names:
+        raise SettingsError(
+            f"files.name = {text!r}: the names in a {plan.publish} are its own, for its pages lead from one to the "
+            "other; leave the setting out"
+        )
+    return NameTemplate(text, spider=spider, began=began)
 
 
 class Output:
@@ -66,8 +79,9 @@ class Output:
         crawl = Crawl(self._plan.settings.feeds, self._spider.name or type(self._spider).__name__.lower())
         feeds = await asyncio.to_thread(lambda: open_feeds(self._plan.feeds, marks, overwrite=fresh, crawl=crawl))
         named = PUBLISHERS[self._plan.publish].names if self._plan.publish else True
+        template = names_of(self._plan, crawl.name, marks.get(BEGAN, 0))
         database = self._job.folder / "results.db"
-        self._catalog = await asyncio.to_thread(lambda: Catalog(database, self.folder, named=named))
+        self._catalog = await asyncio.to_thread(lambda: Catalog(database, self.folder, named=named, template=template))
         pipelines = Pipelines.of(self._spider)
         self._drain = Drain(self._frontier, feeds, self._catalog, pipelines, files_to_feeds=not self._plan.publish)
         await self._drain.open()
@@ -75,7 +89,7 @@ class Output:
     async def _marks(self) -> dict[str, int]:
         """How far the feeds got, and when the crawl began: recorded before any file has it in its name."""
         marks = await self._frontier.marks()
-        if self._plan.feeds and BEGAN not in marks:
+        if (self._plan.feeds or names_of(self._plan).dated) and BEGAN not in marks:
             marks[BEGAN] = int(self._clock.time())
             await self._frontier.done([], {BEGAN: marks[BEGAN]})
         return marks

@@ -29,6 +29,7 @@ from acrawl.results.files.names import folded
 from acrawl.results.files.naming import Naming
 from acrawl.results.files.objects import is_sha256
 from acrawl.results.files.placing import Tree
+from acrawl.results.files.template import BY_URL, NameTemplate
 from acrawl.results.listing import FailedItem, Listing
 
 VERSION = 2
@@ -81,7 +82,8 @@ _TAKEN = (
 class Catalog(Listing):
     """See the module. Blocking; may be made in one thread and used in another, one at a time.
 
-    ``root`` is the folder of the files; without ``named`` they get no readable names. Raises `FolderProblem` when the
+    ``root`` is the folder of the files; without ``named`` they get no readable names, else those that ``template``
+    makes. Raises `FolderProblem` when the
     database cannot be opened, `VersionMismatch` when another acrawl made it. A failure while it works is `CrawlFailed`.
     """
 
@@ -92,6 +94,7 @@ class Catalog(Listing):
         clock: Clock | None = None,
         *,
         named: bool = True,
+        template: NameTemplate = BY_URL,
     ) -> None:
         self.root = pathlib.Path(root)
         self._named = named
@@ -103,7 +106,7 @@ class Catalog(Listing):
             self._db = sqlite3.connect(database, isolation_level=None, check_same_thread=False, timeout=30)
             try:
                 self._open(os.fspath(database))
-                self._naming = Naming(self._tree, self._taken, self._is_object)
+                self._naming = Naming(self._tree, self._taken, self._is_object, template, self._count)
             except BaseException:
                 self._db.close()
                 raise
@@ -239,6 +242,11 @@ class Catalog(Listing):
     def _taken(self, keys: Iterable[str]) -> set[str]:
         """Which of these folded names are other objects', or folders of other objects."""
         return {key for (key,) in self._db.execute(_TAKEN, (_listed(keys),))}
+
+    def _count(self) -> int:
+        """The number of the last object, as long as none is added."""
+        (count,) = self._db.execute("SELECT coalesce(max(n), 0) FROM objects").fetchone()
+        return int(count)
 
     def _is_object(self, key: str) -> bool:
         return self._db.execute("SELECT 1 FROM objects WHERE folded = ?", (key,)).fetchone() is not None

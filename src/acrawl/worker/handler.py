@@ -215,6 +215,8 @@ class Handler:
 
     async def _answered(self, work: Work, request: Request, response: Response, harvest: Harvest) -> dict[str, Any]:
         if response.file is not None:
+            if request.save_as:
+                response.file = msgspec.structs.replace(response.file, save_as=request.save_as)
             harvest.add_item(Item("file", _encode(response.file)))
             if request.callback is None:
                 return self._facts(FETCHED, "", response)
