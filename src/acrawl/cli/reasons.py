@@ -121,6 +121,9 @@ REASONS = {
         f"{_RETRIES}; files.resume=false always begins anew",
     ),
     "disk": Reason("what it answered could not be written to disk", "make room, then try it again"),
+    "disk-full": Reason(
+        "no room was left for what it answered, so the crawl ended", "make room and run the same command again"
+    ),
     "rate-limited": Reason(
         "its host asked to be left alone (429, 503) for so long that it was given up", _HOST_GIVEN_UP
     ),

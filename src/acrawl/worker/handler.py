@@ -253,7 +253,7 @@ class Handler:
         if verdict.kind != retry.RETRY:
             return self._facts(FAILED, error.reason, response, error.detail)
         harvest.forget()
-        return self._facts(RETRY, error.reason, response, error.detail, delay=verdict.delay)
+        return self._facts(RETRY, error.reason, response, error.detail, delay=verdict.delay, free=verdict.free)
 
     async def _called_back(self, request: Request, response: Response, harvest: Harvest) -> str:
         """Call back with a response, parsed beside the loop if it is large; returns the traceback, if there is one."""
