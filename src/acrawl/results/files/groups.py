@@ -1,7 +1,6 @@
-"""Small files, kept in groups: one thread writes what has gathered, syncs all of it, and wakes the loop once.
+"""Small files, kept in groups: one thread writes what has gathered, has all of it synced, and wakes the loop once.
 
-A thread for each file costs more than the file: every system call hands the interpreter's lock to and fro. And the
-first fsync of a group lets the journal commit for all that was written before it, so the others find little to do.
+A thread for each file costs more than the file: every system call hands the interpreter's lock to and fro.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 
 from acrawl.results.files.objects import Objects
+from acrawl.results.files.syncing import Syncer
 
 #: Files of one group: as many descriptors are open at once.
 GROUP = 64
@@ -30,6 +30,7 @@ class Groups:
     def __init__(self, objects: Objects) -> None:
         self._objects = objects
         self._thread = ThreadPoolExecutor(1, "acrawl-small-files")
+        self._syncer = Syncer("acrawl-sync-files")
         self._waiting: list[tuple[bytes, asyncio.Future[str]]] = []
         self._worker: asyncio.Task[None] | None = None
 
@@ -45,7 +46,8 @@ class Groups:
         loop = asyncio.get_running_loop()
         while self._waiting:
             group, self._waiting = self._waiting[:GROUP], self._waiting[GROUP:]
-            kept = await loop.run_in_executor(self._thread, keep_all, self._objects, [data for data, _ in group])
+            files = [data for data, _ in group]
+            kept = await loop.run_in_executor(self._thread, keep_all, self._objects, files, self._syncer)
             for (_, done), result in zip(group, kept, strict=True):
                 if done.done():  # its request was cancelled; the bytes are kept all the same
                     continue
@@ -58,9 +60,10 @@ class Groups:
     def close(self) -> None:
         """Wait for what is being written. Blocks; idempotent."""
         self._thread.shutdown()
+        self._syncer.close()
 
 
-def keep_all(objects: Objects, files: list[bytes]) -> list[str | OSError]:
+def keep_all(objects: Objects, files: list[bytes], syncer: Syncer) -> list[str | OSError]:
     """Store files in one go; what is stored already is not written again. One that fails does not harm the others."""
     kept: list[str | OSError] = []
     written: dict[str, _Written] = {}
@@ -73,9 +76,11 @@ def keep_all(objects: Objects, files: list[bytes]) -> list[str | OSError]:
         except OSError as error:  # told to the one who brought it
             kept[-1] = error
     failed: dict[str, OSError] = {}
-    for sha256, (path, descriptor) in written.items():
+    synced = syncer.sync([descriptor for _, descriptor in written.values()])
+    for (sha256, (path, _)), refusal in zip(written.items(), synced, strict=True):
         try:
-            os.fsync(descriptor)
+            if refusal is not None:
+                raise refusal
             objects.put(path, sha256)
         except OSError as error:  # told to all who brought these bytes
             failed[sha256] = error
