@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import aiofiles
 
-from acrawl.errors import disk_refused
+from acrawl.errors import FetchError
 from acrawl.fetch.limits import Bounded
 from acrawl.temporary import OwnFolder
 
@@ -63,7 +63,7 @@ class Room:
                 with contextlib.suppress(OSError):  # what cannot be removed now goes with the folder
                     os.unlink(path)
             if isinstance(error, OSError):  # retried later: there may be room then, or another worker has some
-                raise disk_refused(error, "a body over fetch.spill could not be kept in a file") from error
+                raise FetchError("disk", f"a body over fetch.spill could not be kept in a file: {error}") from error
             raise
         return path, size
 

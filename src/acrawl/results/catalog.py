@@ -83,8 +83,8 @@ class Catalog(Listing):
     """See the module. Blocking; may be made in one thread and used in another, one at a time.
 
     ``root`` is the folder of the files; without ``named`` they get no readable names, else those that ``template``
-    makes. Raises `FolderProblem` when the
-    database cannot be opened, `VersionMismatch` when another acrawl made it. A failure while it works is `CrawlFailed`.
+    makes. Raises `FolderProblem` when the database cannot be opened, `VersionMismatch` when another acrawl made it. A
+    failure while it works is `CrawlFailed`.
     """
 
     def __init__(

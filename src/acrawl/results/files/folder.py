@@ -104,13 +104,13 @@ class FolderStore:
         self.objects.close()
 
     async def run(self, function: Callable[..., _T], *arguments: Any) -> _T:
-        """Run a blocking function on one of the threads for files. Raises `FetchError` ("disk") for an OSError."""
+        """Run a blocking function on one of the threads for files. An OSError is raised as `disk` has it."""
         with self.disk():
             return await asyncio.get_running_loop().run_in_executor(self.threads, function, *arguments)
 
     @contextlib.contextmanager
     def disk(self) -> Iterator[None]:
-        """Within, an OSError is a `FetchError`, which the request ends with."""
+        """Within, an OSError becomes the `FetchError` that the request ends with: "disk-full" or "disk"."""
         try:
             yield
         except OSError as error:  # the caller is told

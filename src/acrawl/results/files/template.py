@@ -18,26 +18,9 @@ from acrawl.errors import SettingsError
 from acrawl.outcome import FileFact
 from acrawl.results.files.names import confined, name_for, parts_of, portable, split_extension
 
-#: The fields of text, and what they become.
-TEXTS = {
-    "host": "the host of its URL",
-    "path": "the path of its URL",
-    "folder": "that without the name",
-    "name": "the last part of the path, or what the server calls the file",
-    "stem": "that without its extension",
-    "ext": "the extension with its dot",
-    "sha256": "the hash of the bytes",
-    "type": "image, text, video ...",
-    "date": "the day on which the crawl began",
-    "spider": "the spider's name",
-}
-#: The fields of numbers.
-NUMBERS = {
-    "width": "of an image, in pixels",
-    "height": "of an image, in pixels",
-    "size": "in bytes",
-    "n": "1, 2, 3 ... as the files come",
-}
+#: The fields of text, and those of numbers; docs/files.md says what they become.
+TEXTS = ("host", "path", "folder", "name", "stem", "ext", "sha256", "type", "date", "spider")
+NUMBERS = ("width", "height", "size", "n")
 DEFAULT: Final = "{host}/{path}"
 #: Stands for a field while what is between the fields is judged.
 _FIELD = "x"
@@ -54,6 +37,7 @@ class NameTemplate:
         self._typed = text
         self._pieces = self._parsed(unicodedata.normalize("NFC", text))
         self._check()
+        self._adds_extension = not self._has_extension()
         self._spider = spider
         self._date = time.strftime("%Y-%m-%d", time.gmtime(began))
         fields = {field for _, field, _ in self._pieces}
@@ -114,7 +98,7 @@ class NameTemplate:
         return pieces
 
     def _check(self) -> None:
-        """Refuse what could not stand as it is typed, and find out whether the extension has to be added."""
+        """Refuse what could not stand as it is typed."""
         text = "".join(literal + (_FIELD if field else "") for literal, field, _ in self._pieces)
         for part in text.split("/"):
             if part.startswith("."):
@@ -124,11 +108,14 @@ class NameTemplate:
             if portable(part) != part:
                 shown = next((sign for sign in part if portable(f"a{sign}b") != f"a{sign}b"), part)
                 raise self._refused(f"{shown!r} cannot stand there in the name of a file on every system")
-        names_it = False
+
+    def _has_extension(self) -> bool:
+        """Whether the last part says what it is, by the field or in so many words."""
+        named = False
         for literal, field, _ in self._pieces:
-            names_it = field == "ext" or (names_it and "/" not in literal)
+            named = field == "ext" or (named and "/" not in literal)
         literal, field, _ = self._pieces[-1]
-        self._adds_extension = not (names_it or (not field and _has_extension(_FIELD + literal)))
+        return named or (not field and _has_extension(_FIELD + literal))
 
     def _refused(self, why: str) -> SettingsError:
         return SettingsError(f"files.name = {self._typed!r}: {why}")
