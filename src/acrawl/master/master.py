@@ -42,6 +42,7 @@ from acrawl.outcome import Snapshot
 from acrawl.queues.messages import Hello, Welcome
 from acrawl.queues.server import QueueManager
 from acrawl.results.feeds.spec import shown
+from acrawl.results.lineup import Lineup, lineup
 from acrawl.settings import Settings
 from acrawl.spider import Spider, login_of
 from acrawl.version import VERSION
@@ -65,6 +66,7 @@ class Master:
         self._interrupted = asyncio.Event()
         self._reason = ""
         self._spider: Spider
+        self._lineup: Lineup
         self._frontier: SqliteFrontier
         self._broker: CrawlBroker
         self._cluster: Cluster
@@ -77,11 +79,12 @@ class Master:
         spider = self._spider = plan.source.make(plan.arguments, plan.settings)
         await _check_stages(plan, spider)
         names_of(plan)
+        self._lineup = lineup(spider)
         gate = gate_of(spider)
         arguments = {key: str(value) for key, value in plan.arguments.items()}
         identity = Identity(
             plan.source.identity, plan.source.sha256, arguments, extent(spider),
-            command=_unsecret(plan), cwd=os.getcwd(),
+            command=_unsecret(plan), cwd=os.getcwd(), lives=[SystemClock().time()], files=str(plan.folder.resolve()),
         )  # fmt: skip
         with Job(plan.job) as job:  # only now, so that a mistake of the user's leaves no folder behind
             going_on = job.begin(identity, resume=plan.resume, fresh=plan.fresh, again=plan.check)
@@ -110,6 +113,8 @@ class Master:
                 files=str(self._output.folder.resolve()),
                 nonce_file=nonce_file,
                 nonce=nonce,
+                worker_pipelines=len(self._lineup.worker),
+                exchanges=str(self._output.exchanges or ""),
             )
             expected = Hello("", VERSION, plan.source.identity, plan.source.sha256)
             grace = plan.settings.queues.grace_seconds
@@ -130,7 +135,7 @@ class Master:
         except Exception as error:  # the user's code after the end: everything is safe, and the end stands
             name, what = type(spider).__name__, f"{type(error).__name__}: {error}"
             log.warning("%s.closed() failed, and the crawl has ended all the same: %s", name, what, exc_info=True)
-        self._progress.summary(end, self._reason, self._output.tally)
+        self._progress.summary(end, self._reason, self._output.tally, plan.job)
         return code
 
     def _invite(self, queues: QueueManager, job: Job) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from acrawl.settings.base import MIB, Count, Section
+from acrawl.settings.base import MIB, Count, Positive, Section
 
 
 class Files(Section, frozen=True):
@@ -27,3 +27,12 @@ class Feeds(Section, frozen=True):
     """Items in a file with {batch} in its name, before the next one begins; 0 means no limit."""
     batch_bytes: Count = 0
     """Bytes of a file with {batch} in its name, after which the next one begins; 0 means no limit."""
+
+
+class Warc(Section, frozen=True):
+    """The web archive of --warc (see docs/warc.md)."""
+
+    max_bytes: Positive = 1_000_000_000
+    """Bytes of a file of the archive after which the next one begins."""
+    secrets: bool = True
+    """Keep the Authorization and Cookie headers of requests in the archive, as they were sent."""
