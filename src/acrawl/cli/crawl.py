@@ -13,6 +13,7 @@ from acrawl.cli.options import address_of, arguments_of, cores, of_sites, resolv
 from acrawl.errors import UsageError
 from acrawl.master.plan import Plan
 from acrawl.queues.join import load_authkey
+from acrawl.settings import Settings
 from acrawl.spider import Source
 
 IMAGES = "acrawl.spiders.images:Images"
@@ -76,18 +77,21 @@ def make_plan(  # noqa: PLR0913 - the command line's options, each named once
     if workers == 0 and address is None:
         raise UsageError("--workers 0 needs --listen: nobody would crawl")
     name = source.cls.name or source.cls.__name__.lower()
+    settings = resolved(config, dict(source.cls.own_settings()), pairs)
+    if not feeds:
+        feeds, settings = _with_own_feeds(source, settings)
     return Plan(
         source=source,
         spec=spec,
         arguments=arguments,
-        settings=resolved(config, dict(source.cls.own_settings()), pairs),
+        settings=settings,
         job=job or (files / ".acrawl" if files is not None else pathlib.Path(".acrawl", name)),
         workers=workers if workers is not None else 0 if address else cores(),
         listen=address,
         authkey=load_authkey(authkey_file, os.environ.get("ACRAWL_AUTHKEY")),
         files=files,
         publish=publish,
-        feeds=feeds or _own_feeds(source),
+        feeds=feeds,
         resume=resume,
         fresh=fresh,
         quiet=quiet,
@@ -97,11 +101,12 @@ def make_plan(  # noqa: PLR0913 - the command line's options, each named once
     )
 
 
-def _own_feeds(source: Source) -> tuple[str, ...]:
-    """What the spider's ``FEEDS``, as Scrapy has them, are as ``-o``."""
+def _with_own_feeds(source: Source, settings: Settings) -> tuple[tuple[str, ...], Settings]:
+    """What the spider's ``FEEDS``, as Scrapy has them, are as ``-o``, and the settings with what they say of fields."""
     custom = source.cls.custom_settings or {}
     if "FEEDS" not in custom:
-        return ()
-    from acrawl.scrapy.feeds import feeds_of
+        return (), settings
+    from acrawl.scrapy.feeds import feeds_of, with_fields
 
-    return feeds_of(custom)
+    feeds = feeds_of(custom)
+    return feeds, with_fields(settings, custom, feeds)

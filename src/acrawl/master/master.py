@@ -33,7 +33,7 @@ from acrawl.frontier.gate import ScopeGate
 from acrawl.frontier.sqlite import SqliteFrontier
 from acrawl.job import Identity, Job
 from acrawl.master.broker import CrawlBroker
-from acrawl.master.output import Output, names_of
+from acrawl.master.output import Output, name_of, template_of
 from acrawl.master.plan import Plan
 from acrawl.master.seeds import extent, gate_of, plant
 from acrawl.master.serving import serve
@@ -78,13 +78,14 @@ class Master:
         plan = self._plan
         spider = self._spider = plan.source.make(plan.arguments, plan.settings)
         await _check_stages(plan, spider)
-        names_of(plan)
+        template_of(plan)
         self._lineup = lineup(spider)
         gate = gate_of(spider)
         arguments = {key: str(value) for key, value in plan.arguments.items()}
         identity = Identity(
             plan.source.identity, plan.source.sha256, arguments, extent(spider),
             command=_unsecret(plan), cwd=os.getcwd(), lives=[SystemClock().time()], files=str(plan.folder.resolve()),
+            name=name_of(spider),
         )  # fmt: skip
         with Job(plan.job) as job:  # only now, so that a mistake of the user's leaves no folder behind
             going_on = job.begin(identity, resume=plan.resume, fresh=plan.fresh, again=plan.check)

@@ -23,6 +23,7 @@ from acrawl.results.files.objects import Objects
 from acrawl.results.files.partials import Partials
 from acrawl.results.files.template import DEFAULT, NameTemplate
 from acrawl.results.files.uploads import Sorted, Uploads
+from acrawl.results.kept import GAP, KEPT, keep
 from acrawl.results.outbox import Drain
 from acrawl.results.pipelines import Pipelines
 from acrawl.results.publish import PUBLISHERS, Crawled
@@ -36,7 +37,7 @@ _MOST_FRAMING = 4
 _REDIRECTS = 1000
 
 
-def names_of(plan: Plan, spider: str = "", began: float = 0.0) -> NameTemplate:
+def template_of(plan: Plan, spider: str = "", began: float = 0.0) -> NameTemplate:
     """Return what makes the names of saved files; see `NameTemplate`. Raises `SettingsError`."""
     text = plan.settings.files.name
     if text != DEFAULT and plan.publish and not PUBLISHERS[plan.publish].names:
@@ -86,10 +87,12 @@ class Output:
         await asyncio.to_thread(self._sweep)
         self.uploads = self._take_uploads()
         marks, fresh = await self._marks(), self._plan.fresh
-        crawl = Crawl(self._plan.settings.feeds, self._spider.name or type(self._spider).__name__.lower())
+        crawl = Crawl(self._plan.settings.feeds, name_of(self._spider))
         feeds = await asyncio.to_thread(lambda: open_feeds(self._plan.feeds, marks, overwrite=fresh, crawl=crawl))
+        if crawl.settings.keep:
+            feeds.append(await asyncio.to_thread(lambda: keep(self._job.folder, marks, self._clock)))
         named = PUBLISHERS[self._plan.publish].names if self._plan.publish else True
-        template = names_of(self._plan, crawl.name, marks.get(BEGAN, 0))
+        template = template_of(self._plan, crawl.name, marks.get(BEGAN, 0))
         database = self._job.folder / "results.db"
         self._catalog = await asyncio.to_thread(lambda: Catalog(database, self.folder, named=named, template=template))
         self._drain = Drain(
@@ -104,12 +107,26 @@ class Output:
         await self._drain.open()
 
     async def _marks(self) -> dict[str, int]:
-        """How far the feeds got, and when the crawl began: recorded before any file has it in its name."""
+        """How far the feeds got, and when the crawl began: recorded before any file has it in its name.
+
+        Also whether some of the items are not kept.
+        """
         marks = await self._frontier.marks()
-        if (self._plan.feeds or names_of(self._plan).dated) and BEGAN not in marks:
-            marks[BEGAN] = int(self._clock.time())
-            await self._frontier.done([], {BEGAN: marks[BEGAN]})
-        return marks
+        new: dict[str, int] = {}
+        is_told = self._plan.feeds or self._plan.settings.feeds.keep or template_of(self._plan).dated
+        if BEGAN not in marks and is_told:
+            new[BEGAN] = int(self._clock.time())
+        if GAP not in marks and await self._leaves_a_gap(KEPT in marks):
+            new[GAP] = 1
+        if new:
+            await self._frontier.done([], new)
+        return marks | new
+
+    async def _leaves_a_gap(self, kept: bool) -> bool:
+        """Whether items are delivered that the job does not keep, while it keeps others."""
+        if not self._plan.settings.feeds.keep:
+            return kept
+        return not kept and (await self._frontier.snapshot()).fetched > 0
 
     def _take_uploads(self) -> Uploads | Sorted:
         largest = self._plan.settings.fetch.max_file
@@ -173,3 +190,8 @@ class Output:
         while found := asyncio.run_coroutine_threadsafe(self._frontier.redirects(after, _REDIRECTS), loop).result():
             after = found[-1].number
             yield from ((one.url, one.target) for one in found)
+
+
+def name_of(spider: Spider) -> str:
+    """What a spider is called in the names of files."""
+    return spider.name or type(spider).__name__.lower()

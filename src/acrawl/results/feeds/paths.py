@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from acrawl.errors import EnvironmentProblem, FolderProblem, UsageError
@@ -30,6 +30,11 @@ class Crawl(NamedTuple):
     settings: Feeds = Feeds()
     name: str = "spider"
 
+    def fields(self, spec: Spec) -> Sequence[str]:
+        """The fields that are wanted in one feed, none for all."""
+        own = self.settings.fields_of
+        return own.get(spec.typed) or own.get(spec.path) or self.settings.fields
+
 
 def open_file(spec: Spec, marks: Mapping[str, int], crawl: Crawl, *, overwrite: bool) -> Feed:
     """Open the file, or the first of several. Raises as `acrawl.results.feeds.open_feed` does, and OSError."""
@@ -44,7 +49,7 @@ def open_file(spec: Spec, marks: Mapping[str, int], crawl: Crawl, *, overwrite: 
 
 def layers(spec: Spec, crawl: Crawl) -> Layers:
     """What lies between items and the bytes of one file."""
-    return Layers(FORMATS[spec.format](crawl.settings.fields), CODECS[spec.codec]())
+    return Layers(FORMATS[spec.format](crawl.fields(spec)), CODECS[spec.codec]())
 
 
 def _several(spec: Spec, template: Template, marks: Mapping[str, int], crawl: Crawl, *, overwrite: bool) -> Feed:

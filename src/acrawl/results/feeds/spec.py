@@ -33,6 +33,8 @@ SUFFIXES = {".jsonl": "jsonl", ".ndjson": "jsonl", ".jl": "jsonl", ".json": "jso
 #: Files that are no growing bytes, with what the ends of their names say.
 STORES = {"sqlite": (".sqlite", ".sqlite3", ".db"), "parquet": (".parquet",)}
 SUFFIXES |= {suffix: name for name, suffixes in STORES.items() for suffix in suffixes}
+#: The formats that have columns.
+TABLES = frozenset({"csv", "sqlite", "parquet", "postgresql"})
 #: The table of those who name none.
 TABLE = "items"
 #: What the URLs of servers begin with.
