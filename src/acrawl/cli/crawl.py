@@ -9,10 +9,11 @@ from typing import Any
 import click
 
 from acrawl.cli.launch import crawl
-from acrawl.cli.options import address_of, arguments_of, cores, of_sites, resolved, scoped, shared, typed
+from acrawl.cli.options import Files, address_of, arguments_of, cores, of_sites, resolved, scoped, shared, typed
 from acrawl.errors import UsageError
 from acrawl.master.plan import Plan
 from acrawl.queues.join import load_authkey
+from acrawl.results.cloud.address import Address
 from acrawl.settings import Settings
 from acrawl.spider import Source
 
@@ -21,13 +22,13 @@ IMAGES = "acrawl.spiders.images:Images"
 
 @click.command()
 @click.option(
-    "-o", "--files", type=click.Path(path_type=pathlib.Path), required=True, help="The folder for the images."
+    "-o", "--files", type=Files(), metavar="PLACE", required=True, help="Where the images go: a folder, or s3://..."
 )
 @click.option(
     "--hosts", type=click.Choice(["any", "same"]), default="any", help="Where images may live [default: any]."
 )
 @of_sites
-def images(arguments: dict[str, str], files: pathlib.Path, hosts: str, **options: Any) -> int:
+def images(arguments: dict[str, str], files: pathlib.Path | Address, hosts: str, **options: Any) -> int:
     """Save every image of a web site.
 
     Reads the pages of the given sites, and saves every image that they or their stylesheets name into a folder, each
@@ -40,11 +41,15 @@ def images(arguments: dict[str, str], files: pathlib.Path, hosts: str, **options
 @click.argument("spider", metavar="SPIDER")
 @click.option("-o", "--output", "feeds", multiple=True, metavar="PATH[:FORMAT]", help="Where items go; - for stdout.")
 @click.option("-a", "arguments", multiple=True, metavar="NAME=VALUE", help="An argument of the spider.")
-@click.option("--files", type=click.Path(path_type=pathlib.Path), help="Where saved files go.")
+@click.option("--files", type=Files(), metavar="PLACE", help="Where saved files go: a folder, or s3://...")
 @scoped("host", "domain", "path", "any")
 @shared
 def run(
-    spider: str, feeds: tuple[str, ...], arguments: tuple[str, ...], files: pathlib.Path | None, **options: Any
+    spider: str,
+    feeds: tuple[str, ...],
+    arguments: tuple[str, ...],
+    files: pathlib.Path | Address | None,
+    **options: Any,
 ) -> int:
     """Run a spider: file.py, file.py:Class, module or module:Class."""
     return crawl(make_plan(spider, arguments_of(arguments), files=files, feeds=feeds, **options))
@@ -54,7 +59,7 @@ def make_plan(  # noqa: PLR0913 - the command line's options, each named once
     spec: str,
     arguments: dict[str, str],
     *,
-    files: pathlib.Path | None = None,
+    files: pathlib.Path | Address | None = None,
     publish: str = "",
     feeds: tuple[str, ...] = (),
     workers: int | None = None,
@@ -85,7 +90,7 @@ def make_plan(  # noqa: PLR0913 - the command line's options, each named once
         spec=spec,
         arguments=arguments,
         settings=settings,
-        job=job or (files / ".acrawl" if files is not None else pathlib.Path(".acrawl", name)),
+        job=job or (files / ".acrawl" if isinstance(files, pathlib.Path) else pathlib.Path(".acrawl", name)),
         workers=workers if workers is not None else 0 if address else cores(),
         listen=address,
         authkey=load_authkey(authkey_file, os.environ.get("ACRAWL_AUTHKEY")),

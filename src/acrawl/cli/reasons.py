@@ -124,6 +124,10 @@ REASONS = {
     "disk-full": Reason(
         "no room was left for what it answered, so the crawl ended", "make room and run the same command again"
     ),
+    "bucket": Reason(
+        "what it answered could not be put into the bucket; the worker that tried says why",
+        "see that the object store can be reached and written (docs/object-stores.md), then try it again",
+    ),
     "rate-limited": Reason(
         "its host asked to be left alone (429, 503) for so long that it was given up", _HOST_GIVEN_UP
     ),

@@ -84,7 +84,7 @@ class Master:
         arguments = {key: str(value) for key, value in plan.arguments.items()}
         identity = Identity(
             plan.source.identity, plan.source.sha256, arguments, extent(spider),
-            command=_unsecret(plan), cwd=os.getcwd(), lives=[SystemClock().time()], files=str(plan.folder.resolve()),
+            command=_unsecret(plan), cwd=os.getcwd(), lives=[SystemClock().time()], files=plan.place,
             name=name_of(spider),
         )  # fmt: skip
         with Job(plan.job) as job:  # only now, so that a mistake of the user's leaves no folder behind
@@ -111,7 +111,7 @@ class Master:
                 msgspec.to_builtins(plan.settings),
                 {key: str(value) for key, value in plan.arguments.items()},
                 frontier.secret,
-                files=str(self._output.folder.resolve()),
+                files=self._output.where,
                 nonce_file=nonce_file,
                 nonce=nonce,
                 worker_pipelines=len(self._lineup.worker),

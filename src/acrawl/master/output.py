@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import pathlib
 import shutil
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -13,16 +14,16 @@ from acrawl.errors import SettingsError
 from acrawl.frontier.base import Frontier
 from acrawl.job import Job
 from acrawl.master.plan import Plan
+from acrawl.master.saved import InBucket, InFolder
 from acrawl.outcome import Tally
 from acrawl.queues.messages import EXCHANGE
 from acrawl.results.catalog import Catalog
+from acrawl.results.cloud.address import Address
 from acrawl.results.counted import Counted
 from acrawl.results.feeds import BEGAN, Crawl, open_feeds
-from acrawl.results.files.folder import FolderStore
 from acrawl.results.files.objects import Objects
-from acrawl.results.files.partials import Partials
 from acrawl.results.files.template import DEFAULT, NameTemplate
-from acrawl.results.files.uploads import Sorted, Uploads
+from acrawl.results.files.uploads import Sorted, Taking, Uploads
 from acrawl.results.kept import GAP, KEPT, keep
 from acrawl.results.outbox import Drain
 from acrawl.results.pipelines import Pipelines
@@ -49,20 +50,21 @@ def template_of(plan: Plan, spider: str = "", began: float = 0.0) -> NameTemplat
 
 
 class Output:
-    """The results of one crawl. ``folder`` is where saved files go, ``uploads`` takes those sent by workers.
+    """The results of one crawl, from before it begins to what is made of the whole.
 
-    ``exchanges`` is where workers put what they capture for a web archive; None where none is made.
+    ``uploads`` takes the files that workers send. ``exchanges`` is where workers put what they capture for a web
+    archive; None where none is made.
     """
 
     def __init__(self, plan: Plan, job: Job, frontier: Frontier, spider: Spider, clock: Clock) -> None:
-        self.folder: pathlib.Path = plan.folder.resolve()
-        self.uploads: Uploads | Sorted | None = None
+        self.uploads: Taking | None = None
         self.exchanges: pathlib.Path | None = None if plan.warc is None else stored_in(job.folder).resolve()
         self._plan = plan
         self._job = job
         self._frontier = frontier
         self._spider = spider
         self._clock = clock
+        self._saved: InFolder | InBucket
         self._drain: Drain
         self._catalog: Catalog
 
@@ -80,21 +82,22 @@ class Output:
             await output._drain.close()
             if output.uploads is not None:
                 await asyncio.to_thread(output.uploads.close)
+            await asyncio.to_thread(output._saved.close)
 
     async def _open(self) -> None:
-        if self._plan.files is not None:
-            await asyncio.to_thread(self._prepare)
-        await asyncio.to_thread(self._sweep)
-        self.uploads = self._take_uploads()
+        saved = self._saved = await asyncio.to_thread(self._place)
+        await asyncio.to_thread(saved.prepare)
         marks, fresh = await self._marks(), self._plan.fresh
-        crawl = Crawl(self._plan.settings.feeds, name_of(self._spider))
+        settings = self._plan.settings
+        crawl = Crawl(settings.feeds, name_of(self._spider), self._job.folder, settings.cloud)
         feeds = await asyncio.to_thread(lambda: open_feeds(self._plan.feeds, marks, overwrite=fresh, crawl=crawl))
         if crawl.settings.keep:
             feeds.append(await asyncio.to_thread(lambda: keep(self._job.folder, marks, self._clock)))
         named = PUBLISHERS[self._plan.publish].names if self._plan.publish else True
         template = template_of(self._plan, crawl.name, marks.get(BEGAN, 0))
         database = self._job.folder / "results.db"
-        self._catalog = await asyncio.to_thread(lambda: Catalog(database, self.folder, named=named, template=template))
+        self._catalog = await asyncio.to_thread(lambda: saved.catalog(database, named=named, template=template))
+        self.uploads = await asyncio.to_thread(self._take_uploads)
         self._drain = Drain(
             self._frontier,
             feeds,
@@ -128,12 +131,12 @@ class Output:
             return kept
         return not kept and (await self._frontier.snapshot()).fetched > 0
 
-    def _take_uploads(self) -> Uploads | Sorted:
-        largest = self._plan.settings.fetch.max_file
-        uploads = Uploads(self.folder, largest)
-        if self.exchanges is None:
-            return uploads
-        return Sorted(uploads, EXCHANGE, Uploads(self.exchanges, _MOST_FRAMING * largest))
+    def _take_uploads(self) -> Taking | None:
+        if self.exchanges is None or self._saved.uploads is None:
+            return self._saved.uploads
+        Objects(self.exchanges).sweep()
+        largest = _MOST_FRAMING * self._plan.settings.fetch.max_file
+        return Sorted(self._saved.uploads, EXCHANGE, Uploads(self.exchanges, largest))
 
     def _open_archive(self, marks: Mapping[str, int]) -> Archive | None:
         plan = self._plan
@@ -141,19 +144,16 @@ class Output:
             return None
         return open_archive(plan.warc, self._job.folder, marks, plan.settings, overwrite=plan.fresh)
 
-    def _prepare(self) -> None:
-        store = FolderStore(self.folder)
-        try:
-            store.prepare()
-        finally:
-            store.close()
+    def _place(self) -> InFolder | InBucket:
+        files = self._plan.files
+        if isinstance(files, Address):
+            return InBucket(files, self._plan, self._job)
+        return InFolder(files or self._job.folder / "files", self._plan)
 
-    def _sweep(self) -> None:
-        """Clear away what killed workers left half-written, and cut downloads that nobody went on with."""
-        for folder in (self.folder, self.exchanges):
-            if folder is not None:
-                Objects(folder).sweep()
-        Partials(self.folder).sweep()
+    @property
+    def where(self) -> str:
+        """Where workers find the place of saved files: a folder, or a URL below which they put them."""
+        return self._saved.where
 
     async def deliver(self) -> None:
         """Deliver until cancelled. Raises `CrawlFailed` when something cannot be written."""
@@ -174,7 +174,7 @@ class Output:
 
     async def publish(self) -> None:
         """Sweep, make the feeds whole, and render what is made of all of it."""
-        await asyncio.to_thread(self._sweep)
+        await asyncio.to_thread(self._saved.sweep)
         await self._drain.finish()
         if self.exchanges is not None:  # all of it is in the archive; the rest was never told of
             await asyncio.to_thread(shutil.rmtree, self.exchanges, ignore_errors=True)
@@ -182,7 +182,8 @@ class Output:
             redirects = self._redirects(asyncio.get_running_loop())
             spelling = Spelling(self._plan.settings.urls)
             crawled = Crawled(self._catalog, list(self._spider.start_urls), redirects, spelling)
-            await self._drain.in_thread(PUBLISHERS[self._plan.publish].make, crawled)
+            make = functools.partial(PUBLISHERS[self._plan.publish].make, crawled)
+            await self._drain.in_thread(self._saved.publish, make)
 
     def _redirects(self, loop: asyncio.AbstractEventLoop) -> Iterator[tuple[str, str]]:
         """Every redirect of the crawl, for a thread other than the loop's; a part of them is in memory."""

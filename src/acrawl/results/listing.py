@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import pathlib
 import sqlite3
+import threading
 from collections.abc import Iterator
 
 import msgspec
@@ -181,6 +183,30 @@ class Listing:
             (sha256,),
         ).fetchone()
         return row or ("", "", "")
+
+
+class Index:
+    """Which bytes have a name, read beside a crawl by any thread. Blocking."""
+
+    def __init__(self, database: str | os.PathLike[str]) -> None:
+        """Raises `FolderProblem` for what cannot be read."""
+        self._lock = threading.Lock()
+        try:
+            self._db = sqlite3.connect(
+                f"{pathlib.Path(database).resolve().as_uri()}?mode=ro", uri=True, check_same_thread=False
+            )
+        except sqlite3.Error as error:  # nothing has begun: the user is told
+            raise FolderProblem(f"{database}: cannot be read: {error}") from None
+
+    def has(self, sha256: str, size: int) -> bool:
+        """Whether an object of so many bytes has a name."""
+        query = "SELECT 1 FROM objects WHERE sha256 = ? AND size = ? AND path IS NOT NULL"
+        with self._lock:
+            return self._db.execute(query, (sha256, size)).fetchone() is not None
+
+    def close(self) -> None:
+        """Let go of the database. Idempotent."""
+        self._db.close()
 
 
 def failed_items(database: pathlib.Path) -> Iterator[FailedItem]:

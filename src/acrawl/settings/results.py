@@ -46,3 +46,12 @@ class Warc(Section, frozen=True):
     """Bytes of a file of the archive after which the next one begins."""
     secrets: bool = True
     """Keep the Authorization and Cookie headers of requests in the archive, as they were sent."""
+
+
+class Cloud(Section, frozen=True):
+    """How object stores are spoken to (see docs/object-stores.md)."""
+
+    concurrency: Positive = 16
+    """Requests to a bucket that each process has under way at once."""
+    patience: Seconds = 120.0
+    """Seconds for which a store that does not answer, or only by 429 and 5xx, is asked again."""

@@ -38,10 +38,24 @@ def open_spec(spec: Spec, marks: Mapping[str, int], *, overwrite: bool = False, 
 
 
 def _opened(spec: Spec, marks: Mapping[str, int], crawl: Crawl, *, overwrite: bool) -> Feed:
+    if spec.address is not None:
+        from acrawl.results.cloud.feed import opened
+
+        return opened(
+            spec,
+            marks,
+            crawl,
+            lambda inner, anew: _on_disk(inner, marks, crawl, overwrite=anew),
+            overwrite=overwrite,
+        )
     if spec.path == "-":
         return StreamFeed("-", sys.stdout.fileno(), layers(spec, crawl))
     if spec.format in SCHEMES.values():
         return open_server(spec, marks, crawl, overwrite=overwrite)
+    return _on_disk(spec, marks, crawl, overwrite=overwrite)
+
+
+def _on_disk(spec: Spec, marks: Mapping[str, int], crawl: Crawl, *, overwrite: bool) -> Feed:
     try:
         if spec.format in STORES:
             return open_store(spec, marks, crawl, overwrite=overwrite)
@@ -62,7 +76,7 @@ def open_feeds(
         for spec in wanted:
             place = transacted(parse(spec))
             if place in places:
-                raise UsageError(f"-o {shown(spec)}: another -o writes to it, and each would wait for the other")
+                raise UsageError(f"-o {shown(spec)}: another -o writes to it; name another place")
             places |= {place} - {""}
             feed = open_feed(spec, marks, overwrite=overwrite, crawl=crawl)
             opened.callback(feed.close)

@@ -52,7 +52,9 @@ def open_store(spec: Spec, marks: Mapping[str, int], crawl: Crawl, *, overwrite:
 
 
 def transacted(spec: Spec) -> str:
-    """What has one transaction at a time: an SQLite file, a table of a server; else empty."""
+    """What has one writer at a time: an object, an SQLite file, a table of a server; else empty."""
+    if spec.address is not None:
+        return spec.address.url
     if spec.format == "sqlite":
         return os.path.realpath(spec.path)
     return f"{spec.path}#{spec.table}" if spec.format == "postgresql" else ""

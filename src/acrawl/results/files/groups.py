@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -25,12 +26,15 @@ _Written = tuple[str, int]
 
 
 class Groups:
-    """Keeps whole files. For one event loop; `close` after the last `keep` has returned."""
+    """Keeps whole files. For one event loop; `close` after the last `keep` has returned.
 
-    def __init__(self, objects: Objects) -> None:
-        self._objects = objects
+    Not ``synced`` they do not outlive a power failure.
+    """
+
+    def __init__(self, objects: Objects, *, synced: bool = True) -> None:
+        self._syncer = Syncer("acrawl-sync-files") if synced else None
+        self._keep_all = functools.partial(keep_all, objects, syncer=self._syncer)
         self._thread = ThreadPoolExecutor(1, "acrawl-small-files")
-        self._syncer = Syncer("acrawl-sync-files")
         self._waiting: list[tuple[bytes, asyncio.Future[str]]] = []
         self._worker: asyncio.Task[None] | None = None
 
@@ -46,8 +50,7 @@ class Groups:
         loop = asyncio.get_running_loop()
         while self._waiting:
             group, self._waiting = self._waiting[:GROUP], self._waiting[GROUP:]
-            files = [data for data, _ in group]
-            kept = await loop.run_in_executor(self._thread, keep_all, self._objects, files, self._syncer)
+            kept = await loop.run_in_executor(self._thread, self._keep_all, [data for data, _ in group])
             for (_, done), result in zip(group, kept, strict=True):
                 if done.done():  # its request was cancelled; the bytes are kept all the same
                     continue
@@ -60,11 +63,15 @@ class Groups:
     def close(self) -> None:
         """Wait for what is being written. Blocks; idempotent."""
         self._thread.shutdown()
-        self._syncer.close()
+        if self._syncer is not None:
+            self._syncer.close()
 
 
-def keep_all(objects: Objects, files: list[bytes], syncer: Syncer) -> list[str | OSError]:
-    """Store files in one go; what is stored already is not written again. One that fails does not harm the others."""
+def keep_all(objects: Objects, files: list[bytes], syncer: Syncer | None) -> list[str | OSError]:
+    """Store files in one go; what is stored already is not written again. One that fails does not harm the others.
+
+    Without a ``syncer`` they do not outlive a power failure.
+    """
     kept: list[str | OSError] = []
     written: dict[str, _Written] = {}
     for data in files:
@@ -76,7 +83,7 @@ def keep_all(objects: Objects, files: list[bytes], syncer: Syncer) -> list[str |
         except OSError as error:  # told to the one who brought it
             kept[-1] = error
     failed: dict[str, OSError] = {}
-    synced = syncer.sync([descriptor for _, descriptor in written.values()])
+    synced = [None] * len(written) if syncer is None else syncer.sync([opened for _, opened in written.values()])
     for (sha256, (path, _)), refusal in zip(written.items(), synced, strict=True):
         try:
             if refusal is not None:

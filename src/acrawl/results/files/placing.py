@@ -32,6 +32,9 @@ class Tree:
         self._syncer = Syncer("acrawl-sync-folders")
         self._touched: set[str] = set()
 
+    def expect(self, wanted: Sequence[tuple[str, str]]) -> None:
+        """Nothing: a disk answers at once."""
+
     def place(self, sha256: str, name: str) -> bool:
         """Make ``ROOT/<name>`` the object; True as well when a run that died had done so already.
 
@@ -96,6 +99,9 @@ class Tree:
         for sha256 in needless:
             with contextlib.suppress(OSError):  # it is of no use, and of no harm either
                 os.unlink(object_name(self._root, sha256))
+
+    def committed(self, digests: Iterable[str]) -> None:
+        """Nothing: objects stay beside their names."""
 
     def close(self) -> None:
         """Remove what copies left. Idempotent."""
