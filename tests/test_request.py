@@ -230,3 +230,21 @@ def test_the_same_url_in_another_jar_is_another_request():
     keys = [seal(Request("http://a/", cookiejar=jar), b"secret").key for jar in ("", "anna", "bert", "anna")]
     assert len(set(keys)) == 3
     assert {key[:4] for key in keys} == {keys[0][:4]}
+
+
+def test_the_name_of_a_saved_file_travels_and_what_cannot_travel_is_replaced():
+    request = Request(URL, save=True, save_as="covers/caf\u00e9 \ud800")
+    assert unseal(URL, seal(request, b"k").body).save_as == "covers/caf\u00e9 ?"
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"save_as": "a"}, "save=True"),
+        ({"save": True, "save_as": None}, "text"),
+        ({"save": True, "save_as": "x" * 5000}, "4096"),
+    ],
+)
+def test_a_name_that_cannot_be_is_refused_where_it_is_made(fields, told):
+    with pytest.raises(RequestError, match=f"save_as.*{told}"):
+        Request(URL, **fields)

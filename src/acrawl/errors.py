@@ -29,6 +29,12 @@ Errors of other libraries are translated where they enter: aiohttp's and the ope
 ``fetch/failures.py``, sqlite3's in ``frontier/database.py``, the socket's in ``queues/``.
 """
 
+import errno
+
+#: The reason of requests that wait for room on a disk: the crawl ends, and they are there when it goes on.
+DISK_FULL = "disk-full"
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+
 EXIT_OK = 0
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -106,6 +112,12 @@ class FetchError(AcrawlError):
         super().__init__(f"{reason}: {detail}" if detail else reason)
         self.reason = reason
         self.detail = detail
+
+
+def disk_refused(error: OSError, what: str) -> FetchError:
+    """Return what an error of the disk is for a request: `DISK_FULL` where no other request would fare better."""
+    reason = DISK_FULL if error.errno in _FULL else "disk"
+    return FetchError(reason, f"{what}: {error.strerror or error}" + (f" ({error.filename})" if error.filename else ""))
 
 
 class ProxyFailed(FetchError):

@@ -88,7 +88,7 @@ class FileFact(msgspec.Struct, frozen=True):
 
     ``sha256`` is in hexadecimal; ``type``, ``width`` and ``height`` are read from the bytes (empty and 0 if unknown);
     ``name`` is what the server called it; ``where`` names the worker that kept the bytes for itself. ``charset`` is the
-    encoding that the server named, as it wrote it.
+    encoding that the server named, as it wrote it. ``save_as`` is what the spider wants it to be called.
     """
 
     url: str
@@ -100,6 +100,7 @@ class FileFact(msgspec.Struct, frozen=True):
     name: str = ""
     where: str = ""
     charset: str = ""
+    save_as: str = ""
 
 
 class PageFacts(msgspec.Struct, frozen=True, array_like=True):

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 else:
     _Name = str | None
 
+#: Characters of the name that a spider gives to a saved file.
+LONGEST_NAME = 4096
 #: No link is followed further from a seed.
 DEEPEST = (1 << 31) - 1
 
@@ -56,7 +58,9 @@ class Request(msgspec.Struct, frozen=True):
     what the retry table tries again (0: never, -1: as the table says). ``max_body`` is how many bytes of a page are
     taken, in place of ``fetch.max_body`` (0: as that says). ``dont_redirect`` brings redirects to the callback,
     ``handle_httpstatus_list`` and ``handle_httpstatus_all`` redirects and failures of these statuses or of all.
-    ``download_timeout`` replaces ``fetch.total_timeout`` (``file_timeout`` of a saved file), in seconds. Raises
+    ``download_timeout`` replaces ``fetch.total_timeout`` (``file_timeout`` of a saved file), in seconds. ``save_as`` is
+    what a saved file is to be called below the folder of the files, in place of ``files.name``: ``/`` makes folders, at
+    the end one in which the file has its usual name; an extension is added to a name without one. Raises
     `RequestError`, naming the field, where it was made.
     """
 
@@ -89,6 +93,7 @@ class Request(msgspec.Struct, frozen=True):
     handle_httpstatus_list: list[int] = []
     handle_httpstatus_all: bool = False
     download_timeout: float = 0.0
+    save_as: str = ""
 
     def __post_init__(self) -> None:
         if self.url.__class__ is not str or not is_known(self.url):
@@ -109,6 +114,8 @@ class Request(msgspec.Struct, frozen=True):
             self._check_travels()
         if self.digest:
             self._check_digest()
+        if self.save_as.__class__ is not str or self.save_as:
+            self._check_name()
 
     def replace(self, **changes: Any) -> Request:
         """Return a copy with some fields changed."""
@@ -152,6 +159,14 @@ class Request(msgspec.Struct, frozen=True):
             raise RequestError(f"Request({self.url!r}): digest: {error}") from None
         if not self.save:
             raise RequestError(f"Request({self.url!r}): digest is for saved files: give save=True as well")
+
+    def _check_name(self) -> None:
+        if not isinstance(self.save_as, str) or len(self.save_as) > LONGEST_NAME:
+            raise RequestError(f"Request({self.url!r}): save_as: give a text of at most {LONGEST_NAME} characters")
+        if not self.save:
+            raise RequestError(f"Request({self.url!r}): save_as is for saved files: give save=True as well")
+        if not self.save_as.isascii():  # half characters, of broken pages, cannot travel
+            self._put("save_as", self.save_as.encode("utf-8", "replace").decode())
 
 
 def _check_proxy(proxy: Any) -> None:

@@ -256,7 +256,10 @@ class Response:
                 yield Request(url, callback, referrer=referrer, depth=depth, **fields)
 
     def download(self, url: str | Link | Selector, callback: Callback | str | None = None, **fields: Any) -> Request:
-        """Make a request whose body goes to the file store; it yields a file item, and a callback may read it."""
+        """Make a request whose body goes to the file store; it yields a file item, and a callback may read it.
+
+        Among the ``fields``, ``save_as`` says what the file is to be called.
+        """
         return self.follow(url, callback, save=True, **fields)
 
 

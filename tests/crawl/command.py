@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -37,12 +38,17 @@ class Done(msgspec.Struct, frozen=True):
 
 
 class Command:
-    """``python -m acrawl ARGUMENTS`` under way, in a process group of its own. ``err`` grows as it writes."""
+    """``python -m acrawl ARGUMENTS`` under way, in a process group of its own. ``err`` grows as it writes.
 
-    def __init__(self, *arguments: object, cwd: pathlib.Path, env: dict[str, str] | None = None) -> None:
+    ``within`` are words that run it, such as ``prlimit``.
+    """
+
+    def __init__(
+        self, *arguments: object, cwd: pathlib.Path, env: dict[str, str] | None = None, within: Sequence[object] = ()
+    ) -> None:
         clean = {name: value for name, value in os.environ.items() if not name.startswith("ACRAWL_")}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "acrawl", *map(str, arguments)],
+            [*map(str, within), sys.executable, "-m", "acrawl", *map(str, arguments)],
             cwd=cwd,
             env=clean | {"COLUMNS": "200"} | (env or {}),
             stdin=subprocess.DEVNULL,

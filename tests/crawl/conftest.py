@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import pathlib
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -24,8 +25,8 @@ def start(tmp_path: pathlib.Path) -> Iterator[Callable[..., Command]]:
     """Start ``acrawl ARGUMENTS`` in the test's folder; what still runs at the end of the test is killed."""
     with contextlib.ExitStack() as stack:
 
-        def begin(*arguments: object, env: dict[str, str] | None = None, cwd: pathlib.Path = tmp_path) -> Command:
-            command = Command(*arguments, cwd=cwd, env=env)
+        def begin(*arguments: object, cwd: pathlib.Path = tmp_path, **more: Any) -> Command:
+            command = Command(*arguments, cwd=cwd, **more)
             stack.callback(command.close)
             return command
 

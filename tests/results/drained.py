@@ -1,8 +1,8 @@
 """A process that drains the same crawl into a folder, and kills itself at the n-th point where that could hurt.
 
-``python drained.py FOLDER N``; with N = 0 it lives to the end and prints how many points it passed. Points are: each
-link, rename, made folder, truncation, removed and opened file; each fsync; each write, of which half is done before
-the death; and the moments before and after the frontier forgets a batch.
+``python drained.py FOLDER N TEMPLATE``; with N = 0 it lives to the end and prints how many points it passed. Points
+are: each link, rename, made folder, truncation, removed and opened file; each fsync; each write, of which half is done
+before the death; and the moments before and after the frontier forgets a batch.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from acrawl.results import outbox
 from acrawl.results.catalog import Catalog
 from acrawl.results.feeds import open_feed
 from acrawl.results.files.folder import FolderStore
+from acrawl.results.files.template import NameTemplate
 from acrawl.results.outbox import Drain
 from acrawl.results.pipelines import Pipelines
 from results.helpers import JournalFrontier, Spider, encode, png, save, sightings
@@ -69,7 +70,7 @@ def item_or_file(i: int, facts: list[Any]) -> list[Any]:
     return [{"n": i, "text": "x" * 50}, facts[i], seen, refused]
 
 
-async def main(folder: pathlib.Path, fatal: int) -> None:
+async def main(folder: pathlib.Path, fatal: int, template: str) -> None:
     outbox.BATCH = 7
     store = FolderStore(folder / "files")
     facts = [
@@ -90,7 +91,7 @@ async def main(folder: pathlib.Path, fatal: int) -> None:
 
     frontier.done = done  # type: ignore[method-assign]
     feed = open_feed(str(folder / "items.jsonl"), frontier.marks)
-    catalog = Catalog(folder / "results.db", folder / "files")
+    catalog = Catalog(folder / "results.db", folder / "files", template=NameTemplate(template))
     drain = Drain(frontier, [feed], catalog, Pipelines.of(Spider()))
     await drain.open()
     await drain.drain()
@@ -100,4 +101,4 @@ async def main(folder: pathlib.Path, fatal: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(pathlib.Path(sys.argv[1]), int(sys.argv[2])))
+    asyncio.run(main(pathlib.Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]))

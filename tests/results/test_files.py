@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import hashlib
 import os
 import resource
@@ -12,7 +13,7 @@ import sys
 import pytest
 import pytest_asyncio
 
-from acrawl.errors import FetchError, FolderProblem
+from acrawl.errors import FetchError, FolderProblem, disk_refused
 from acrawl.results.files.folder import BLOCK, FolderStore, object_path
 from acrawl.results.files.uploads import Uploads
 from results.helpers import objects, png, save, temporaries
@@ -115,6 +116,13 @@ async def test_a_disk_that_refuses_fails_the_file_and_leaves_nothing(store, tmp_
         await save(store, "https://e.org/a", BIG[:size])
     assert caught.value.reason == "disk"
     assert (objects(tmp_path), temporaries(tmp_path)) == ([], [])
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO, errno.EMFILE])
+def test_only_a_disk_that_takes_nothing_more_is_full(number):
+    refused = disk_refused(OSError(number, os.strerror(number), "/files/x"), "no file can be kept in /files")
+    assert refused.reason == ("disk-full" if number in {errno.ENOSPC, errno.EDQUOT, errno.EROFS} else "disk")
+    assert refused.detail == f"no file can be kept in /files: {os.strerror(number)} (/files/x)"
 
 
 @pytest.mark.asyncio

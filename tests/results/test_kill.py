@@ -11,15 +11,16 @@ import sys
 import pytest
 
 from acrawl.results.catalog import Catalog
+from acrawl.results.files.template import DEFAULT
 from results.drained import CONTENTS, IMAGES
 from results.helpers import objects, png, readable, temporaries
 
 SCRIPT = pathlib.Path(__file__).with_name("drained.py")
 
 
-def drained(folder, fatal):
+def drained(folder, fatal, template=DEFAULT):
     return subprocess.run(
-        [sys.executable, SCRIPT, folder, str(fatal)], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, SCRIPT, folder, str(fatal), template], capture_output=True, text=True, timeout=60, check=False
     )
 
 
@@ -32,18 +33,19 @@ def points(tmp_path_factory):
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("seed", [random.randrange(1 << 32) for _ in range(3)] if "CI" not in os.environ else [1, 2, 3])
-def test_whatever_is_killed_everything_arrives_exactly_once(tmp_path, points, seed):
+@pytest.mark.parametrize("template", [DEFAULT, "{type}/{n:03}", "{name:1}"])
+@pytest.mark.parametrize("seed", [random.randrange(1 << 32) if "CI" not in os.environ else 1])
+def test_whatever_is_killed_everything_arrives_exactly_once(tmp_path, points, template, seed):
     # Given a drain that is killed five times, each time a few points after it went on
     chance = random.Random(seed)
     kills = 0
     for _ in range(5):
-        killed = drained(tmp_path, chance.randint(1, points // 4))
+        killed = drained(tmp_path, chance.randint(1, points // 4), template)
         assert killed.returncode in (-signal.SIGKILL, 0), killed.stderr
         kills += killed.returncode != 0
     assert kills >= 3
     # When it may live
-    finished = drained(tmp_path, 0)
+    finished = drained(tmp_path, 0, template)
     assert finished.returncode == 0, finished.stderr
     # Then every item and every file is in the feed exactly once and in order
     lines = [json.loads(line) for line in (tmp_path / "items.jsonl").read_bytes().splitlines()]

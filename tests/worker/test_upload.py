@@ -23,13 +23,13 @@ class Straight:
     def __init__(self, uploads):
         self.uploads = uploads
         self.pieces = 0
-        self.broken = False
+        self.broken = ""
         self.forgets = False
 
     async def chunk(self, worker, upload, offset, data, sha256):
         self.pieces += 1
         if self.broken:
-            raise RemoteFault("FetchError: disk")
+            raise RemoteFault(f"FetchError: {self.broken}")
         if self.forgets and offset:
             await self.uploads.abandon(worker)
         return await self.uploads.put(f"{worker}:{upload}", offset, data, sha256)
@@ -90,10 +90,12 @@ def sizes(room):
 
 @pytest.mark.asyncio
 async def test_a_file_that_the_master_cannot_write_does_not_stay_here(store, courier, room):
-    courier.broken = True
-    for n in range(3):
-        with pytest.raises(FetchError, match="disk"):
+    for n, why in enumerate(("disk: no", "disk-full: no room in /files")):
+        courier.broken = why
+        with pytest.raises(FetchError) as caught:
             await saved(store, b"%d" % n * 10)
+        assert caught.value.reason == why.partition(":")[0]
+        assert caught.value.detail.endswith(why.partition(": ")[2])
     assert sizes(room) == []
 
 

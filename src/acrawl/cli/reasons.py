@@ -121,6 +121,9 @@ REASONS = {
         f"{_RETRIES}; files.resume=false always begins anew",
     ),
     "disk": Reason("what it answered could not be written to disk", "make room, then try it again"),
+    "disk-full": Reason(
+        "no room was left for what it answered, so the crawl ended", "make room and run the same command again"
+    ),
     "bucket": Reason(
         "what it answered could not be put into the bucket; the worker that tried says why",
         "see that the object store can be reached and written (docs/object-stores.md), then try it again",

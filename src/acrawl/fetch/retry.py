@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 
 import msgspec
 
-from acrawl.errors import FetchError
+from acrawl.errors import DISK_FULL, FetchError
 from acrawl.response import Response
 from acrawl.settings import Retry
 
@@ -69,9 +69,12 @@ def decide(
     The delay before a retry is that of the table's row, doubled with each attempt, at most ``max_delay``, times 0.5 to
     1.5. ``most`` of 0 or more is how often this request is tried again (`Request.max_retry_times`). A pause is as long
     as Retry-After says; its caller caps it. Statuses become the reasons ``http-404`` and so on. A passing failure of a
-    download that went ``forward`` costs no attempt: else a large file could never come over a bad line.
+    download that went ``forward`` costs no attempt: else a large file could never come over a bad line. Nor does
+    waiting for room on a disk, whatever the table says.
     """
     if isinstance(came, FetchError):
+        if came.reason == DISK_FULL:
+            return Verdict(RETRY, terms.delay, DISK_FULL, free=True)
         times, delay = terms.row(came.reason)
         if times and most != 0 and forward:
             return Verdict(RETRY, delay * (0.5 + chance()), came.reason, free=True)

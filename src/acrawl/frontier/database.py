@@ -166,6 +166,7 @@ def _in_words(error: sqlite3.Error) -> str:
     text = str(error)
     hints = {
         "full": "the disk is full, or its limit is reached; make room and run the same command again",
+        "disk I/O error": "the disk, or a limit of the size of files, refuses; mend it and run the same command again",
         "malformed": "the database is damaged; put a copy of it back, or begin anew with --fresh",
         "not a database": "it is damaged, or another program's; move it away, or begin anew with --fresh",
         "user-defined": "some of it cannot be read by this acrawl; use the one that made it, or begin by --fresh",

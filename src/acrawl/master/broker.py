@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import msgspec
 
 from acrawl.cookie import JarCopy
-from acrawl.errors import UsageError, VersionMismatch
+from acrawl.errors import DISK_FULL, UsageError, VersionMismatch
 from acrawl.frontier.base import Frontier
 from acrawl.master.rests import Rests
 from acrawl.outcome import Outcome, Receipt, Snapshot, Story
@@ -27,7 +27,8 @@ COMMANDS = {"pause": "pause", "resume": "run", "drain": "drain", "stop": "stop"}
 class CrawlBroker:
     """Lets workers in, hands them work while the crawl's ``state`` is ``run``, and returns what lost workers held.
 
-    ``expected`` is what a worker must be: its ``version``, ``spider`` and ``spider_sha256`` are compared.
+    ``expected`` is what a worker must be: its ``version``, ``spider`` and ``spider_sha256`` are compared. ``full`` is
+    what a worker says of a disk that takes nothing more.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class CrawlBroker:
         self.state = "run"
         self.workers: set[str] = set()
         self.commands: list[str] = []
+        self.full = ""
         self._frontier = frontier
         self._expected = expected
         self._welcome = welcome
@@ -107,7 +109,11 @@ class CrawlBroker:
 
     async def report(self, worker: str, epoch: int, outcomes: Sequence[Outcome]) -> Receipt:
         """See `Leasing.report`."""
-        return await self._frontier.report(worker, epoch, outcomes)
+        receipt = await self._frontier.report(worker, epoch, outcomes)
+        for outcome in outcomes:
+            if outcome.reason == DISK_FULL:
+                self.full = f"worker {worker}: {outcome.detail}"
+        return receipt
 
     async def release(self, worker: str, epoch: int, tokens: Sequence[int]) -> None:
         """See `Leasing.release`."""

@@ -35,7 +35,7 @@ from acrawl.frontier.revisit import open_visit
 from acrawl.frontier.sqlite import SqliteFrontier
 from acrawl.job import Identity, Job
 from acrawl.master.broker import CrawlBroker
-from acrawl.master.output import Output, name_of
+from acrawl.master.output import Output, name_of, template_of
 from acrawl.master.plan import Plan
 from acrawl.master.seeds import extent, gate_of, plant
 from acrawl.master.serving import serve
@@ -81,6 +81,7 @@ class Master:
         plan = self._plan
         spider = self._spider = plan.source.make(plan.arguments, plan.settings)
         await _check_stages(plan, spider)
+        template_of(plan)
         self._lineup = lineup(spider)
         gate = gate_of(spider)
         arguments = {key: str(value) for key, value in plan.arguments.items()}
@@ -211,6 +212,8 @@ class Master:
         while True:
             now = await self._frontier.snapshot()
             self._progress.show(now, len(self._broker.workers), self._broker.state)
+            if self._broker.full:
+                raise CrawlFailed(f"{self._broker.full}; make room and run the same command again")
             if now.finished:
                 self._reason = self._reason or now.closing or "finished"
                 return EXIT_LIMIT if limited else EXIT_OK

@@ -10,6 +10,7 @@ import shutil
 from collections.abc import AsyncIterator, Iterator, Mapping
 
 from acrawl.clock import Clock
+from acrawl.errors import SettingsError
 from acrawl.frontier.base import Frontier
 from acrawl.job import Job
 from acrawl.master.plan import Plan
@@ -21,6 +22,7 @@ from acrawl.results.cloud.address import Address
 from acrawl.results.counted import Counted
 from acrawl.results.feeds import BEGAN, Crawl, open_feeds
 from acrawl.results.files.objects import Objects
+from acrawl.results.files.template import DEFAULT, NameTemplate
 from acrawl.results.files.uploads import Sorted, Taking, Uploads
 from acrawl.results.kept import GAP, KEPT, keep
 from acrawl.results.outbox import Drain
@@ -34,6 +36,17 @@ from acrawl.spider import Spider
 _MOST_FRAMING = 4
 #: Redirects that are read from the frontier at once.
 _REDIRECTS = 1000
+
+
+def template_of(plan: Plan, spider: str = "", began: float = 0.0) -> NameTemplate:
+    """Return what makes the names of saved files; see `NameTemplate`. Raises `SettingsError`."""
+    text = plan.settings.files.name
+    if text != DEFAULT and plan.publish and not PUBLISHERS[plan.publish].names:
+        raise SettingsError(
+            f"files.name = {text!r}: the names in a {plan.publish} are its own, for its pages lead from one to the "
+            "other; leave the setting out"
+        )
+    return NameTemplate(text, spider=spider, began=began)
 
 
 class Output:
@@ -81,8 +94,9 @@ class Output:
         if crawl.settings.keep:
             feeds.append(await asyncio.to_thread(lambda: keep(self._job.folder, marks, self._clock)))
         named = PUBLISHERS[self._plan.publish].names if self._plan.publish else True
+        template = template_of(self._plan, crawl.name, marks.get(BEGAN, 0))
         database = self._job.folder / "results.db"
-        self._catalog = await asyncio.to_thread(lambda: saved.catalog(database, named=named))
+        self._catalog = await asyncio.to_thread(lambda: saved.catalog(database, named=named, template=template))
         self.uploads = await asyncio.to_thread(self._take_uploads)
         self._drain = Drain(
             self._frontier,
@@ -102,7 +116,8 @@ class Output:
         """
         marks = await self._frontier.marks()
         new: dict[str, int] = {}
-        if BEGAN not in marks and (self._plan.feeds or self._plan.settings.feeds.keep):
+        is_told = self._plan.feeds or self._plan.settings.feeds.keep or template_of(self._plan).dated
+        if BEGAN not in marks and is_told:
             new[BEGAN] = int(self._clock.time())
         if GAP not in marks and await self._leaves_a_gap(KEPT in marks):
             new[GAP] = 1

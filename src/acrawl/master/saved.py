@@ -14,6 +14,7 @@ from acrawl.results.cloud.address import Address
 from acrawl.results.files.folder import FolderStore
 from acrawl.results.files.objects import Objects
 from acrawl.results.files.partials import Partials
+from acrawl.results.files.template import NameTemplate
 from acrawl.results.files.uploads import Taking, Uploads
 
 
@@ -39,9 +40,9 @@ class InFolder:
                 store.close()
         self.sweep()
 
-    def catalog(self, database: pathlib.Path, *, named: bool) -> Catalog:
+    def catalog(self, database: pathlib.Path, *, named: bool, template: NameTemplate) -> Catalog:
         """Open the catalog of what is saved there. Raises `FolderProblem`, `VersionMismatch`."""
-        return Catalog(database, self._folder, named=named)
+        return Catalog(database, self._folder, named=named, template=template)
 
     def sweep(self) -> None:
         """Clear away what killed workers left half-written, and cut downloads that nobody went on with."""
@@ -80,11 +81,11 @@ class InBucket:
         """See `InFolder.prepare`. What lies there may have been reported and not yet delivered: it stays."""
         self._bucket.probe("--files")
 
-    def catalog(self, database: pathlib.Path, *, named: bool) -> Catalog:
+    def catalog(self, database: pathlib.Path, *, named: bool, template: NameTemplate) -> Catalog:
         """See `InFolder.catalog`."""
         from acrawl.results.cloud.known import Known
 
-        catalog = Catalog(database, self._rendered, named=named, shelf=self._tree)
+        catalog = Catalog(database, self._rendered, named=named, template=template, shelf=self._tree)
         self.uploads = Known(database)
         return catalog
 

@@ -31,6 +31,7 @@ from acrawl.results.files.names import folded
 from acrawl.results.files.naming import Naming, Places
 from acrawl.results.files.objects import is_sha256
 from acrawl.results.files.placing import Tree
+from acrawl.results.files.template import BY_URL, NameTemplate
 from acrawl.results.listing import FailedItem, Listing
 
 VERSION = 2
@@ -118,9 +119,10 @@ class Shelf(Places, Protocol):
 class Catalog(Listing):
     """See the module. Blocking; may be made in one thread and used in another, one at a time.
 
-    ``root`` is the folder of the files; without ``named`` they get no readable names. With a ``shelf`` they are there,
-    and the folder is only what is rendered into. Raises `FolderProblem` when the database cannot be opened,
-    `VersionMismatch` when another acrawl made it. A failure while it works is `CrawlFailed`.
+    ``root`` is the folder of the files; without ``named`` they get no readable names, else those that ``template``
+    makes. With a ``shelf`` they are there, and the folder is only what is rendered into. Raises `FolderProblem` when
+    the database cannot be opened, `VersionMismatch` when another acrawl made it. A failure while it works is
+    `CrawlFailed`.
     """
 
     def __init__(
@@ -130,6 +132,7 @@ class Catalog(Listing):
         clock: Clock | None = None,
         *,
         named: bool = True,
+        template: NameTemplate = BY_URL,
         shelf: Shelf | None = None,
     ) -> None:
         self.root = pathlib.Path(root)
@@ -143,7 +146,7 @@ class Catalog(Listing):
             self._db = sqlite3.connect(database, isolation_level=None, check_same_thread=False, timeout=30)
             try:
                 self._open(os.fspath(database))
-                self._naming = Naming(self._tree, self._taken, self._is_object)
+                self._naming = Naming(self._tree, self._taken, self._is_object, template, self._count)
             except BaseException:
                 self._db.close()
                 raise
@@ -310,6 +313,11 @@ class Catalog(Listing):
     def _taken(self, keys: Iterable[str]) -> set[str]:
         """Which of these folded names are other objects', or folders of other objects."""
         return {key for (key,) in self._db.execute(_TAKEN, (_listed(keys),))}
+
+    def _count(self) -> int:
+        """The number of the last object, as long as none is added."""
+        (count,) = self._db.execute("SELECT coalesce(max(n), 0) FROM objects").fetchone()
+        return int(count)
 
     def _is_object(self, key: str) -> bool:
         return self._db.execute("SELECT 1 FROM objects WHERE folded = ?", (key,)).fetchone() is not None

@@ -10,7 +10,7 @@ from acrawl.settings.base import MIB, Count, Positive, Seconds, Section
 
 
 class Files(Section, frozen=True):
-    """How large saved files come."""
+    """How saved files come, and what they are called (see docs/files.md)."""
 
     resume: bool = True
     """Go on where a download was cut, instead of from its beginning."""
@@ -18,6 +18,8 @@ class Files(Section, frozen=True):
     """Bytes that all cut downloads together may leave on disk for later tries; what comes to more begins anew."""
     verify: bool = True
     """Refuse a file that lacks the digest its server announced (Repr-Digest, Content-Digest, Digest, Content-MD5)."""
+    name: str = "{host}/{path}"
+    """What saved files are called, as in "{type}/{sha256:2}/{sha256}{ext}" or "{date}/{n:06}"."""
 
 
 class Feeds(Section, frozen=True):

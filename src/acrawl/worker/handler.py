@@ -262,6 +262,8 @@ class Handler:
     async def _taken(self, work: Work, request: Request, response: Response, harvest: Harvest) -> dict[str, Any]:
         """Take an answer that has something new: its file, and what its callback makes of it."""
         if response.file is not None:
+            if request.save_as:
+                response.file = msgspec.structs.replace(response.file, save_as=request.save_as)
             harvest.add_item(Item("file", _encode(response.file)))
             if request.callback is None:
                 return self._facts(FETCHED, "", response)
@@ -306,7 +308,7 @@ class Handler:
         if verdict.kind != retry.RETRY:
             return self._facts(FAILED, error.reason, response, error.detail)
         harvest.forget()
-        return self._facts(RETRY, error.reason, response, error.detail, delay=verdict.delay)
+        return self._facts(RETRY, error.reason, response, error.detail, delay=verdict.delay, free=verdict.free)
 
     async def _called_back(self, request: Request, response: Response, harvest: Harvest) -> Trouble | None:
         """Call back with a response, parsed beside the loop if it is large; returns what went wrong."""

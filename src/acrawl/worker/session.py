@@ -17,7 +17,7 @@ import msgspec
 
 from acrawl.clock import SystemClock
 from acrawl.cluster import parent_gone
-from acrawl.errors import EXIT_OK, UsageError
+from acrawl.errors import EXIT_FAILED, EXIT_OK, AcrawlError, CrawlFailed, UsageError
 from acrawl.fetch import Fetcher
 from acrawl.queues.client import QueueClient
 from acrawl.queues.join import Join
@@ -35,6 +35,9 @@ from acrawl.worker.upload import ToMaster, UploadStore
 from acrawl.worker.worker import Worker
 
 log = logging.getLogger(__name__)
+
+#: Seconds in which a master whose crawl has failed ends its workers.
+PATIENCE = 10.0
 
 
 def name_worker() -> str:
@@ -85,12 +88,17 @@ async def work(
                 orphaned.cancel()
                 await asyncio.gather(orphaned, return_exceptions=True)
         log.info("worker %s ends after %d requests", name, worker.done)
+        return EXIT_OK
+    except CrawlFailed:
+        if "ACRAWL_PARENT" not in os.environ:
+            raise
+        await _leave_to_master(client, name)
+        return EXIT_FAILED
     except UsageError:  # the spider cannot begin: the master need not wait for this worker
         await client.bye(name)
         raise
     finally:
         await client.close()
-    return EXIT_OK
 
 
 @contextlib.asynccontextmanager
@@ -157,6 +165,14 @@ def _stop_on_signals(worker: Worker) -> None:
     loop.add_signal_handler(signal.SIGTERM, hit)
     # A Ctrl-C reaches the whole process group; a local worker leaves the end of the crawl to its master.
     loop.add_signal_handler(signal.SIGINT, (lambda: None) if "ACRAWL_PARENT" in os.environ else hit)
+
+
+async def _leave_to_master(client: QueueClient, name: str) -> None:
+    """Stay quiet until the master has told why its crawl failed, and ends this process."""
+    with contextlib.suppress(AcrawlError):  # what this worker holds is queued again in the crawl's next life
+        await client.bye(name)
+    asyncio.get_running_loop().remove_signal_handler(signal.SIGTERM)  # there is nothing left to give back
+    await asyncio.sleep(PATIENCE)
 
 
 async def _stop_with_parent(worker: Worker) -> None:

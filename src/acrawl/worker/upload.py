@@ -16,7 +16,7 @@ from typing import Protocol
 
 import msgspec
 
-from acrawl.errors import CrawlFailed, FetchError, WireError
+from acrawl.errors import DISK_FULL, CrawlFailed, FetchError, WireError, disk_refused
 from acrawl.fetch.base import Advance, Sink, unheard
 from acrawl.outcome import Beginning, FileFact
 from acrawl.results.cloud.bucket import PART, Bucket
@@ -130,10 +130,11 @@ class ToMaster:
                 advance(1)  # a sign of life; the bytes were counted as they came
             if not await self._courier.chunk(self._worker, upload, offset, b"", fact.sha256):
                 raise FetchError("disk", _LOST)
-        except WireError as error:  # the master could not write it
-            raise FetchError("disk", str(error)) from error
+        except WireError as error:  # the master could not write it, and its words say why
+            _, full, why = str(error).partition(f"{DISK_FULL}: ")
+            raise (FetchError(DISK_FULL, why) if full else FetchError("disk", str(error))) from error
         except OSError as error:  # another download of the same bytes has just removed them: try again later
-            raise FetchError("disk", str(error)) from error
+            raise disk_refused(error, "a saved file cannot be sent") from error
 
     def close(self) -> None:
         """Nothing: the connection is its owner's."""

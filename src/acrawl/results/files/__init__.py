@@ -3,10 +3,11 @@
 ::
 
     objects    ROOT/.objects/a/<sha256>: what is whole, and nothing else
-    folder     how a download gets there; groups: many small ones at once
+    folder     how a download gets there; groups: many small ones at once; syncing: the disk asked for many at once
     partials   what cut downloads have left for the next try
     uploads    those of workers that do not see the folder, in pieces
     names      from a URL to a portable name
+    template   names as users and spiders want them
     naming     the first name that nobody has
     placing    the object under its name, beside what is there
 """

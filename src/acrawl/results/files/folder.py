@@ -16,7 +16,7 @@ import aiofiles
 import msgspec
 from aiofiles.threadpool import wrap
 
-from acrawl.errors import FetchError, FolderProblem
+from acrawl.errors import FetchError, FolderProblem, disk_refused
 from acrawl.outcome import Beginning, FileFact
 from acrawl.parse.digest import ALGORITHMS
 from acrawl.parse.encoding import charset
@@ -108,22 +108,21 @@ class FolderStore:
         self.objects.close()
 
     async def run(self, function: Callable[..., _T], *arguments: Any) -> _T:
-        """Run a blocking function on one of the threads for files. Raises `FetchError` ("disk") for an OSError."""
-        with _disk():
+        """Run a blocking function on one of the threads for files. An OSError is raised as `disk` has it."""
+        with self.disk():
             return await asyncio.get_running_loop().run_in_executor(self.threads, function, *arguments)
 
+    @contextlib.contextmanager
+    def disk(self) -> Iterator[None]:
+        """Within, an OSError becomes the `FetchError` that the request ends with: "disk-full" or "disk"."""
+        try:
+            yield
+        except OSError as error:  # the caller is told
+            raise self.refused(error) from error
 
-@contextlib.contextmanager
-def _disk() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:  # the caller is told
-        raise _refused(error) from error
-
-
-def _refused(error: OSError) -> FetchError:
-    """Full, read-only, not ours: the request ends as failed(disk) and may be tried again."""
-    return FetchError("disk", f"{error.strerror or error} ({error.filename or 'while writing'})")
+    def refused(self, error: OSError) -> FetchError:
+        """What an error of the disk is for a request."""
+        return disk_refused(error, f"no file can be kept in {self.objects.root}")
 
 
 class FolderSink:
@@ -205,7 +204,7 @@ class FolderSink:
         if algorithm == "sha-256":
             found: bytes = self._hash.digest()
             return found
-        with _disk():
+        with self._store.disk():
             await self._file.flush()
         return await self._store.run(_hashed, self._temporary, algorithm)
 
@@ -283,7 +282,7 @@ class FolderSink:
         if self._size < HEAD:
             self._head += data[: HEAD - self._size]
         await self._store.run(self._hash.update, data)
-        with _disk():
+        with self._store.disk():
             await self._file.write(data)
         self._size += len(data)
         if self._partial is not None and self._size - self._vouched >= VOUCH:
@@ -299,7 +298,7 @@ class FolderSink:
                 return
         self._hash = hashlib.sha256()
         self._temporary = await self._store.run(self._store.objects.temporary)
-        with _disk():
+        with self._store.disk():
             self._file = await aiofiles.open(self._temporary, "xb", executor=self._store.threads)
 
     async def _finish_small(self) -> str:
@@ -310,13 +309,13 @@ class FolderSink:
         try:
             return await self._store.groups.keep(data)
         except OSError as error:  # the caller is told; nothing of it is on disk
-            raise _refused(error) from error
+            raise self._store.refused(error) from error
 
     async def _finish_large(self) -> str:
         await self._spill()
         file = self._file
         sha256: str = self._hash.hexdigest()
-        with _disk():
+        with self._store.disk():
             await file.flush()
             if self._store.synced:
                 await self._store.run(os.fsync, file.fileno())

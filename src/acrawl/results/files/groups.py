@@ -1,7 +1,6 @@
-"""Small files, kept in groups: one thread writes what has gathered, syncs all of it, and wakes the loop once.
+"""Small files, kept in groups: one thread writes what has gathered, has all of it synced, and wakes the loop once.
 
-A thread for each file costs more than the file: every system call hands the interpreter's lock to and fro. And the
-first fsync of a group lets the journal commit for all that was written before it, so the others find little to do.
+A thread for each file costs more than the file: every system call hands the interpreter's lock to and fro.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 
 from acrawl.results.files.objects import Objects
+from acrawl.results.files.syncing import Syncer
 
 #: Files of one group: as many descriptors are open at once.
 GROUP = 64
@@ -32,7 +32,8 @@ class Groups:
     """
 
     def __init__(self, objects: Objects, *, synced: bool = True) -> None:
-        self._keep_all = functools.partial(keep_all, objects, synced=synced)
+        self._syncer = Syncer("acrawl-sync-files") if synced else None
+        self._keep_all = functools.partial(keep_all, objects, syncer=self._syncer)
         self._thread = ThreadPoolExecutor(1, "acrawl-small-files")
         self._waiting: list[tuple[bytes, asyncio.Future[str]]] = []
         self._worker: asyncio.Task[None] | None = None
@@ -62,10 +63,15 @@ class Groups:
     def close(self) -> None:
         """Wait for what is being written. Blocks; idempotent."""
         self._thread.shutdown()
+        if self._syncer is not None:
+            self._syncer.close()
 
 
-def keep_all(objects: Objects, files: list[bytes], *, synced: bool = True) -> list[str | OSError]:
-    """Store files in one go; what is stored already is not written again. One that fails does not harm the others."""
+def keep_all(objects: Objects, files: list[bytes], syncer: Syncer | None) -> list[str | OSError]:
+    """Store files in one go; what is stored already is not written again. One that fails does not harm the others.
+
+    Without a ``syncer`` they do not outlive a power failure.
+    """
     kept: list[str | OSError] = []
     written: dict[str, _Written] = {}
     for data in files:
@@ -77,10 +83,11 @@ def keep_all(objects: Objects, files: list[bytes], *, synced: bool = True) -> li
         except OSError as error:  # told to the one who brought it
             kept[-1] = error
     failed: dict[str, OSError] = {}
-    for sha256, (path, descriptor) in written.items():
+    synced = [None] * len(written) if syncer is None else syncer.sync([opened for _, opened in written.values()])
+    for (sha256, (path, _)), refusal in zip(written.items(), synced, strict=True):
         try:
-            if synced:
-                os.fsync(descriptor)
+            if refusal is not None:
+                raise refusal
             objects.put(path, sha256)
         except OSError as error:  # told to all who brought these bytes
             failed[sha256] = error

@@ -63,8 +63,11 @@ _FORBIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$|clock\$)", re.IGNORECASE)
 #: Letters, digits and what stands between them, neither hidden nor ending in a dot, and not too long.
 _PLAIN = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9_-])?")
-#: What acrawl itself puts beside the folders of the hosts.
-_OURS = re.compile(r"(index|gallery(-\d+)?)\.html|(images|pages)\.jsonl|results\.db.*", re.IGNORECASE)
+#: What acrawl itself puts beside the folders of the hosts, and where the job's folder is the same, too.
+_OURS = re.compile(
+    r"(index|gallery(-\d+)?)\.html|(images|pages)\.jsonl|(results|job)\.db.*|((job|join|join-local)\.json|nonce)(\.new)?|lock",
+    re.IGNORECASE,
+)
 
 
 def name_for(url: str, content_type: str = "", server_name: str = "") -> str:
@@ -73,17 +76,36 @@ def name_for(url: str, content_type: str = "", server_name: str = "") -> str:
     ``content_type`` is the true type of the bytes; a known one corrects the extension. ``server_name`` is what the
     server called the file (Content-Disposition); of it only the last part counts.
     """
+    folder, last = parts_of(url, content_type, server_name)
+    return f"{folder}/{last}"
+
+
+def parts_of(url: str, content_type: str = "", server_name: str = "") -> tuple[str, str]:
+    """Return the folder of `name_for`, whose first part is the host, and the name in it."""
     rest = url.partition("#")[0].partition("://")[2] or url
     rest, _, query = rest.partition("?")
     above, slash, last = rest.rpartition("/")
     folder, last = (_folder(above), last) if slash else (_folder(last), "")
     if server_name:
-        last = _portable(re.split(r"[/\\]", server_name)[-1], encoded=False)
+        last = portable(re.split(r"[/\\]", server_name)[-1])
     else:
         last = _portable(last) if last else "index"
         if query:
             last = _beside_extension(last, _short(query), content_type)
-    return f"{folder}/{_fit(_typed(last, content_type))}"
+    return folder, _fit(_typed(last, content_type))
+
+
+def confined(text: str) -> str:
+    """Return a path that anybody may have written as a name: portable, below its folder, of a bounded length."""
+    *folders, last = [portable(part) for part in text.split("/") if part] or ["_"]
+    if folders:
+        return "/".join([_unclaimed(folders[0]), *_bounded(folders[1:]), last])
+    return _unclaimed(last)
+
+
+def portable(part: str) -> str:
+    """Return one part of a name as every filesystem takes it; what is such a part already stays as it is."""
+    return _portable(part, encoded=False)
 
 
 def distinct(name: str, mark: int | str) -> str:
@@ -120,8 +142,12 @@ def _folder(path: str) -> str:
 
 
 def _host(host: str) -> str:
-    name = _fit(_portable(host.rpartition("@")[2].replace(":", "+"), encoded=False))
-    return f"_{name}" if _OURS.fullmatch(name) else name
+    return _unclaimed(portable(host.rpartition("@")[2].replace(":", "+")))
+
+
+def _unclaimed(part: str) -> str:
+    """The first part of a name, another one than that of a file of ours."""
+    return _fit(f"_{part}") if _OURS.fullmatch(part) else part
 
 
 def _portable(part: str, *, encoded: bool = True) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
-from acrawl.errors import CrawlFailed
 from acrawl.outcome import FileFact
-from acrawl.results.files.names import distinct, folded, name_for, split_extension
+from acrawl.results.files.names import distinct, folded, split_extension
+from acrawl.results.files.template import BY_URL, NameTemplate
 
 #: Folders known to be folders; kept to spare a look-up for each file.
 _MAX_KNOWN = 50_000
+#: Names of last resort that are tried: a site that knows how names are made may have taken some of them.
+_MOST_TRIED = 100
 
 
 class Places(Protocol):
@@ -34,13 +36,20 @@ class Naming:
     """Names the objects of a catalog, and links them. Blocking; one thread at a time.
 
     ``taken`` says which of some folded names are those of objects, or of folders of objects; ``is_object`` whether one
-    is that of an object.
+    is that of an object. ``template`` is what the names are made by, ``count`` how many objects had a number before.
     """
 
     def __init__(
-        self, tree: Places, taken: Callable[[Iterable[str]], set[str]], is_object: Callable[[str], bool]
+        self,
+        tree: Places,
+        taken: Callable[[Iterable[str]], set[str]],
+        is_object: Callable[[str], bool],
+        template: NameTemplate = BY_URL,
+        count: Callable[[], int] = lambda: 0,
     ) -> None:
         self._tree = tree
+        self._name_of = template.name
+        self._count = count if template.numbers else lambda: 0
         self._which_are_taken = taken
         self._is_object = is_object
         self._folders: dict[str, str] = {}
@@ -54,10 +63,11 @@ class Naming:
         """Link objects under a name each; the caller writes the names down before it asks for more.
 
         The facts are of distinct digests that have no name. FileNotFoundError in the place of a name says that the
-        bytes are not where the worker said it put them, ValueError that the fact cannot be; anything else is raised.
+        bytes are not where the worker said it put them, ValueError that the fact cannot be or that every name for it is
+        taken; anything else is raised.
         """
         self._given.clear()
-        wanted = [name_for(fact.url, fact.type, fact.name) for fact in facts]
+        wanted = [self._name_of(fact, n) for n, fact in enumerate(facts, self._count() + 1)]
         self._checked = set(map(folded, wanted))
         self._taken = self._which_are_taken(self._checked)
         self._tree.expect([(fact.sha256, name) for fact, name in zip(facts, wanted, strict=True)])
@@ -79,7 +89,7 @@ class Naming:
             if not self._is_taken(folded(name)) and self._tree.place(fact.sha256, name):
                 self._give(folded(name))
                 return name
-        raise CrawlFailed(f"no name can be found for {fact.url} in {self._tree.root}")
+        raise ValueError(f"no name can be found for {fact.url} in {self._tree.root}")
 
     def _is_taken(self, key: str) -> bool:
         if key in self._given:
@@ -119,9 +129,11 @@ class Naming:
 
 
 def _candidates(name: str, sha256: str) -> Iterator[str]:
-    """Names to try: the wanted one, a few numbered ones, then ones that no other content can want."""
+    """Names to try: the wanted one, a few numbered ones, then ones that other content can only want on purpose."""
     yield name
     yield from (distinct(name, n) for n in range(2, 9))
     yield from (distinct(name, sha256[:digits]) for digits in (12, 64))
-    host, _, rest = name.partition("/")
-    yield f"{host}/{sha256[:16]}{split_extension(rest)[1]}"
+    first = name[: name.find("/") + 1]  # nothing, of a name without a folder
+    short = f"{first}{sha256[:16]}{split_extension(name)[1]}"
+    yield short
+    yield from (distinct(short, n) for n in range(2, _MOST_TRIED))

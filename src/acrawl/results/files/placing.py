@@ -12,11 +12,14 @@ import stat
 from collections.abc import Iterable, Sequence
 
 from acrawl.results.files.objects import Objects, object_name
+from acrawl.results.files.syncing import Syncer
 
 #: How a filesystem says that it makes no hard links, or no more of them, or none across a border.
 _NO_LINKS = frozenset({errno.EXDEV, errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 #: How a filesystem says that it cannot have a file of this name.
 _BAD_NAME = frozenset({errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL, errno.ENOTDIR, errno.EISDIR})
+#: Folders that are synced together.
+_TOGETHER = 64
 
 
 class Tree:
@@ -26,6 +29,7 @@ class Tree:
         self.root = pathlib.Path(root)
         self._root = os.fspath(self.root)
         self._objects = Objects(root)
+        self._syncer = Syncer("acrawl-sync-folders")
         self._touched: set[str] = set()
 
     def expect(self, wanted: Sequence[tuple[str, str]]) -> None:
@@ -82,13 +86,20 @@ class Tree:
     def settle(self) -> None:
         """Make all names since the last call durable; called before the transaction that records them commits."""
         if os.name != "nt":  # Windows opens no directories
-            for folder in self._touched:
-                descriptor = os.open(f"{self._root}{os.sep}{folder}", os.O_RDONLY)
-                try:
-                    os.fsync(descriptor)
-                finally:
-                    os.close(descriptor)
+            folders = list(self._touched)
+            for start in range(0, len(folders), _TOGETHER):
+                self._sync(folders[start : start + _TOGETHER])
         self._touched.clear()
+
+    def _sync(self, folders: Sequence[str]) -> None:
+        descriptors: list[int] = []
+        try:
+            descriptors.extend(os.open(f"{self._root}{os.sep}{folder}", os.O_RDONLY) for folder in folders)
+            for refusal in filter(None, self._syncer.sync(descriptors)):
+                raise refusal
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
 
     def forget(self, needless: Iterable[str]) -> None:
         """Remove objects that have got no name and never will."""
@@ -101,6 +112,7 @@ class Tree:
 
     def close(self) -> None:
         """Remove what copies left. Idempotent."""
+        self._syncer.close()
         self._objects.close()
 
     def _touch(self, folder: str) -> None:

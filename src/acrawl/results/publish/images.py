@@ -64,6 +64,6 @@ def replacing(path: pathlib.Path) -> Iterator[IO[bytes]]:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:  # the crawl's state is whole; rendering can be repeated
-        raise CrawlFailed(f"{path} cannot be written: {error.strerror or error}") from error
+        raise CrawlFailed(f"{path} cannot be written: {error.strerror or error}; make room and resume") from error
     finally:
         temporary.unlink(missing_ok=True)

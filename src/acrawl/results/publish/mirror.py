@@ -24,6 +24,7 @@ from acrawl.parse.document import Document
 from acrawl.parse.linked import HTML, Use, kind_of, rewritten
 from acrawl.results.catalog import Catalog
 from acrawl.results.files.objects import Objects, object_name
+from acrawl.results.files.syncing import Syncer
 from acrawl.results.listing import SavedFile
 from acrawl.results.publish.images import replacing
 from acrawl.results.publish.register import Register
@@ -149,6 +150,7 @@ class _Writer:
     def __init__(self, root: pathlib.Path) -> None:
         self._root = os.fspath(root)
         self._objects = Objects(root)
+        self._syncer = Syncer("acrawl-sync-copy")
         self._pending: list[tuple[int, str, str]] = []
         self._size = 0
         self._folders: set[str] = set()
@@ -192,9 +194,11 @@ class _Writer:
         """Have everything that was written durable and under its name."""
         pending, self._pending, self._size = self._pending, [], 0
         try:
-            for descriptor, temporary, target in pending:
+            synced = self._syncer.sync([descriptor for descriptor, _, _ in pending])
+            for (_, temporary, target), refusal in zip(pending, synced, strict=True):
                 with _told(target):
-                    os.fsync(descriptor)
+                    if refusal is not None:
+                        raise refusal
                     os.replace(temporary, target)
         finally:
             for descriptor, _, _ in pending:
@@ -205,6 +209,7 @@ class _Writer:
         for descriptor, _, _ in self._pending:
             os.close(descriptor)
         self._pending.clear()
+        self._syncer.close()
         self._objects.close()
 
     def _target(self, path: str) -> str:

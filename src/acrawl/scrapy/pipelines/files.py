@@ -14,4 +14,6 @@ class FilesPipeline:
     """
 
     def __init_subclass__(cls, **arguments: Any) -> None:
-        raise NotSupported(f"a subclass of a media pipeline ({cls.__name__})", "give requests with save=True")
+        raise NotSupported(
+            f"a subclass of a media pipeline ({cls.__name__})", "give requests with save=True and save_as="
+        )

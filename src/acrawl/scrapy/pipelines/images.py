@@ -14,4 +14,6 @@ class ImagesPipeline:
     """
 
     def __init_subclass__(cls, **arguments: Any) -> None:
-        raise NotSupported(f"a subclass of a media pipeline ({cls.__name__})", "give requests with save='image/'")
+        raise NotSupported(
+            f"a subclass of a media pipeline ({cls.__name__})", "give requests with save='image/' and save_as="
+        )
