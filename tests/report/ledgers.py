@@ -46,7 +46,8 @@ def make_ledger(file: pathlib.Path, requests: int, seconds: float = 3600.0) -> N
             "case answer when 200 then 2000 + i * 31 % 60000 else 0 end, "
             "case answer when 0 then 0 else 5 + (i * 104729 % 997) * (i * 7 % 13) end, 1 + (i % 200 = 0), 0, 0, "
             "min(12, 1 + i % 9), 0, ?2 + i * ?3 / ?1, "
-            "'https://h' || (host - 1) || '.test/section/' || (i % 1000) || '/page-' || i || '.html', null, null, null, null, null from ("
+            "'https://h' || (host - 1) || '.test/section/' || (i % 1000) || '/page-' || i || '.html', "
+            "null, null, null, null, null from ("
             f"select i, 1 + (i * i) % {HOSTS} as host, ending, case ending {facts}end as answer from ("
             f"select i, case {cases}end as ending from n))",
             requests, int(BEGAN * 1000), int(seconds * 1000),
