@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from acrawl.cli.imaging import imaged
 from acrawl.cli.launch import crawl
 from acrawl.cli.options import address_of, arguments_of, cores, of_sites, resolved, scoped, shared, typed
 from acrawl.errors import UsageError
@@ -25,6 +26,7 @@ IMAGES = "acrawl.spiders.images:Images"
 @click.option(
     "--hosts", type=click.Choice(["any", "same"]), default="any", help="Where images may live [default: any]."
 )
+@imaged
 @of_sites
 def images(arguments: dict[str, str], files: pathlib.Path, hosts: str, **options: Any) -> int:
     """Save every image of a web site.

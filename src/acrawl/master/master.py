@@ -42,6 +42,7 @@ from acrawl.outcome import Snapshot
 from acrawl.queues.messages import Hello, Welcome
 from acrawl.queues.server import QueueManager
 from acrawl.results.feeds.spec import shown
+from acrawl.results.imaging.making import check_extra, making_of
 from acrawl.settings import Settings
 from acrawl.spider import Spider, login_of
 from acrawl.version import VERSION
@@ -76,6 +77,8 @@ class Master:
         plan = self._plan
         spider = self._spider = plan.source.make(plan.arguments, plan.settings)
         await _check_stages(plan, spider)
+        if making_of(plan.settings.images) is not None and plan.workers:  # others have packages of their own
+            check_extra()
         gate = gate_of(spider)
         arguments = {key: str(value) for key, value in plan.arguments.items()}
         identity = Identity(

@@ -113,6 +113,8 @@ class Output:
         """Sweep, make the feeds whole, and render what is made of all of it."""
         await asyncio.to_thread(self._sweep)
         await self._drain.finish()
+        if self._plan.settings.images.near:
+            await self._drain.in_thread(self._catalog.find_alike, self._plan.settings.images.near)
         if self._plan.publish:
             redirects = self._redirects(asyncio.get_running_loop())
             spelling = Spelling(self._plan.settings.urls)

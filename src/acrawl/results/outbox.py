@@ -215,7 +215,7 @@ class Drain:
                     self._catalog.add_sightings(entry.value)
                 elif entry.kind == "file" and self._files_to_feeds:
                     going.append(entry)
-                    rows.append(Row(entry.delivery.item_id, _as_item(entry.value, paths[entry])))
+                    rows.append(Row(entry.delivery.item_id, self._as_item(entry.value, paths[entry])))
             for feed in self._feeds:
                 for place, reason in feed.write(rows) if rows else ():
                     going[place].fail(reason)
@@ -238,6 +238,22 @@ class Drain:
         for entry, path in zip(entries, self._catalog.add_pages([entry.value for entry in entries]), strict=True):
             if isinstance(path, Exception):
                 entry.fail(f"the text of the page cannot be listed: {path}")
+
+    def _as_item(self, fact: FileFact, path: str | None) -> dict[str, Any]:
+        """A saved file as feeds show it; ``path`` is below the folder of files."""
+        item: dict[str, Any] = {"url": fact.url, "path": path, "sha256": fact.sha256, "size": fact.size}
+        item["type"] = fact.type
+        if fact.width:
+            item |= {"width": fact.width, "height": fact.height}
+        if fact.where:
+            item["where"] = fact.where
+        if fact.derived:
+            made = {one.kind: one.path for one in self._catalog.looks.made_of(fact.sha256)}
+            item["thumbs"] = {kind[6:]: made[kind] for kind in sorted(made) if kind.startswith("thumb:")}
+            item["converted"] = made.get("converted")
+        if fact.broken or fact.note:
+            item |= {"broken": fact.broken, "note": fact.note}
+        return item
 
     def _count(self, entries: list[_Entry]) -> None:
         tally = self.tally
@@ -266,13 +282,3 @@ def _commit_all(feeds: Sequence[Feed]) -> dict[str, int]:
 def _finish_all(feeds: Sequence[Feed]) -> None:
     for feed in feeds:
         feed.finish()
-
-
-def _as_item(fact: FileFact, path: str | None) -> dict[str, Any]:
-    """A saved file as feeds show it; ``path`` is below the folder of files."""
-    item = {"url": fact.url, "path": path, "sha256": fact.sha256, "size": fact.size, "type": fact.type}
-    if fact.width:
-        item |= {"width": fact.width, "height": fact.height}
-    if fact.where:
-        item["where"] = fact.where
-    return item

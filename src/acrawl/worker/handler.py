@@ -14,6 +14,7 @@ from acrawl.errors import FetchError, IgnoreRequest, RequestError
 from acrawl.fetch import Fetcher, retry
 from acrawl.fetch.base import Exchange, FileStore
 from acrawl.fetch.robots import lasts
+from acrawl.fetch.saving import too_small
 from acrawl.outcome import EXCLUDED, FAILED, FETCHED, RETRY, HostFacts, Item, Outcome, Sighting, Sightings
 from acrawl.parse.gist import gist, is_looked_at
 from acrawl.parse.robots import encode
@@ -24,6 +25,7 @@ from acrawl.spider import Spider
 from acrawl.worker.callbacks import as_item
 from acrawl.worker.calling import Caller, told
 from acrawl.worker.harvest import Harvest
+from acrawl.worker.imaging import Imaging
 from acrawl.worker.lanes import Work
 from acrawl.worker.large import LargePages, cut_of, is_large
 from acrawl.worker.recent import RecentLinks
@@ -45,11 +47,19 @@ _MOST_ADDRESSES = 10_000
 class Handler:
     """Turns leases into outcomes. Holds no state of its own but the recently reported links.
 
-    ``on_part`` takes the parts of an outcome that is too large for one message.
+    ``on_part`` takes the parts of an outcome that is too large for one message. ``imaging`` makes of saved images what
+    is wanted, if anything is.
     """
 
     def __init__(
-        self, spider: Spider, fetcher: Fetcher, files: FileStore, secret: bytes, clock: Clock, recent: RecentLinks
+        self,
+        spider: Spider,
+        fetcher: Fetcher,
+        files: FileStore,
+        secret: bytes,
+        clock: Clock,
+        recent: RecentLinks,
+        imaging: Imaging | None = None,
     ) -> None:
         self.recent = recent
         self._caller = Caller(spider, files, secret, clock, recent)
@@ -57,6 +67,8 @@ class Handler:
         self._retry = spider.settings.retry
         self._fetcher = fetcher
         self._files = files
+        self._imaging = imaging
+        self._least = spider.settings.images.min_width, spider.settings.images.min_height
         self._secret = secret
         self._spelling = Spelling(spider.settings.urls)
         self._clock = clock
@@ -144,6 +156,7 @@ class Handler:
             private_host=lane.host if lane.open else "",
             rules=lane.rules,
             sink=sink,
+            least=self._least,
             advance=work.advance,
             spacing=lane.spacing,
             again=lambda: work.again(self._clock.now()),
@@ -214,11 +227,19 @@ class Handler:
         return retry.decide(self._retry, work.lease.attempt, came, now, most=most, forward=forward)
 
     async def _answered(self, work: Work, request: Request, response: Response, harvest: Harvest) -> dict[str, Any]:
-        if response.file is not None:
-            harvest.add_item(Item("file", _encode(response.file)))
+        file = response.file
+        small = response.unkept or (file and too_small(file.type, file.width, file.height, self._least))
+        if small:  # from the cache, it may have been kept before
+            return self._facts(FETCHED, "too-small", response, small)
+        if file is not None:
+            try:
+                file = file if self._imaging is None else await self._imaging.looked_at(file, work.advance)
+            except FetchError as error:  # what was made of it could not be kept
+                return self._unkept(self._judged(work, request, error), error, response, harvest)
+            harvest.add_item(Item("file", _encode(file)))
             if request.callback is None:
                 return self._facts(FETCHED, "", response)
-            response.content.lend(self._files.place(response.file), response.file.size)
+            response.content.lend(self._files.place(file), file.size)
         page = harvest.page = (
             PageTags(response, self._obeyed, self._product, self._clock.time) if self._obeyed else None
         )

@@ -28,6 +28,7 @@ from acrawl.settings import Settings
 from acrawl.spider import Source, login_of
 from acrawl.version import VERSION
 from acrawl.worker.handler import Handler
+from acrawl.worker.imaging import Imaging
 from acrawl.worker.recent import RecentLinks
 from acrawl.worker.upload import UploadStore
 from acrawl.worker.worker import Worker
@@ -62,9 +63,10 @@ async def work(
         store = await asyncio.to_thread(_store, welcome, files, client, name, partial_bytes, send=send_files)
         ask_jar = functools.partial(client.jar, name)
         fetcher = Fetcher(settings, spider.stages, login=login_of(spider), ask_jar=ask_jar)
-        async with _closing(store), fetcher:
+        imaging = Imaging.of(settings.images, store)
+        async with _closing(store, imaging), fetcher:
             recent = RecentLinks(settings.worker.recent)
-            handler = Handler(spider, fetcher, store, welcome.secret, clock, recent)
+            handler = Handler(spider, fetcher, store, welcome.secret, clock, recent, imaging)
             worker = Worker(name, client, handler, settings, welcome.epoch, clock)
 
             async def again() -> None:
@@ -87,11 +89,13 @@ async def work(
 
 
 @contextlib.asynccontextmanager
-async def _closing(store: FolderStore | UploadStore) -> AsyncIterator[None]:
+async def _closing(store: FolderStore | UploadStore, imaging: Imaging | None) -> AsyncIterator[None]:
     """Remove the store's temporary files in the end."""
     try:
         yield
     finally:
+        if imaging is not None:
+            await imaging.close()
         await asyncio.to_thread(store.close)
 
 

@@ -19,8 +19,30 @@ from acrawl.results.listing import Seen
 MAX_PAGES = 1000
 
 
+class MadeOfIt(msgspec.Struct, frozen=True):
+    """Something that was made of an image. ``path`` is below the folder; null where a worker kept it."""
+
+    path: str | None
+    sha256: str
+    bytes: int
+    type: str
+    width: int
+    height: int
+
+
+class Near(msgspec.Struct, frozen=True):
+    """The first image that one looks like, by one of its URLs."""
+
+    url: str
+    sha256: str
+
+
 class ImageLine(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One line of ``images.jsonl``. ``path`` is below the folder; null when worker ``where`` kept the bytes."""
+    """One line of ``images.jsonl``. ``path`` is below the folder; null when worker ``where`` kept the bytes.
+
+    The rest is said of images that were decoded: ``broken`` is what is wrong with the bytes, ``note`` why less was made
+    of them than was asked for.
+    """
 
     url: str
     path: str | None
@@ -32,6 +54,12 @@ class ImageLine(msgspec.Struct, frozen=True, omit_defaults=True):
     page_count: int
     pages: list[Seen]
     where: str = ""
+    thumbs: dict[str, MadeOfIt] = {}
+    converted: MadeOfIt | None = None
+    near: Near | None = None
+    dhash: str = ""
+    broken: str = ""
+    note: str = ""
 
 
 def write_images(catalog: Catalog) -> pathlib.Path:
@@ -42,8 +70,21 @@ def write_images(catalog: Catalog) -> pathlib.Path:
         for image in catalog.images():
             pages, count = catalog.pages_of(image.url, MAX_PAGES)
             facts = (image.url, image.path, image.sha256, image.size, image.type, image.width, image.height)
-            file.write(encode(ImageLine(*facts, count, pages, image.place)) + b"\n")
+            line = ImageLine(*facts, count, pages, image.place, *_seen(catalog, image.sha256))
+            file.write(encode(line) + b"\n")
     return path
+
+
+def _seen(catalog: Catalog, sha256: str) -> tuple[dict[str, MadeOfIt], MadeOfIt | None, Near | None, str, str, str]:
+    """What is known of an image that was decoded, for its line."""
+    made = {
+        one.kind: MadeOfIt(one.path, one.sha256, one.size, one.type, one.width, one.height)
+        for one in catalog.looks.made_of(sha256)
+    }
+    thumbs = {kind.removeprefix("thumb:"): one for kind, one in made.items() if kind.startswith("thumb:")}
+    look = catalog.looks.look_of(sha256)
+    near = Near(catalog.looks.url_of(look.near), look.near) if look.near else None
+    return thumbs, made.get("converted"), near, look.dhash, look.broken, look.note
 
 
 @contextlib.contextmanager
