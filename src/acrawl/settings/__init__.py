@@ -174,7 +174,7 @@ def flatten(document: Mapping[str, Any], origin: str) -> dict[str, Any]:
     for name, value in document.items():
         if name in ELSEWHERE:
             continue
-        if isinstance(value, Mapping) and "." not in name:
+        if isinstance(value, Mapping) and "." not in name and name not in SCRAPY_NAMES:
             flat |= {f"{name}.{key}": inner for key, inner in value.items()}
         elif "." in name or name in SCRAPY_NAMES:
             flat[name] = value
