@@ -92,7 +92,7 @@ def test_a_copy_is_made_only_where_the_format_is_another_and_nothing_moves(crawl
     assert "converted" not in lines["/b.webp"]
     assert lines["/b.webp"]["thumbs"].keys() == {"60x60", "big"}
     assert "converted" not in lines["/moving.gif"]
-    assert lines["/moving.gif"]["note"] == "not converted: it is animated"
+    assert lines["/moving.gif"]["note"] == "not converted: there is more than one picture in it"
 
 
 def test_an_image_that_cannot_be_decoded_says_why(crawled):

@@ -37,6 +37,7 @@ def look(tmp_path):
         (encoded(PHOTO), "image/jpeg"),
         (encoded(PHOTO, progressive=True), "image/jpeg"),
         (encoded(PHOTO.convert("CMYK")), "image/jpeg"),
+        (encoded(PHOTO, "MPO", save_all=True, append_images=[photo(2)]), "image/jpeg"),
         (encoded(PHOTO, "PNG"), "image/png"),
         (encoded(PHOTO.convert("P"), "PNG"), "image/png"),
         (encoded(PHOTO.convert("RGBA"), "PNG"), "image/png"),
@@ -49,8 +50,8 @@ def look(tmp_path):
         (encoded(PHOTO.convert("LAB"), "TIFF"), "image/tiff"),
         (encoded(PHOTO) + b"PK\3\4<script>alert(1)</script>", "image/jpeg"),
     ],
-    ids=["jpeg", "progressive", "cmyk", "png", "palette", "rgba", "la", "gif", "avif", "bmp", "tiff", "float", "lab",
-         "polyglot"],
+    ids=["jpeg", "progressive", "cmyk", "mpo", "png", "palette", "rgba", "la", "gif", "avif", "bmp", "tiff", "float",
+         "lab", "polyglot"],
 )  # fmt: skip
 def test_every_kind_has_its_thumbnail_its_copy_and_its_look(look, data, media_type):
     findings, made = look(data, media_type)
@@ -76,7 +77,7 @@ def test_nothing_is_converted_to_what_it_is(look):
 def test_an_animation_has_a_thumbnail_of_its_first_picture_and_stays_what_it_is(look):
     data = encoded(PHOTO, "GIF", save_all=True, append_images=[photo(2), photo(3)])
     findings, made = look(data, "image/gif")
-    assert (findings.note, made.keys()) == ("not converted: it is animated", {"thumb:small"})
+    assert (findings.note, made.keys()) == ("not converted: there is more than one picture in it", {"thumb:small"})
     assert distance(findings.dhash, dhash(PHOTO)) <= 3
 
 

@@ -104,10 +104,9 @@ class Saving:
                 await self._sink.discard()
             raise
         if taken:
-            too_small = self._too_small()
-            if too_small:
+            response.unkept = self._too_small()
+            if response.unkept:
                 await self._sink.discard()
-                response.unkept = too_small
                 response.content.lend("", self._size)
                 return True
             name = file_name(response.headers.get("Content-Disposition", ""))

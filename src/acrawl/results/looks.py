@@ -11,6 +11,7 @@ Three tables in ``results.db``, made where they are missing::
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from array import array
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ from acrawl.results.files.placing import Tree
 from acrawl.results.imaging.alike import firsts
 from acrawl.results.imaging.making import place_for
 
+_DHASH = re.compile(r"[0-9a-f]{16}")
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS looks(
     sha256 TEXT PRIMARY KEY, dhash TEXT NOT NULL, broken TEXT NOT NULL, note TEXT NOT NULL) WITHOUT ROWID;
@@ -82,7 +84,8 @@ class Looks:
 
         What another worker has made of the same bytes before stays.
         """
-        self._db.execute(_ADD_LOOK, (fact.sha256, fact.dhash, fact.broken, fact.note))
+        dhash = fact.dhash if _DHASH.fullmatch(fact.dhash) else ""
+        self._db.execute(_ADD_LOOK, (fact.sha256, dhash, fact.broken, fact.note))
         known = {one.kind: one.path for one in self.made_of(fact.sha256)}
         for made in fact.derived:
             if known.get(made.kind) is None and not (fact.where and made.kind in known):

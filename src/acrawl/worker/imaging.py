@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import msgspec
 
@@ -33,13 +33,22 @@ class Imaging:
         self._known: OrderedDict[str, FileFact] = OrderedDict()
 
     @classmethod
-    def of(cls, images: Images, files: FileStore) -> Imaging | None:
-        """As the settings say; None where they want nothing. Raises `SettingsError`, `MissingExtra`."""
+    @contextlib.asynccontextmanager
+    async def open(cls, images: Images, files: FileStore) -> AsyncIterator[Imaging | None]:
+        """As the settings say; None where they want nothing. Its processes end with the context.
+
+        Raises `SettingsError`, `MissingExtra`.
+        """
         making = making_of(images)
         if making is None:
-            return None
+            yield None
+            return
         check_extra()
-        return cls(making, images.processes, files)
+        imaging = cls(making, images.processes, files)
+        try:
+            yield imaging
+        finally:
+            await imaging._children.close()
 
     async def looked_at(self, fact: FileFact, advance: Advance) -> FileFact:
         """Add to a saved file what there is to say of it, if it is an image; what is made of it is stored by then.
@@ -81,10 +90,6 @@ class Imaging:
         finally:
             await sink.discard()
         return Derived(part.kind, made.sha256, made.size, part.type, part.width, part.height)
-
-    async def close(self) -> None:
-        """End the processes. Idempotent."""
-        await self._children.close()
 
 
 @contextlib.contextmanager

@@ -63,8 +63,7 @@ async def work(
         store = await asyncio.to_thread(_store, welcome, files, client, name, partial_bytes, send=send_files)
         ask_jar = functools.partial(client.jar, name)
         fetcher = Fetcher(settings, spider.stages, login=login_of(spider), ask_jar=ask_jar)
-        imaging = Imaging.of(settings.images, store)
-        async with _closing(store, imaging), fetcher:
+        async with _closing(store), Imaging.open(settings.images, store) as imaging, fetcher:
             recent = RecentLinks(settings.worker.recent)
             handler = Handler(spider, fetcher, store, welcome.secret, clock, recent, imaging)
             worker = Worker(name, client, handler, settings, welcome.epoch, clock)
@@ -89,13 +88,11 @@ async def work(
 
 
 @contextlib.asynccontextmanager
-async def _closing(store: FolderStore | UploadStore, imaging: Imaging | None) -> AsyncIterator[None]:
+async def _closing(store: FolderStore | UploadStore) -> AsyncIterator[None]:
     """Remove the store's temporary files in the end."""
     try:
         yield
     finally:
-        if imaging is not None:
-            await imaging.close()
         await asyncio.to_thread(store.close)
 
 

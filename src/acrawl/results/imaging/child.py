@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import resource
 import signal
 import sys
 from typing import BinaryIO
@@ -44,10 +45,8 @@ def main(making: Making, jobs: BinaryIO, answers: BinaryIO) -> None:
 
 
 def _bound_memory(limit: int) -> None:
-    """Let no image take more, where the system can be told so."""
-    with contextlib.suppress(ImportError, OSError, ValueError):
-        import resource
-
+    """Let no image take more."""
+    with contextlib.suppress(OSError, ValueError):  # where the system knows no such limit there is none
         _, most = resource.getrlimit(resource.RLIMIT_DATA)
         resource.setrlimit(resource.RLIMIT_DATA, (limit if most < 0 else min(limit, most), most))
 

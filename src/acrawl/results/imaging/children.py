@@ -17,6 +17,8 @@ from acrawl.results.imaging.making import Findings, Job, Making
 _GRACE = 5.0
 #: Bytes of findings, and of a piece of what was made.
 _MOST_FOUND, _PIECE = 1 << 20, 1 << 18
+#: How variables begin that a process needs. The others may hold keys, which are nothing for what strangers send.
+_NEEDED = ("PATH", "HOME", "LANG", "LC_", "PYTHON", "LD_", "DYLD_", "TMPDIR")
 
 
 class ChildDied(Exception):
@@ -118,7 +120,7 @@ class Children:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.DEVNULL,  # decoders complain there of what they could read all the same
-                env={name: value for name, value in os.environ.items() if not name.startswith("ACRAWL_")},  # no keys
+                env={name: value for name, value in os.environ.items() if name.startswith(_NEEDED)},
                 start_new_session=True,  # a Ctrl-C is the worker's affair, which finishes what is under way
                 limit=2 * _PIECE,
             )
@@ -130,7 +132,7 @@ class Children:
 
     async def close(self) -> None:
         """End all processes. Idempotent."""
-        for child in self._all:
+        for child in list(self._all):
             await child.end()
         self._all.clear()
         self._idle.clear()

@@ -36,7 +36,9 @@ def examined(job: Job, making: Making) -> tuple[Findings, list[bytes]]:
             image.load()
             try:
                 return _made(image, making)
-            except (OSError, ValueError, ImageCms.PyCMSError) as error:  # a mode that no conversion knows
+            except MemoryError:
+                raise
+            except Exception as error:  # noqa: BLE001 - it is whole; perhaps of a mode that no conversion knows
                 return Findings(note=f"nothing was made of it: {_said(error)}"), []
     except MemoryError:
         raise
@@ -55,36 +57,37 @@ def _draft(image: Image.Image, making: Making) -> None:
 
 
 def _made(image: Image.Image, making: Making) -> tuple[Findings, list[bytes]]:
-    kind, animated = (image.format or "").lower(), getattr(image, "is_animated", False)
-    upright = _upright(image)
+    kind = "jpeg" if image.format == "MPO" else (image.format or "").lower()  # cameras put previews behind the photo
+    has_more = kind != "jpeg" and getattr(image, "is_animated", False)
+    _turn_upright(image)
     parts: list[Part] = []
     made: list[bytes] = []
     note = ""
     for thumb in making.thumbs:
-        part, data = _thumbnail(upright, thumb, making.quality)
+        part, data = _thumbnail(image, thumb, making.quality)
         parts.append(part)
         made.append(data)
-    if making.convert and animated and kind != making.convert:
-        note = "not converted: it is animated"
-    elif making.convert and kind != making.convert and not (kind == "mpo" and making.convert == "jpeg"):
+    if making.convert and has_more and kind != making.convert:
+        note = "not converted: there is more than one picture in it"
+    elif making.convert and kind != making.convert:
         try:
-            part, data = _encoded("converted", _plain(upright), making.convert, making.quality)
+            part, data = _encoded("converted", _plain(image), making.convert, making.quality)
         except (OSError, ValueError) as error:  # too large a side for the format
             note = f"not converted: {_said(error)}"
         else:
             parts.append(part)
             made.append(data)
-    return Findings(note=note, dhash=dhash(upright), parts=parts), made
+    return Findings(note=note, dhash=dhash(image), parts=parts), made
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    """The image as its camera was held."""
+def _turn_upright(image: Image.Image) -> None:
+    """Turn the image as its camera was held."""
     try:
-        return ImageOps.exif_transpose(image)
+        ImageOps.exif_transpose(image, in_place=True)
     except MemoryError:
         raise
-    except Exception:  # noqa: BLE001 - EXIF that nobody can read: the image stays as it lies
-        return image
+    except Exception:  # noqa: BLE001, S110 - EXIF that nobody can read: the image stays as it lies
+        pass
 
 
 def _thumbnail(image: Image.Image, thumb: Thumb, quality: int) -> tuple[Part, bytes]:
