@@ -39,10 +39,7 @@ _ADD_LOOK = (
     "INSERT INTO looks VALUES(?, ?, ?, ?) ON CONFLICT(sha256) DO UPDATE SET"
     " dhash = excluded.dhash, broken = excluded.broken, note = excluded.note WHERE note != ''"
 )
-_ADD_DERIVED = (
-    "INSERT INTO derived VALUES(?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(sha256, kind) DO UPDATE SET made = excluded.made,"
-    " path = excluded.path, size = excluded.size, width = excluded.width, height = excluded.height"
-)
+_ADD_DERIVED = "INSERT OR REPLACE INTO derived VALUES(?, ?, ?, ?, ?, ?, ?, ?)"
 _ADD_ALIKE = (
     "INSERT INTO alike SELECT o.sha256, f.sha256, h.sha256 FROM objects o, objects f, objects h"
     " WHERE o.n = ? AND f.n = ? AND h.n = ?"

@@ -250,7 +250,7 @@ class Drain:
         if fact.derived:
             made = {one.kind: one.path for one in self._catalog.looks.made_of(fact.sha256)}
             item["thumbs"] = {kind[6:]: made[kind] for kind in sorted(made) if kind.startswith("thumb:")}
-            item["converted"] = made.get("converted")
+            item |= {kind: path for kind, path in made.items() if kind == "converted"}
         if fact.broken or fact.note:
             item |= {"broken": fact.broken, "note": fact.note}
         return item

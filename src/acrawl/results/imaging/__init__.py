@@ -9,5 +9,5 @@
     alike      which images look alike, of a million of them
 
 Images come from strangers, and decoders are written in C: what kills one or hangs it is told of that image, whose bytes
-are kept as they came. Nothing of this is imported, and no process started, unless a setting asks for it.
+are kept as they came. Pillow is imported by those processes alone, and none of them starts unless a setting asks.
 """
