@@ -190,9 +190,6 @@ def test_a_spider_of_scrapys_names_its_thumbnails_and_items_say_where_they_are(t
     [
         (["--min-size", "64"], "--min-size 64: write WIDTHxHEIGHT"),
         (["--thumbs", "big"], "write WIDTHxHEIGHT"),
-        (["--thumbs", "../x=9x9"], "folder"),
-        (["--thumbs", "a=9x9", "--thumbs", "A=8x8"], "case"),
-        (["--thumbs", "9x0"], "write WIDTHxHEIGHT"),
     ],
 )
 def test_a_size_that_is_none_is_refused_before_anything_begins(tmp_path, acrawl, arguments, said):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 from PIL import Image, ImageCms, ImageFilter
 
+from acrawl.errors import SettingsError
 from acrawl.results.imaging.decoding import dhash, examined
-from acrawl.results.imaging.making import Job, Making, Thumb
+from acrawl.results.imaging.making import Job, Making, Thumb, making_of
+from acrawl.settings import Images
 from results.pictures import bomb, encoded, opened, photo
 
 MAKING = Making([Thumb("small", 50, 50)], "webp", 85, 1_000_000, 10)
@@ -158,3 +160,25 @@ def test_plain_images_look_like_nothing():
     spot.putpixel((40, 40), 0)
     plain = [Image.new("RGB", (50, 50), "red"), Image.new("L", (9, 9)), Image.linear_gradient("L").rotate(90), spot]
     assert [dhash(image) for image in plain] == ["", "", "", ""]
+
+
+@pytest.mark.parametrize(
+    ("thumbs", "said"),
+    [
+        ({"a": "9"}, "write WIDTHxHEIGHT"),
+        ({"a": "9x0"}, "write WIDTHxHEIGHT"),
+        ({"a": "9x100000"}, "write WIDTHxHEIGHT"),
+        ({"../x": "9x9"}, "name of a folder"),
+        ({"": "9x9"}, "name of a folder"),
+        ({"a": "9x9", "A": "8x8"}, "case"),
+    ],
+)
+def test_a_thumbnail_that_cannot_be_is_refused(thumbs, said):
+    with pytest.raises(SettingsError, match=said):
+        making_of(Images(thumbs=thumbs))
+
+
+def test_only_what_is_asked_for_is_made():
+    assert making_of(Images(min_width=9, min_height=9, quality=1, processes=4)) is None
+    assert making_of(Images(near=1)) == making_of(Images(check=True)) == Making([], "", 85, 64_000_000, 60.0)
+    assert making_of(Images(thumbs={"a": "3x4"}, convert="png")).thumbs == [Thumb("a", 3, 4)]
