@@ -5,8 +5,8 @@ import graphlib
 import pathlib
 
 ROOMS = """errors clock version | settings url job cluster temporary | logs spelling | parse | cookie | request | ticket
- | outcome | body | response | forms linkextractor | spider frontier fetch results monitor | queues | worker master
- | spiders | scrapy testing | demo | cli | __main__"""
+ | outcome figures | body | response | forms linkextractor | spider frontier fetch results monitor | queues
+ | worker master | spiders | scrapy testing | demo | cli | __main__"""
 RANK = {room: i for i, group in enumerate(ROOMS.split("|")) for room in group.split()}
 #: Third-party and system packages, and the only modules (or the only room) that may import them.
 ADDRESSES = {
@@ -22,7 +22,6 @@ ADDRESSES = {
         "demo.server",
     },
     "pyarrow": {"results.feeds.arrow", "results.feeds.parquet"},
-    "PIL": {"results.imaging.decoding"},
     "psycopg": {"results.feeds.postgresql"},
     "redis": {"frontier.redis"},
     "multiprocessing": {"queues.wire", "queues.server", "queues.client", "cluster"},
@@ -33,13 +32,16 @@ ADDRESSES = {
         "results.publish.linkbook",
         "results.listing",
         "results.looks",
+        "results.survey",
         "results.publish.register",
         "results.feeds.sqlite",
+        "results.warc.index",
     },
     "selectolax": {"parse"},
     "parsel": {"parse.trees", "parse.selectors"},
     "lxml": {"parse.trees"},
     "IPython": {"cli.console"},
+    "PIL": {"results.imaging.decoding", "results.previews"},
     "ada_url": {"url", "fetch.tls"},
     "cryptography": {"queues.tls"},
     "aiohappyeyeballs": {"fetch.tunnel"},

@@ -23,6 +23,8 @@ import msgspec
 
 from acrawl.errors import FolderProblem, JobConflict, JobLocked
 
+#: Beginnings of lives that a job remembers: the first, and the last ones.
+_MOST_LIVES = 200
 #: Where jobs are, seen from the folder a crawl was started in: see `acrawl.cli.crawl`.
 _PLACES = (".acrawl", ".acrawl/*", "*/.acrawl", "*/.acrawl/*")
 
@@ -30,7 +32,8 @@ _PLACES = (".acrawl", ".acrawl/*", "*/.acrawl", "*/.acrawl/*")
 class Identity(msgspec.Struct, frozen=True):
     """What makes two crawls the same: spider, arguments and scope. ``state`` is ``begun`` or ``finished``.
 
-    ``command`` is what was typed, and ``cwd`` where: for people who want to go on with it.
+    ``command`` is what was typed, and ``cwd`` where: for people who want to go on with it. ``lives`` are when the crawl
+    began and each time it went on (Unix times), ``files`` is the folder of its saved files.
     """
 
     spider: str
@@ -40,6 +43,8 @@ class Identity(msgspec.Struct, frozen=True):
     state: str = "begun"
     command: list[str] = []
     cwd: str = ""
+    lives: list[float] = []
+    files: str = ""
 
     def differences(self, other: Identity) -> list[str]:
         """In words, how another crawl differs from this one."""
@@ -139,7 +144,8 @@ class Job:
                 raise JobConflict(
                     f"{self.folder}: this crawl has finished; begin anew by --fresh, or look for more by --resume"
                 )
-        self._write(msgspec.structs.replace(crawl, state="begun"))
+        lives = [*before.lives[:1], *before.lives[1:][1 - _MOST_LIVES + len(crawl.lives) :], *crawl.lives]
+        self._write(msgspec.structs.replace(crawl, state="begun", lives=lives))
         return True
 
     def finish(self) -> None:
@@ -160,6 +166,29 @@ class Job:
         path, value = self.folder / "nonce", secrets.token_hex(16)
         self._replace(path, value.encode())
         return str(path.resolve()), value
+
+    def identity(self) -> Identity | None:
+        """The crawl that has begun here; None where it was never recorded. Raises `JobConflict`."""
+        return self._read()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a master works here now. Asks without entering."""
+        try:
+            descriptor = os.open(self.folder / "lock", os.O_RDONLY)
+        except OSError:  # none ever did, or it is another user's: then nobody can tell
+            return False
+        try:
+            pid, _, host = os.pread(descriptor, 300, 0).decode(errors="replace").strip().partition(" on host ")
+            # Only where its process seems to be there: a master that begins now must not find the lock taken by us.
+            if host == socket.gethostname() and pid.isdecimal() and not _is_alive(int(pid)):
+                return False
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:  # its master holds it
+            return True
+        finally:
+            os.close(descriptor)
+        return False
 
     def _read(self) -> Identity | None:
         path = self.folder / "job.json"
@@ -185,11 +214,22 @@ class Job:
 
     def _clear(self) -> None:
         """Remove what this class and its users made; what else lies in the folder is left alone."""
-        for pattern in ("job.db*", "results.db*", "job.json*", "join*.json*", "nonce*"):
+        for pattern in ("job.db*", "results.db*", "warc.db*", "job.json*", "join*.json*", "nonce*"):
             for path in self.folder.glob(pattern):
                 with contextlib.suppress(FileNotFoundError):
                     path.unlink()
-        shutil.rmtree(self.folder / "uploads", ignore_errors=True)
+        for name in ("uploads", "exchanges"):
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):  # another user's, or no number of a process: the lock tells
+        return True
+    return True
 
 
 def check(folder: pathlib.Path) -> None:

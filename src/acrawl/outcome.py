@@ -37,9 +37,25 @@ class HostFacts(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Item(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Something for the outbox: ``kind`` is ``item``, ``file``, ``page`` or ``sightings``; ``body`` is msgpack."""
+    """Something for the outbox: of ``kind`` item, file, page, sightings, exchange, refused or dropped.
+
+    ``body`` is msgpack; of ``dropped`` it is how many items the worker's pipelines dropped.
+    """
 
     kind: str
+    body: bytes
+
+
+class Refused(msgspec.Struct, frozen=True, array_like=True):
+    """An item that could not leave its worker: the body of an `Item` of kind ``refused``.
+
+    ``about`` is the class and the field that are wrong, to be warned of once; empty where a pipeline failed on it, and
+    then ``detail`` is the traceback. ``body`` is as much of the item as can travel (msgpack).
+    """
+
+    about: str
+    reason: str
+    detail: str
     body: bytes
 
 
@@ -140,6 +156,37 @@ class PageFile(msgspec.Struct, frozen=True, array_like=True):
 
     file: FileFact
     facts: PageFacts
+
+
+class Captured(msgspec.Struct, frozen=True, array_like=True):
+    """An exchange as it went over the wire, for a web archive: the body of an `Item` of kind ``exchange``.
+
+    Its bytes are ``data``, or stored under the hash ``sha256``: ``request`` bytes that were sent, and ``size`` bytes of
+    the answer, of which the first ``head`` are its head. ``date`` is Unix time, when it was sent. ``block`` is the
+    SHA-1 of the answer, ``payload`` that of its content without the transfer coding (``chunked``), both in base32;
+    ``identity`` is the SHA-256 of the content, in hexadecimal. ``truncated`` says why the answer is not whole, in the
+    words of ISO 28500, 5.13. ``type`` is the media type that the server names; ``address`` is its own.
+
+    A ``status`` of 0 is none of an exchange: all of it was made by a callback from what is at ``url``.
+    """
+
+    url: str
+    date: float
+    status: int = 0
+    type: str = ""
+    request: int = 0
+    head: int = 0
+    size: int = 0
+    block: str = ""
+    payload: str = ""
+    identity: str = ""
+    chunked: bool = False
+    truncated: str = ""
+    address: str = ""
+    protocols: list[str] = []
+    cipher: str = ""
+    data: bytes = b""
+    sha256: str = ""
 
 
 class Beginning(msgspec.Struct, frozen=True):
@@ -321,3 +368,4 @@ class Tally(msgspec.Struct):
     sightings: int = 0
     dropped: int = 0
     failed: int = 0
+    exchanges: int = 0

@@ -25,8 +25,9 @@ class Spider:
     """Base of all spiders: subclass it, name it, say where to start and what to do with a response.
 
     One instance lives in each process and they share nothing: `start` and `closed` run on the master, callbacks on the
-    workers. Callbacks are generators, async generators, coroutines or plain functions; they give items (dicts,
-    dataclasses, ``msgspec`` Structs) and requests. Arguments given with ``-a name=value`` become attributes.
+    workers. Callbacks are generators, async generators, coroutines or plain functions; they give requests and items
+    (dicts, dataclasses, ``attrs`` classes, models of pydantic, ``msgspec`` Structs). Arguments given with
+    ``-a name=value`` become attributes.
     """
 
     name: str = ""
@@ -37,6 +38,8 @@ class Spider:
     """Statuses of 400 and above that callbacks want to see; others end as failed."""
     stages: list[Any] | tuple[Any, ...] = ()
     """Stages of the spider's own (see `acrawl.fetch.base.Stage`), or their names as ``module:Class``."""
+    pipelines: list[Any] | tuple[Any, ...] = ()
+    """Classes that items pass on their way to the feeds, in this order, or their names as ``module.Class``."""
     http_user: str = ""
     """A user that hosts of ``http_auth_domain`` may know, and his password; the setting ``auth.hosts`` can do more."""
     http_pass: str = ""

@@ -16,9 +16,9 @@ from acrawl.frontier.database import Database
 from acrawl.job import Identity, Job
 from cli.conftest import Typed
 
-VERBS = {"why": ("why", "http://a.test/"), "audit": ("audit",), "retry": ("retry",)}
+VERBS = {"why": ("why", "http://a.test/"), "audit": ("audit",), "retry": ("retry",), "report": ("report", "--json")}
 #: What each says of a job in which nothing has happened yet.
-CODES = {"why": EXIT_FAILED, "audit": EXIT_OK, "retry": EXIT_FAILED}
+CODES = {"why": EXIT_FAILED, "audit": EXIT_OK, "retry": EXIT_FAILED, "report": EXIT_OK}
 SCHEMA_1 = pathlib.Path(__file__).parents[1] / "frontier" / "schema_1.sql"
 
 
@@ -194,3 +194,27 @@ def test_a_job_of_somebody_elses_that_may_not_be_looked_into_is_no_job(typed: Ty
             job.chmod(0o755)
     assert done.code == EXIT_USAGE
     assert "no crawl has begun here" in done.complaint
+
+
+# -- what a job remembers
+
+
+def test_a_job_is_busy_while_a_master_has_it_and_not_after_its_death(tmp_path):
+    begin(tmp_path / "job")
+    job = Job(tmp_path / "job")
+    assert not job.busy
+    with Job(tmp_path / "job"):
+        assert job.busy
+    assert not job.busy
+    (tmp_path / "job" / "lock").unlink()
+    assert not job.busy
+
+
+def test_a_job_remembers_when_it_first_began_and_its_last_lives(tmp_path):
+    with Job(tmp_path / "job") as job:
+        for at in range(300):
+            job.begin(Identity("One", "", {}, "host", lives=[float(at)]))
+        job.finish()
+    identity = Job(tmp_path / "job").identity()
+    assert identity.state == "finished"
+    assert identity.lives == [0.0, *map(float, range(101, 300))]

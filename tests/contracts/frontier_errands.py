@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from acrawl.outcome import FAILED, FETCHED, RETRY, HostFacts
+from acrawl.outcome import FAILED, FETCHED, RETRY, HostFacts, Item
 from contracts.crawl import HOST, Crawl
 
 
@@ -44,6 +44,22 @@ class ErrandPromises:
         await crawl.report(got, FAILED, reason="http-404")
         assert (await crawl.story("/2")).detail == ""
         assert (await crawl.story("/1")).detail == ""
+
+    async def test_what_the_fetch_of_a_robots_txt_made_is_delivered_once_whatever_came_of_it(self, crawl: Crawl):
+        await crawl.open({"politeness.obey_robots": True})
+        await crawl.add("/1")
+        await crawl.report(await crawl.one(), RETRY, delay=1.0, items=[Item("exchange", b"1")])
+        await crawl.clock.advance(10)
+        await crawl.allow(await crawl.one(), items=[Item("exchange", b"2"), Item("exchange", b"3")])
+        waiting = await crawl.frontier.outbox(10)
+        assert [(one.url, one.item.body) for one in waiting] == [(f"{HOST}/robots.txt", b"%d" % n) for n in (1, 2, 3)]
+        assert (await crawl.frontier.audit()).problems == []
+        await crawl.restart()
+        again = await crawl.frontier.outbox(10)
+        assert [one.item_id for one in again] == [one.item_id for one in waiting]
+        assert len({one.item_id for one in again}) == (await crawl.snapshot()).undelivered == 3
+        await crawl.frontier.done([one.id for one in again])
+        assert await crawl.frontier.outbox(10) == []
 
     async def test_a_robots_txt_at_another_host_is_asked_for_in_that_hosts_turn(self, crawl: Crawl):
         other = "http://b.test"

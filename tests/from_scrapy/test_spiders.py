@@ -1,8 +1,10 @@
 """Spiders as they are written for Scrapy, but for their imports: what callbacks get, and what becomes of theirs."""
 
 import logging
+from typing import ClassVar
 
 import pytest
+from itemloaders.processors import MapCompose, TakeFirst
 
 from acrawl import scrapy
 from acrawl.errors import CrawlFailed
@@ -10,6 +12,7 @@ from acrawl.scrapy import signals
 from acrawl.scrapy.exceptions import DownloadFailedError, NotSupported, TimeoutError  # noqa: A004 - Twisted's name
 from acrawl.scrapy.http import HtmlResponse, TextResponse
 from acrawl.scrapy.linkextractors import LinkExtractor
+from acrawl.scrapy.loader import ItemLoader
 from acrawl.scrapy.spidermiddlewares.httperror import HttpError
 from acrawl.scrapy.spiders import CrawlSpider, CSVFeedSpider, Rule, SitemapSpider, XMLFeedSpider
 from acrawl.testing import Answer, crawl
@@ -282,3 +285,48 @@ def test_feed_spiders_give_their_entries_to_the_spider():
 
     done = crawl(Rows, {f"{HOME}table.csv": Answer(b"a;b\n1;2\n", content_type="text/csv")})
     assert done.items == [{"a": "1", "b": "2"}]
+
+
+class Book(scrapy.Item):
+    title = scrapy.Field(output_processor=TakeFirst())
+    price = scrapy.Field(input_processor=MapCompose(float), output_processor=TakeFirst())
+
+
+class Rounding:
+    """Runs on the worker, and has what the worker's crawler has."""
+
+    where = "worker"
+
+    def __init__(self, digits):
+        self.digits = digits
+
+    @classmethod
+    def from_crawler(cls, crawler):
+        return cls(crawler.settings.getint("DIGITS"))
+
+    def process_item(self, item, spider):
+        assert isinstance(item, Book)
+        item["price"] = round(item["price"], self.digits)
+        return item
+
+
+class Marking:
+    def process_item(self, item, spider):
+        return {**item, "digits": spider.crawler.settings.getint("DIGITS")}
+
+
+def test_items_and_loaders_pass_pipelines_on_both_sides():
+    class Loading(scrapy.Spider):
+        start_urls = (HOME,)
+        custom_settings: ClassVar = {"ITEM_PIPELINES": {Marking: 900, Rounding: 100}, "DIGITS": 1}
+
+        def parse(self, response):
+            for price in ("1.25", "2.75"):
+                loader = ItemLoader(Book(), response=response)
+                loader.add_value("title", "A book")
+                loader.add_value("price", price)
+                yield loader.load_item()
+
+    done = crawl(Loading, PAGES)
+    assert done.items == [{"title": "A book", "price": price, "digits": 1} for price in (1.2, 2.8)]
+    assert set(done.ended.values()) == {"fetched"}

@@ -1,6 +1,7 @@
 """What people see of a crawl: plain lines where nobody watches, nothing when they asked for nothing."""
 
 import io
+import pathlib
 import subprocess
 import sys
 
@@ -12,7 +13,13 @@ END = Snapshot(
     fetched=1000,
     bytes=12_345_678,
     failed=3,
-    reasons={"failed(dns)": 3, "fetched(noindex)": 7, "fetched(cut)": 2, "excluded(trap)": 9},
+    reasons={
+        "failed(dns)": 3,
+        "fetched(noindex)": 7,
+        "fetched(cut)": 2,
+        "fetched(invalid-item)": 4,
+        "excluded(trap)": 9,
+    },
 )
 
 
@@ -27,7 +34,9 @@ def shown(stream, *, quiet=False):
         for queued in range(9):
             progress.show(Snapshot(queued=queued), 2, "run")
         progress.note("join with [red]this[/red]")
-        progress.summary(END, "finished", Tally(delivered=9, items=4, files=0, dropped=3, failed=2))
+        progress.summary(
+            END, "finished", Tally(delivered=9, items=4, files=0, dropped=3, failed=2), pathlib.Path("my job")
+        )
     return stream
 
 
@@ -45,7 +54,8 @@ def test_a_pipe_gets_plain_lines_now_and_then_and_the_books_at_the_end():
     assert "fetched          1,000 (12.3 MB)" in lines[end:]
     assert "items delivered  4" in lines[end:]
     assert "items dropped    3 (by pipelines)" in lines[end:]
-    assert any(line.startswith("items FAILED     2 ") and "acrawl audit --items" in line for line in lines[end:])
+    assert any(line.startswith("invalid items    4 pages") for line in lines[end:])
+    assert "items FAILED     2 (the log says why; acrawl audit --items --job 'my job' lists them)" in lines[end:]
 
 
 def test_bytes_of_large_files_are_told_before_their_end():

@@ -12,7 +12,8 @@ from acrawl.parse.document import Document
 from acrawl.parse.selectors import Selector, SelectorList, whole
 from acrawl.parse.trees import Page
 from acrawl.request import Request
-from acrawl.worker.callbacks import as_item
+from acrawl.worker.invalid import InvalidItem
+from acrawl.worker.items import as_item
 
 PAGE = """<!doctype html><html><head><title>A &amp; B</title></head><body>
 <div id="one" class="card big">d1<p>p1 <a href="/x" data-n="1">link <b>bold</b></a> p2</p>d2
@@ -252,7 +253,7 @@ def test_a_list_that_nobody_has_looked_into_is_a_list_like_any_other(use):
 @pytest.mark.parametrize("query", ["p", "p::text", "nothing"])
 def test_a_selection_given_for_its_text_cannot_travel_whether_it_was_looked_into_or_not(query):
     selector = Selector(text="<p>1<p>2")
-    with pytest.raises(TypeError, match=r"the item .* cannot travel: .*Selector"):
+    with pytest.raises(InvalidItem, match=r"dict\.texts.* cannot travel: .*Selector"):
         as_item({"texts": selector.css(query)})
     with pytest.raises(RequestError, match=r"meta cannot travel .*Selector"):
         Request("https://a.test/", meta={"texts": selector.css(query)})

@@ -17,13 +17,14 @@ from typing import Any
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))
 
+from acrawl.outcome import Item, Refused
 from acrawl.results import outbox
 from acrawl.results.catalog import Catalog
 from acrawl.results.feeds import open_feed
 from acrawl.results.files.folder import FolderStore
 from acrawl.results.outbox import Drain
 from acrawl.results.pipelines import Pipelines
-from results.helpers import JournalFrontier, Spider, png, save, sightings
+from results.helpers import JournalFrontier, Spider, encode, png, save, sightings
 
 #: The crawl: image ``i`` has one of so many contents, so most digests come from several URLs.
 IMAGES, CONTENTS = 60, 25
@@ -64,7 +65,8 @@ def watch(point: Points) -> None:
 
 def item_or_file(i: int, facts: list[Any]) -> list[Any]:
     seen = sightings(f"https://e.org/{i}.html", (facts[i].url, f"image {i}"), (facts[0].url, "logo"))
-    return [{"n": i, "text": "x" * 50}, facts[i], seen]
+    refused = Item("refused", encode(Refused("Product.n", f"Product.n: {i}", "", encode({"n": i}))))
+    return [{"n": i, "text": "x" * 50}, facts[i], seen, refused]
 
 
 async def main(folder: pathlib.Path, fatal: int) -> None:

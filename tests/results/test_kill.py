@@ -58,7 +58,8 @@ def test_whatever_is_killed_everything_arrives_exactly_once(tmp_path, points, se
     # and the catalog says the same
     catalog = Catalog(tmp_path / "results.db", tmp_path / "files")
     totals = catalog.totals()
-    assert (totals.files, totals.objects, totals.failed_items) == (IMAGES, CONTENTS, 0)
+    assert (totals.files, totals.objects, totals.failed_items) == (IMAGES, CONTENTS, IMAGES)
+    assert sorted(item.reason for item in catalog.failed()) == sorted(f"Product.n: {n}" for n in range(IMAGES))
     assert all(files[image.path] and image.path in files for image in catalog.images())
     _, pages = catalog.pages_of("https://e.org/A.png?0", 1)
     assert pages == IMAGES

@@ -4,17 +4,18 @@ import asyncio
 import contextlib
 import json
 
+import msgspec
 import pytest
 
 from acrawl.errors import CrawlFailed, DropItem
-from acrawl.outcome import FileFact, Item, Tally
+from acrawl.outcome import FileFact, Item, Refused, Tally
 from acrawl.results import outbox
 from acrawl.results.catalog import Catalog
 from acrawl.results.feeds import open_feed
 from acrawl.results.files.folder import FolderStore
 from acrawl.results.outbox import Drain
 from acrawl.results.pipelines import Pipelines
-from results.helpers import MemoryFrontier, Spider, png, readable, save, sightings
+from results.helpers import MemoryFrontier, Spider, encode, png, readable, save, sightings
 
 
 @contextlib.asynccontextmanager
@@ -248,3 +249,49 @@ async def test_the_loop_is_not_blocked_while_the_disk_works(tmp_path):
     await drain.drain()
     await drain.close()
     assert loop_thread_jobs == [50]
+
+
+REFUSED = Refused("Product.price", "Product.price: expected `float`", "", b"\x01")
+
+
+@pytest.mark.asyncio
+async def test_what_workers_refused_is_kept_once_and_a_field_is_warned_of_once(tmp_path, caplog):
+    broken = Refused("", "KeyError: 'price'", "Traceback ...", b"\x02")
+    other = msgspec.structs.replace(REFUSED, about="Product.name", reason="Product.name: expected `str`")
+    frontier = MemoryFrontier([{"n": 0}, *(Item("refused", encode(one)) for one in (REFUSED, REFUSED, broken, other))])
+    forget = frontier.done
+    frontier.done = fails_once(forget)
+    with pytest.raises(CrawlFailed, match="the master dies here"):
+        async with draining(tmp_path, frontier) as (drain, _):
+            await drain.drain()
+    frontier.done = forget
+    caplog.clear()
+    async with draining(tmp_path, frontier) as (drain, catalog):
+        assert await drain.drain() == Tally(delivered=5, items=1, failed=4)
+        failed = await drain.in_thread(lambda: list(catalog.failed()))
+    assert [(one.item_id, one.kind, one.reason, one.detail, one.body) for one in failed] == [
+        ("id2", "item", REFUSED.reason, "", b"\x01"),
+        ("id3", "item", REFUSED.reason, "", b"\x01"),
+        ("id4", "item", "KeyError: 'price'", "Traceback ...", b"\x02"),
+        ("id5", "item", other.reason, "", b"\x01"),
+    ]
+    warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert ["Product.price" in warnings[0], "Product.name" in warnings[1], len(warnings)] == [True, True, 2]
+    assert "KeyError: 'price'\nTraceback ..." in caplog.text
+
+
+def fails_once(done):
+    async def dies(ids, marks=None):
+        if ids:
+            raise CrawlFailed("the master dies here")
+        await done(ids, marks)
+
+    return dies
+
+
+@pytest.mark.asyncio
+async def test_what_pipelines_of_workers_dropped_is_counted_with_what_those_of_the_master_did(tmp_path):
+    frontier = MemoryFrontier([Item("dropped", encode(3)), {"n": 1}, Item("dropped", encode(2)), {"n": 0}])
+    async with draining(tmp_path, frontier, Picky) as (drain, _):
+        assert await drain.drain() == Tally(delivered=4, items=1, dropped=6)
+    assert lines(tmp_path) == [{"n": 0}]

@@ -25,6 +25,7 @@ COMMANDS = {
     "audit": "ask:audit",
     "fetch": "fetch:fetch",
     "shell": "shell:shell",
+    "report": "report:report",
     "retry": "mend:retry",
     "demo": "demo:demo",
     "list": "inspect:list_spiders",
@@ -46,6 +47,7 @@ Examples:
   acrawl shell https://example.org/                     look at a page in a Python session
   acrawl why https://example.org/missing                what became of a URL
   acrawl audit --failed                                 what a crawl's books say
+  acrawl report -o report.html                          a page about a crawl, with plots
 
 \b
 Exit codes:

@@ -66,7 +66,7 @@ async def _asked(file: pathlib.Path, url: str) -> Story | None:
               help=f"The hosts with the most requests [N is {HOSTS} when left out].")  # fmt: skip
 @click.option("--quarantine", is_flag=True, help="List what was quarantined.")
 @click.option("--failed", is_flag=True, help="List what failed.")
-@click.option("--items", is_flag=True, help="List the items that a pipeline or a feed could not take.")
+@click.option("--items", is_flag=True, help="List the items that failed: invalid, or refused by a pipeline or a feed.")
 @job_option
 def audit(hosts: int | None, quarantine: bool, failed: bool, items: bool, job: pathlib.Path | None) -> int:
     """Count a crawl's books anew, overall and per host, and say whether they balance.

@@ -68,6 +68,7 @@ def make_plan(  # noqa: PLR0913 - the command line's options, each named once
     authkey_file: pathlib.Path | None = None,
     quiet: bool = False,
     check: bool = False,
+    warc: pathlib.Path | None = None,
 ) -> Plan:
     """Resolve options to a plan. Raises `UsageError` and its kin for what is wrong with them."""
     if resume and fresh:
@@ -94,6 +95,7 @@ def make_plan(  # noqa: PLR0913 - the command line's options, each named once
         quiet=quiet,
         check=check,
         typed=typed(),
+        warc=warc,
     )
 
 

@@ -34,6 +34,12 @@ _SHARED = [
     click.option("--fresh", is_flag=True, help="Forget what is in the job folder."),
     click.option("--listen", metavar="HOST:PORT", help="Let workers of other machines join (port 8001 by default)."),
     click.option("--authkey-file", type=click.Path(path_type=pathlib.Path), help="A key of your own for --listen."),
+    click.option(
+        "--warc",
+        type=click.Path(path_type=pathlib.Path),
+        metavar="PREFIX",
+        help="Keep a web archive: PREFIX-00000.warc.gz.",
+    ),
     click.option("-q", "--quiet", is_flag=True, help="Show warnings and errors only."),
 ]
 

@@ -143,6 +143,10 @@ REASONS = {
     "too-many-redirects": Reason("it leads on and on", "fetch.max_redirects says how far it is followed"),
     # our side
     "callback": Reason("the spider's callback raised an error on it", "mend the spider, then try it again"),
+    "invalid-item": Reason(
+        "an item that its callback made is not as its class says, or has something in it that cannot travel",
+        "mend what fills the field that is named, or its annotation; acrawl audit --items lists such items",
+    ),
     "stage": Reason("a stage of the spider raised an error", "mend the spider, then try it again"),
     "malformed-request": Reason("its stored request cannot be read"),
     "bad-report": Reason("its worker reported of it what makes no sense; please report that"),

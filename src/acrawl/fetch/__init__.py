@@ -10,6 +10,7 @@ frontier something to queue and never fetch. The room::
     receive, limits, spill, saving, resume          the stage "body": memory, temporary file or saved file
     decode, windows  transport, headers             below it: a body on its way
     connections, origin, tunnel, names, tls         below the transport: aiohttp's connector and parser
+    capture, framing                                what goes over the wire, byte for byte, for a web archive
     deadlines  failures  retry  trace               time; where foreign errors end; what follows; who watches
 """
 
@@ -24,7 +25,7 @@ from typing import Any, Self
 from acrawl.clock import Clock, SystemClock
 from acrawl.errors import AcrawlError, FetchError, IgnoreRequest, SpiderError
 from acrawl.fetch.auth import Auth
-from acrawl.fetch.base import Exchange, Send, Stage, Tracer
+from acrawl.fetch.base import Exchange, Recording, Send, Stage, Tracer
 from acrawl.fetch.connections import Resolver
 from acrawl.fetch.cookies import AskJar
 from acrawl.fetch.proxy import Proxies
@@ -120,7 +121,14 @@ class Fetcher:
         return response
 
     async def fetch_robots(
-        self, url: str, *, opened: bool = False, spacing: float = 0.0, hops: int = 0, trace: Tracer | None = None
+        self,
+        url: str,
+        *,
+        opened: bool = False,
+        spacing: float = 0.0,
+        hops: int = 0,
+        trace: Tracer | None = None,
+        recorder: Recording | None = None,
     ) -> RobotsAnswer:
         """Fetch a robots.txt, redirects included, and say what it means: see `robots.fetch_robots`. Raises nothing.
 
@@ -129,7 +137,7 @@ class Fetcher:
         private_host = host_of(url) if opened else ""
 
         async def send(request: Request) -> Response:
-            exchange = Exchange(private_host=private_host, cut=MAX_SIZE, anonymous=True, trace=trace)
+            exchange = Exchange(private_host=private_host, cut=MAX_SIZE, anonymous=True, trace=trace, recorder=recorder)
             return await self.fetch(request, exchange)
 
         return await fetch_robots(Request(url, hops=hops), send, self._product, self._clock, spacing)

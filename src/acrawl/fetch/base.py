@@ -6,10 +6,11 @@ stage ``body`` a response is whole; below it the body is a `Stream` in the excha
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from acrawl.cookie import JarChange
+from acrawl.fetch.framing import Framing
 from acrawl.fetch.route import Proxy
 from acrawl.outcome import Beginning, FileFact
 from acrawl.parse.robots import ALLOW_ALL, Rules
@@ -73,6 +74,8 @@ class Exchange:
 
     ``dressed`` is a Cookie header that came from the jars, behind the origin it is for: another one does not get it.
 
+    ``recorder`` captures what goes over the wire, where a web archive is made.
+
     ``jars`` is the version of the site's cookies (`acrawl.ticket.Ticket`), ``cookies`` collects what changed in them;
     ``anonymous`` asks without any.
     """
@@ -91,6 +94,7 @@ class Exchange:
         "least",
         "private_host",
         "proxy",
+        "recorder",
         "rules",
         "sent",
         "sink",
@@ -114,6 +118,7 @@ class Exchange:
         jars: int = 0,
         anonymous: bool = False,
         trace: Tracer | None = None,
+        recorder: Recording | None = None,
     ) -> None:
         self.private_host = private_host
         self.rules = rules
@@ -127,6 +132,7 @@ class Exchange:
         self.anonymous = anonymous
         self.cookies: list[JarChange] = []
         self.trace = trace
+        self.recorder = recorder
         self.stream: Stream | None = None
         self.spared = False
         self.sent = False
@@ -150,6 +156,32 @@ class Tracer(Protocol):
 
     def connected(self, wire: Any, head: bytes) -> None:
         """Note that there is a connection (`acrawl.fetch.trace.Wire`), and what is sent over it now."""
+
+
+class Tap(Protocol):
+    """Hears what comes over a connection during one exchange: `acrawl.fetch.capture.Capture`."""
+
+    def __call__(self, data: bytes, /) -> None:
+        """Take what came, before it is parsed."""
+
+    def restart(self) -> None:
+        """The request is sent once more, over another connection."""
+
+    def headed(self, interim: int, framing: Framing, address: str, tls: Any) -> None:
+        """The head of the answer is there, after so many ``interim`` ones. ``tls`` is what was agreed, or None."""
+
+    def answered(self, status: int, headers: Mapping[str, str], *, direct: bool) -> None:
+        """What that head says; behind a proxy (not ``direct``) the address is not the server's."""
+
+    def along(self, stream: Stream) -> Stream:
+        """The body of the answer, listened to as it is read."""
+
+
+class Recording(Protocol):
+    """Keeps what goes over the wire: `acrawl.fetch.capture.Recorder`."""
+
+    def begin(self, url: str, head: bytes, body: bytes) -> Tap:
+        """Listen to one more exchange; ``head`` and ``body`` are what is sent to the server."""
 
 
 class Stream(Protocol):

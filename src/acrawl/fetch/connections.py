@@ -24,9 +24,10 @@ from aiohttp.streams import StreamReader
 from multidict import CIMultiDictProxy
 
 from acrawl.errors import FetchError
-from acrawl.fetch.base import Tracer
+from acrawl.fetch.base import Tap, Tracer
 from acrawl.fetch.deadlines import Silence
 from acrawl.fetch.failures import FOREIGN, translated
+from acrawl.fetch.framing import framing_of
 from acrawl.fetch.headers import with_one_length
 from acrawl.fetch.names import Names
 from acrawl.fetch.origin import Origin
@@ -127,12 +128,13 @@ class Connections:
         bodiless: bool,
         repeatable: bool,
         trace: Tracer | None = None,
+        tap: Tap | None = None,
     ) -> Answer:
         """Send a request and return when the head of its answer is there. Raises aiohttp's errors.
 
         The answer to a ``bodiless`` request (HEAD) has no body. One that is ``repeatable`` is sent once more, where a
         kept connection turns out to be closed by the server just as it was taken up again, over a new connection: the
-        others that are kept may be dead for the same reason.
+        others that are kept may be dead for the same reason. ``tap`` hears what comes.
         """
         while True:
             connection = await self._connected(origin, head, trace)
@@ -140,7 +142,7 @@ class Connections:
             assert isinstance(protocol, _Protocol)
             kept = protocol.kept
             try:
-                message, content = await protocol.ask(head, body, bodiless)
+                message, content = await protocol.ask(head, body, bodiless, tap)
             except BaseException as error:
                 protocol.rest()
                 connection.close()
@@ -148,6 +150,8 @@ class Connections:
                     raise
                 repeatable = False
                 self._let_go(origin)
+                if tap is not None:
+                    tap.restart()
             else:
                 return Answer(connection, message, content)
 
@@ -190,6 +194,7 @@ class _Protocol(ResponseHandler):
         self._heads: list[bytes] | None = None
         self._tls: Any = None
         self._goodbye = False
+        self._tap: Tap | None = None
         self._head_size = 0
         self.kept = False
         self.address = ""
@@ -199,7 +204,9 @@ class _Protocol(ResponseHandler):
         self._silence = silence
         self._upload: asyncio.Task[None] | None = None
 
-    async def ask(self, head: bytes, body: bytes, bodiless: bool) -> tuple[RawResponseMessage, StreamReader]:
+    async def ask(
+        self, head: bytes, body: bytes, bodiless: bool, tap: Tap | None = None
+    ) -> tuple[RawResponseMessage, StreamReader]:
         """Send a request and wait for the head of its answer; interim answers (1xx) are passed over.
 
         Raises aiohttp's errors; BadHttpMessage also for a storm of interim answers, and for another protocol (101).
@@ -207,7 +214,7 @@ class _Protocol(ResponseHandler):
         transport = self.transport
         if transport is None:
             raise self.exception() or aiohttp.ServerDisconnectedError()
-        self._bodiless = bodiless
+        self._bodiless, self._tap = bodiless, tap
         self._heads = []
         self._head_size = 0
         self._parse_anew()
@@ -217,10 +224,12 @@ class _Protocol(ResponseHandler):
             transport.write(head)
             self._upload = self._loop.create_task(self._send(body))
         self._reschedule_timeout()
-        for _ in range(_MAX_INTERIM + 1):
+        for interim in range(_MAX_INTERIM + 1):
             message, content = await self.read()
             if message.code >= 200:
                 self._heads = None
+                if tap is not None:
+                    tap.headed(interim, framing_of(message, bodiless=bodiless), self.address, self._tls)
                 return message, content
             if message.code == 101 or message.code < 100:
                 raise http_exceptions.BadHttpMessage(f"the status {message.code:03}, which answers nothing")
@@ -228,7 +237,7 @@ class _Protocol(ResponseHandler):
 
     def rest(self) -> None:
         """End an exchange, well or not. Whether the connection can be kept is seen from ``should_close``."""
-        self.kept = True
+        self.kept, self._tap = True, None
         if not self.should_close and self._has_begun_another():
             self.force_close()
         self._parser = None
@@ -323,6 +332,8 @@ class _Protocol(ResponseHandler):
     def data_received(self, data: bytes) -> None:
         """Parse what came; without a parser on a connection that was used, it came unasked."""
         self.received += len(data)
+        if self._tap is not None:
+            self._tap(data)
         if self._parser is None and self.kept:
             self.force_close()
             if self.transport is not None:

@@ -60,7 +60,8 @@ class Saving:
         self._limit = fetch.max_file
         self._files = files
         self._now = now
-        self._key = key_of(request) if files.resume else ""
+        # An archive holds answers as they came, so a file has to come in one of them.
+        self._key = key_of(request) if files.resume and exchange.recorder is None else ""
         self._beginning: Beginning | None = None
         self._found = 0
         self._size = 0

@@ -60,7 +60,7 @@ class Transport:
 
     async def __call__(self, request: Request, send: Send) -> Response:
         """See `acrawl.fetch.base.Stage`. Redirects are answers like others. There is nothing further to send to."""
-        began, exchange, via = self._now(), send.exchange, None
+        began, exchange, via, tap = self._now(), send.exchange, None, None
         exchange.sent = True
         if exchange.stream is not None:  # a stage below the body asks again, and would wait for this connection
             exchange.stream.close()
@@ -77,6 +77,8 @@ class Transport:
             if owner and owner != origin.key:  # a stage above asks somebody else
                 request = _without(request, cookies)
             head = head_of(request, origin.authority, self._usual, given or origin.authorization)
+            if exchange.recorder is not None:  # what is meant for a proxy is none of the server's
+                tap = exchange.recorder.begin(request.url, head, request.body)
             answer = await (self._private if private else self._public).ask(
                 origin,
                 head if via is None else origin.as_proxied(head),
@@ -84,6 +86,7 @@ class Transport:
                 bodiless=method == "HEAD",
                 repeatable=method in _IDEMPOTENT and not exchange.spacing,
                 trace=exchange.trace,
+                tap=tap,
             )
         except FOREIGN as error:  # the request failed; the worker decides whether it is tried again
             raise _told(request, via, translated(error)) from error
@@ -91,6 +94,9 @@ class Transport:
             answer.close()
             raise ProxyFailed(via.name, "407: it asks for other credentials", own=True)
         exchange.stream = answer
+        if tap is not None:
+            tap.answered(answer.status, answer.headers, direct=via is None)
+            exchange.stream = tap.along(answer)
         return Response(
             request.url,
             status=answer.status,

@@ -145,7 +145,9 @@ def _doubled_or_lost(db: Database) -> Iterator[str]:
     if strays:
         yield f"{strays} seen requests are neither queued nor done"
     orphans = db.value(
-        "select count(*) from outbox where not exists (select 1 from ledger where id = outbox.request) and not exists "
+        # Those of no request (0) were made by the fetch of a robots.txt.
+        "select count(*) from outbox where request and not exists (select 1 from ledger where id = outbox.request) "
+        "and not exists "
         # Not yet delivered when their request was queued again: they are of the visit before.
         "(select 1 from queue where id = outbox.request and visit > outbox.ordinal >> 32)"
     )

@@ -107,6 +107,8 @@ class Group:
     tried: list[Tried] = field(default_factory=list)
     items: list[tuple[int, int, Item]] = field(default_factory=list)
     """``(request id, ordinal, item)``"""
+    strays: list[tuple[int, int, str, str, bytes]] = field(default_factory=list)
+    """What the fetches of robots.txt made: ``(0, ordinal, url, kind, body)``, for there is no request in the books."""
     staged: list[tuple[int, int, bytes]] = field(default_factory=list)
     """``(request id, part, its admissions and items, encoded)``"""
     assembled: list[int] = field(default_factory=list)
@@ -132,7 +134,7 @@ class Group:
     def __bool__(self) -> bool:
         return bool(
             len(self) or self.staged or self.voided or self.marks or self.meta or self.rules or self.addresses
-            or self.tried or self.cookies or self.forgotten or self.troubles
+            or self.tried or self.cookies or self.forgotten or self.troubles or self.strays
         )  # fmt: skip
 
 

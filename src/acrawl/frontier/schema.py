@@ -9,7 +9,7 @@ ledger    id, end                       what came of it; ``body`` only where it 
                                         which is another ``visit``; ``host`` is 0 for what was kept out at the door
 ending    id, status, reason, counts    the ways in which requests have ended, and how many did
 attempt   request, try                  what came of tries that were not the last one
-outbox    id, item                      made but not yet delivered
+outbox    id, item                      made but not yet delivered; by the fetch of a robots.txt, if ``request`` is 0
 staged    request, part                 parts of an outcome whose last part has not come yet; void in the next life
 mark      feed, length                  how much of each feed is committed
 jar       site, key, cookies            cookie jars: of each site one for each key of the spider's

@@ -144,6 +144,8 @@ class Settling:
                 held.host.started(now - outcome.ago)
             if outcome.cookies:  # first of all: what this outcome causes sees them
                 self._state.jars.take(outcome.cookies, self._state.group())
+            if held.row is None and outcome.items:
+                self._keep(held, outcome)
             if held.guest is not None:
                 self._settle_errand(held.guest.host, outcome, now, held.guest.hops)
                 self._hosts.wake(held.guest.host, now)
@@ -256,6 +258,12 @@ class Settling:
             self._give_up(host, (EXCLUDED, "limit"))
 
     # -- robots.txt
+
+    def _keep(self, held: Held, outcome: Outcome) -> None:
+        """Let what the fetch of a robots.txt made enter the outbox. Its token is nobody else's, now and later."""
+        made = enumerate(outcome.items, outcome.token)
+        url = f"{held.host.name}/robots.txt"
+        self._state.group().strays += [(0, ordinal, url, item.kind, item.body) for ordinal, item in made]
 
     def _settle_errand(self, host: Host, outcome: Outcome, now: float, hops: int = 0) -> None:
         """Take a host's robots.txt; while it cannot be had, nothing of the host is fetched (RFC 9309, 2.3.1.4).

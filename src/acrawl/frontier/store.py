@@ -112,7 +112,8 @@ class Store:
             "(?,?,?,?,?,?,?)",
             [(t.request, _ms(t.at), t.attempt, t.reason, t.detail, t.http_status, _ms(t.seconds)) for t in group.tried],
         )
-        made.items = len(items)
+        made.items = len(items) + len(group.strays)
+        db.bulk("insert into outbox(request, ordinal, url, kind, body) values ", "(?,?,?,?,?)", group.strays)
         db.bulk(
             "insert into outbox(request, ordinal, url, kind, body) "
             f"select column1, column2 + visit * {_VISIT}, url, column3, column4 from (values ",

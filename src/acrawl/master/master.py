@@ -43,6 +43,7 @@ from acrawl.queues.messages import Hello, Welcome
 from acrawl.queues.server import QueueManager
 from acrawl.results.feeds.spec import shown
 from acrawl.results.imaging.making import check_extra, making_of
+from acrawl.results.lineup import Lineup, lineup
 from acrawl.settings import Settings
 from acrawl.spider import Spider, login_of
 from acrawl.version import VERSION
@@ -66,6 +67,7 @@ class Master:
         self._interrupted = asyncio.Event()
         self._reason = ""
         self._spider: Spider
+        self._lineup: Lineup
         self._frontier: SqliteFrontier
         self._broker: CrawlBroker
         self._cluster: Cluster
@@ -79,11 +81,12 @@ class Master:
         await _check_stages(plan, spider)
         if making_of(plan.settings.images) is not None and plan.workers:  # others have packages of their own
             check_extra()
+        self._lineup = lineup(spider)
         gate = gate_of(spider)
         arguments = {key: str(value) for key, value in plan.arguments.items()}
         identity = Identity(
             plan.source.identity, plan.source.sha256, arguments, extent(spider),
-            command=_unsecret(plan), cwd=os.getcwd(),
+            command=_unsecret(plan), cwd=os.getcwd(), lives=[SystemClock().time()], files=str(plan.folder.resolve()),
         )  # fmt: skip
         with Job(plan.job) as job:  # only now, so that a mistake of the user's leaves no folder behind
             going_on = job.begin(identity, resume=plan.resume, fresh=plan.fresh, again=plan.check)
@@ -112,6 +115,8 @@ class Master:
                 files=str(self._output.folder.resolve()),
                 nonce_file=nonce_file,
                 nonce=nonce,
+                worker_pipelines=len(self._lineup.worker),
+                exchanges=str(self._output.exchanges or ""),
             )
             expected = Hello("", VERSION, plan.source.identity, plan.source.sha256)
             grace = plan.settings.queues.grace_seconds
@@ -132,7 +137,7 @@ class Master:
         except Exception as error:  # the user's code after the end: everything is safe, and the end stands
             name, what = type(spider).__name__, f"{type(error).__name__}: {error}"
             log.warning("%s.closed() failed, and the crawl has ended all the same: %s", name, what, exc_info=True)
-        self._progress.summary(end, self._reason, self._output.tally)
+        self._progress.summary(end, self._reason, self._output.tally, plan.job)
         return code
 
     def _invite(self, queues: QueueManager, job: Job) -> None:

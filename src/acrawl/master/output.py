@@ -5,35 +5,45 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import pathlib
-from collections.abc import AsyncIterator, Iterator
+import shutil
+from collections.abc import AsyncIterator, Iterator, Mapping
 
 from acrawl.clock import Clock
 from acrawl.frontier.base import Frontier
 from acrawl.job import Job
 from acrawl.master.plan import Plan
 from acrawl.outcome import Tally
+from acrawl.queues.messages import EXCHANGE
 from acrawl.results.catalog import Catalog
+from acrawl.results.counted import Counted
 from acrawl.results.feeds import BEGAN, Crawl, open_feeds
 from acrawl.results.files.folder import FolderStore
 from acrawl.results.files.objects import Objects
 from acrawl.results.files.partials import Partials
-from acrawl.results.files.uploads import Uploads
+from acrawl.results.files.uploads import Sorted, Uploads
 from acrawl.results.outbox import Drain
 from acrawl.results.pipelines import Pipelines
 from acrawl.results.publish import PUBLISHERS, Crawled
+from acrawl.results.warc import Archive, open_archive, stored_in
 from acrawl.spelling import Spelling
 from acrawl.spider import Spider
 
+#: An exchange is at most so many times as long as its content: chunks of a few bytes.
+_MOST_FRAMING = 4
 #: Redirects that are read from the frontier at once.
 _REDIRECTS = 1000
 
 
 class Output:
-    """The results of one crawl. ``folder`` is where saved files go, ``uploads`` takes those sent by workers."""
+    """The results of one crawl. ``folder`` is where saved files go, ``uploads`` takes those sent by workers.
+
+    ``exchanges`` is where workers put what they capture for a web archive; None where none is made.
+    """
 
     def __init__(self, plan: Plan, job: Job, frontier: Frontier, spider: Spider, clock: Clock) -> None:
-        self.folder: pathlib.Path = (plan.files or job.folder / "files").resolve()
-        self.uploads: Uploads | None = None
+        self.folder: pathlib.Path = plan.folder.resolve()
+        self.uploads: Uploads | Sorted | None = None
+        self.exchanges: pathlib.Path | None = None if plan.warc is None else stored_in(job.folder).resolve()
         self._plan = plan
         self._job = job
         self._frontier = frontier
@@ -61,15 +71,22 @@ class Output:
         if self._plan.files is not None:
             await asyncio.to_thread(self._prepare)
         await asyncio.to_thread(self._sweep)
-        self.uploads = Uploads(self.folder, self._plan.settings.fetch.max_file)
+        self.uploads = self._take_uploads()
         marks, fresh = await self._marks(), self._plan.fresh
         crawl = Crawl(self._plan.settings.feeds, self._spider.name or type(self._spider).__name__.lower())
         feeds = await asyncio.to_thread(lambda: open_feeds(self._plan.feeds, marks, overwrite=fresh, crawl=crawl))
         named = PUBLISHERS[self._plan.publish].names if self._plan.publish else True
         database = self._job.folder / "results.db"
         self._catalog = await asyncio.to_thread(lambda: Catalog(database, self.folder, named=named))
-        pipelines = Pipelines.of(self._spider)
-        self._drain = Drain(self._frontier, feeds, self._catalog, pipelines, files_to_feeds=not self._plan.publish)
+        self._drain = Drain(
+            self._frontier,
+            feeds,
+            self._catalog,
+            Pipelines.of(self._spider),
+            files_to_feeds=not self._plan.publish,
+            archive=await asyncio.to_thread(self._open_archive, marks),
+            counted=Counted.of(marks),
+        )
         await self._drain.open()
 
     async def _marks(self) -> dict[str, int]:
@@ -80,6 +97,19 @@ class Output:
             await self._frontier.done([], {BEGAN: marks[BEGAN]})
         return marks
 
+    def _take_uploads(self) -> Uploads | Sorted:
+        largest = self._plan.settings.fetch.max_file
+        uploads = Uploads(self.folder, largest)
+        if self.exchanges is None:
+            return uploads
+        return Sorted(uploads, EXCHANGE, Uploads(self.exchanges, _MOST_FRAMING * largest))
+
+    def _open_archive(self, marks: Mapping[str, int]) -> Archive | None:
+        plan = self._plan
+        if plan.warc is None:
+            return None
+        return open_archive(plan.warc, self._job.folder, marks, plan.settings, overwrite=plan.fresh)
+
     def _prepare(self) -> None:
         store = FolderStore(self.folder)
         try:
@@ -89,7 +119,9 @@ class Output:
 
     def _sweep(self) -> None:
         """Clear away what killed workers left half-written, and cut downloads that nobody went on with."""
-        Objects(self.folder).sweep()
+        for folder in (self.folder, self.exchanges):
+            if folder is not None:
+                Objects(folder).sweep()
         Partials(self.folder).sweep()
 
     async def deliver(self) -> None:
@@ -115,6 +147,8 @@ class Output:
         await self._drain.finish()
         if self._plan.settings.images.near:
             await self._drain.in_thread(self._catalog.find_alike, self._plan.settings.images.near)
+        if self.exchanges is not None:  # all of it is in the archive; the rest was never told of
+            await asyncio.to_thread(shutil.rmtree, self.exchanges, ignore_errors=True)
         if self._plan.publish:
             redirects = self._redirects(asyncio.get_running_loop())
             spelling = Spelling(self._plan.settings.urls)

@@ -15,6 +15,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     ``files`` is where saved files go and ``publish`` what is made of the whole at the end, by its name in
     `acrawl.master.output`; ``feeds`` are ``PATH[:format]``. ``spec`` is what the local workers are told to load.
+    ``warc`` is where a web archive goes: the beginning of the names of its files.
     ``typed`` are the words of the command line. A ``check`` is made again and again: a finished one is begun anew, and
     it has finished when whoever reports of it says so in the job.
     """
@@ -35,3 +36,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     quiet: bool = False
     check: bool = False
     typed: tuple[str, ...] = ()
+    warc: pathlib.Path | None = None
+
+    @property
+    def folder(self) -> pathlib.Path:
+        """Where saved files go, also where nobody said it."""
+        return self.files or self.job / "files"

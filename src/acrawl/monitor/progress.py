@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import pathlib
+import shlex
 import sys
 import time
 from collections.abc import Callable
@@ -26,6 +28,10 @@ _TOLD = {
         "{:,} pages asked for it, and their items were left out (politeness.obey_robots_tags)",
     ),
     "fetched(cut)": ("cut", "{:,} pages are so large that only their beginnings were parsed ([parse] settings)"),
+    "fetched(invalid-item)": (
+        "invalid items",
+        "{:,} pages gave items that are not as they should be; those failed, and all else of the pages is there",
+    ),
     "excluded(trap)": (
         "trap",
         "{:,} pages of rows without end were left out ([traps] settings; acrawl retry --status excluded --reason trap)",
@@ -79,8 +85,8 @@ class Progress:
             self._last = self._clock()
             self.note(line)
 
-    def summary(self, end: Snapshot, reason: str, tally: Tally) -> None:
-        """Show what came of it; ``tally`` is of this life of the crawl."""
+    def summary(self, end: Snapshot, reason: str, tally: Tally, job: pathlib.Path | None = None) -> None:
+        """Show what came of it; ``tally`` is of this life of the crawl, ``job`` where it can be looked into."""
         seconds = max(self._clock() - self._began, 1e-9)
         rows: list[tuple[str, str]] = [
             ("discovered", f"{end.discovered:,} ({end.duplicates:,} duplicates met)"),
@@ -95,7 +101,7 @@ class Progress:
             rows.append(("quarantined", f"{end.quarantined:,}"))
         if end.queued or end.leased:
             rows.append(("still queued", f"{end.queued + end.leased:,}"))
-        rows += [*_results(tally), ("hosts", f"{end.hosts:,}")]
+        rows += [*_results(tally, job), ("hosts", f"{end.hosts:,}")]
         rows.append(("time", f"{_duration(seconds)} ({end.fetched / seconds:,.1f} requests/s)"))
         width = max(len(name) for name, _ in rows)
         self.note("\n".join([f"crawl {reason}", *(f"{name:{width}}  {value}" for name, value in rows)]))
@@ -135,14 +141,17 @@ def _counted(end: Snapshot, status: str) -> str:
     return f"{total:,}" + (f" ({', '.join(parts)})" if parts and total else "")
 
 
-def _results(tally: Tally) -> list[tuple[str, str]]:
+def _results(tally: Tally, job: pathlib.Path | None) -> list[tuple[str, str]]:
     rows = [("items delivered", f"{tally.items:,}")]
     if tally.files:
         rows.append(("files", f"{tally.files:,}"))
+    if tally.exchanges:
+        rows.append(("archived", f"{tally.exchanges:,} answers"))
     if tally.dropped:
         rows.append(("items dropped", f"{tally.dropped:,} (by pipelines)"))
     if tally.failed:
-        rows.append(("items FAILED", f"{tally.failed:,} (the log says why; acrawl audit --items lists them)"))
+        look = "acrawl audit --items" + (f" --job {shlex.quote(str(job))}" if job is not None else "")
+        rows.append(("items FAILED", f"{tally.failed:,} (the log says why; {look} lists them)"))
     return rows
 
 

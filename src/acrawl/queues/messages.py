@@ -26,12 +26,17 @@ class Hello(msgspec.Struct, frozen=True):
     held: list[int] = []
 
 
+#: What the name of an upload begins with that belongs to the web archive and not to the saved files.
+EXCHANGE = "exchange-"
+
+
 class Welcome(msgspec.Struct, frozen=True):
     """The master's answer. ``dropped`` are held tokens the worker must abandon.
 
     ``settings`` is the master's whole resolved configuration; ``secret`` keys the fingerprints of this job.
     ``files`` is the master's folder for saved files; a worker that can read ``nonce`` from ``nonce_file`` in it shares
-    the disk and stores there itself.
+    the disk and stores there itself. So many of the spider's pipelines, the first ones, run in the workers.
+    ``exchanges`` is the folder for what is captured for a web archive; empty where none is made.
     """
 
     epoch: int
@@ -42,6 +47,8 @@ class Welcome(msgspec.Struct, frozen=True):
     files: str = ""
     nonce_file: str = ""
     nonce: str = ""
+    worker_pipelines: int = 0
+    exchanges: str = ""
 
 
 class News(msgspec.Struct, frozen=True, array_like=True):

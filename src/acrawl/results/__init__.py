@@ -2,7 +2,8 @@
 
 The life of a result::
 
-    worker    a saved or made file: streamed, hashed, renamed to ROOT/.objects/a/<sha256>       files/
+    worker    an item: pipelines of the worker's side -> checked against its class -> closed
+              a saved or made file: streamed, hashed, renamed to ROOT/.objects/a/<sha256>       files/
               its facts, the items and the sightings travel in the report and commit with it
     master    outbox -> pipelines -> feeds (fsync) and catalog (links, rows, commit)             outbox
               -> done(ids, marks): delivered, and how long each feed is

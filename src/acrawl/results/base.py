@@ -29,6 +29,19 @@ class Row(NamedTuple):
 Unfit = tuple[int, str]
 
 
+class Writer(Protocol):
+    """What the outbox is written to, durably: a feed, or a web archive. Blocking; used by one thread at a time."""
+
+    def commit(self) -> Mapping[str, int]:
+        """See `Feed.commit`."""
+
+    def finish(self) -> None:
+        """See `Feed.finish`."""
+
+    def close(self) -> None:
+        """See `Feed.close`."""
+
+
 class Feed(Protocol):
     """Where items go. Blocking; used by one thread at a time.
 

@@ -8,7 +8,7 @@ transaction, and every write is idempotent: a batch that arrives again after a c
     pages        url, sha256, text_sha256, title ...                       one row a page; of equal texts one sha256
     sightings    url, page, alt, source                                    one row for an image, or a link, on a page
     looks, derived, alike                                                  of images: see `acrawl.results.looks`
-    failed_items item_id, url, kind, reason, detail, body, at              what a pipeline or a feed could not take
+    failed_items item_id, url, kind, reason, detail, body, at              invalid, or refused by a pipeline or a feed
 
 Here is what records; what is read of it is `acrawl.results.listing`'s.
 """

@@ -25,7 +25,10 @@ _FAILED = "SELECT item_id, url, kind, reason, detail, body FROM failed_items ORD
 
 
 class FailedItem(msgspec.Struct, frozen=True):
-    """An item that a pipeline, a feed or the file store could not take; ``body`` is what travelled (msgpack)."""
+    """An item that is not as it should be, or that a pipeline, a feed or the file store could not take.
+
+    ``body`` is what travelled (msgpack).
+    """
 
     item_id: str
     url: str

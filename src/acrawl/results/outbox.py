@@ -18,11 +18,13 @@ from typing import Any, TypeVar
 import msgspec
 
 from acrawl.errors import AcrawlError, CrawlFailed
-from acrawl.outcome import Delivery, FileFact, PageFile, Sightings, Tally
-from acrawl.results.base import Feed, Outbox, Row
+from acrawl.outcome import Captured, Delivery, FileFact, PageFile, Refused, Sightings, Tally
+from acrawl.results.base import Feed, Outbox, Row, Writer
 from acrawl.results.catalog import Catalog
+from acrawl.results.counted import Counted
 from acrawl.results.listing import FailedItem
 from acrawl.results.pipelines import Passage, Pipelines
+from acrawl.results.warc.archive import Archive
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +34,13 @@ _DECODERS: dict[str, Callable[[bytes], Any]] = {
     "item": msgspec.msgpack.Decoder().decode,
     "file": msgspec.msgpack.Decoder(FileFact).decode,
     "page": msgspec.msgpack.Decoder(PageFile).decode,
+    "exchange": msgspec.msgpack.Decoder(Captured).decode,
     "sightings": msgspec.msgpack.Decoder(Sightings).decode,
+    "refused": msgspec.msgpack.Decoder(Refused).decode,
+    "dropped": msgspec.msgpack.Decoder(int).decode,
 }
+#: Fields that are remembered as warned of; more are not warned of.
+_MOST_WARNED = 1000
 _T = TypeVar("_T")
 
 
@@ -68,17 +75,35 @@ class _Entry:
         """Take the entry out of the way; it is recorded with what travelled."""
         delivery = self.delivery
         log.error("item %s of %s failed: %s%s", delivery.item_id, delivery.url, reason, f"\n{detail}" if detail else "")
-        item = delivery.item
-        self.failure = FailedItem(delivery.item_id, delivery.url, item.kind, reason, detail, item.body)
+        self._record(delivery.item.kind, reason, detail, delivery.item.body)
+
+    def refuse(self, warned: set[str]) -> None:
+        """Take an item out of the way that its worker refused; what is wrong with a field is warned of once."""
+        refused = self.value
+        if not refused.about:
+            delivery = self.delivery
+            log.error("item %s of %s failed: %s\n%s", delivery.item_id, delivery.url, refused.reason, refused.detail)
+        elif refused.about not in warned and len(warned) < _MOST_WARNED:
+            warned.add(refused.about)
+            log.warning(
+                "an item of %s failed: %s; others like it are only counted (acrawl audit --items lists them)",
+                self.delivery.url,
+                refused.reason,
+            )
+        self._record("item", refused.reason, refused.detail, refused.body)
+
+    def _record(self, kind: str, reason: str, detail: str, body: bytes) -> None:
+        self.failure = FailedItem(self.delivery.item_id, self.delivery.url, kind, reason, detail, body)
         self.kind = "failed"
 
 
 class Drain:
     """Delivers the outbox of a frontier. Belongs to one event loop; its files and its database to one thread.
 
-    With ``files_to_feeds`` every saved file is an item of the feeds too. It owns feeds, catalog and pipelines from
-    `open` to `close`. Anything that cannot be written ends it with `CrawlFailed`, and it delivers no more: how far its
-    feeds got is known only to the marks, so they must be opened again.
+    With ``files_to_feeds`` every saved file is an item of the feeds too; ``archive`` takes what was captured, and
+    ``counted`` goes on through every restart. It owns all that is written to, and the pipelines, from `open` to
+    `close`. Anything that cannot be written ends it with `CrawlFailed`, and it delivers no more: how far its feeds got
+    is known only to the marks, so they must be opened again.
     """
 
     def __init__(
@@ -89,19 +114,25 @@ class Drain:
         pipelines: Pipelines,
         *,
         files_to_feeds: bool = True,
+        archive: Archive | None = None,
         poll: float = 1.0,
+        counted: Counted | None = None,
     ) -> None:
         self._frontier = frontier
         self._feeds = feeds
+        self._archive = archive
+        self._writers: list[Writer] = [*feeds, *([] if archive is None else [archive])]
         self._catalog = catalog
         self._pipelines = pipelines
         self._files_to_feeds = files_to_feeds
         self._poll = poll
+        self._counted = counted
         self._thread = ThreadPoolExecutor(1, "acrawl-results")
         self._turn = asyncio.Lock()
         self._more = asyncio.Event()
         self._broken = ""
         self._closed = False
+        self._warned: set[str] = set()
         self.tally = Tally()
 
     async def open(self) -> None:
@@ -110,7 +141,7 @@ class Drain:
         The first mark matters: a feed that is appended to and dies before its first commit is cut back to it.
         """
         await self._pipelines.open()
-        await self._frontier.done([], await self.in_thread(_commit_all, self._feeds))
+        await self._frontier.done([], await self.in_thread(_commit_all, self._writers) | self._counts())
 
     async def run(self) -> None:
         """Deliver until cancelled or closed. A batch under way is finished first. Raises `CrawlFailed`."""
@@ -133,7 +164,7 @@ class Drain:
 
     async def finish(self) -> None:
         """Make of the feeds what others can read. Raises `CrawlFailed`. Call it when nothing more is delivered."""
-        await self.in_thread(_finish_all, self._feeds)
+        await self.in_thread(_finish_all, self._writers)
 
     async def in_thread(self, function: Callable[..., _T], *arguments: Any) -> _T:
         """Run a blocking function on the thread of the catalog: nothing is delivered while it runs."""
@@ -194,11 +225,16 @@ class Drain:
                 entry.fail(passage.failed, passage.detail)
             elif passage.dropped is not None:
                 log.debug("item %s of %s dropped: %s", entry.delivery.item_id, entry.delivery.url, passage.dropped)
+        for entry in entries:
+            if entry.kind == "refused":
+                entry.refuse(self._warned)
         # 2. Catalog and feeds, made durable in the thread.
         marks = await self.in_thread(self._write, entries)
-        # 3. Only now may the frontier forget.
-        await self._frontier.done([entry.delivery.id for entry in entries], marks)
         self._count(entries)
+        # 3. Only now may the frontier forget.
+        await self._frontier.done([entry.delivery.id for entry in entries], marks | self._counts())
+        if self._archive is not None and any(entry.kind == "exchange" for entry in entries):
+            await self.in_thread(self._archive.forget)
 
     def _write(self, entries: list[_Entry]) -> dict[str, int]:
         """Blocking: all of a batch into the catalog and the feeds; returns the feeds' marks."""
@@ -219,7 +255,8 @@ class Drain:
             for feed in self._feeds:
                 for place, reason in feed.write(rows) if rows else ():
                     going[place].fail(reason)
-            marks = _commit_all(self._feeds)
+            self._add_exchanges([entry for entry in entries if entry.kind == "exchange"])
+            marks = _commit_all(self._writers)
             self._catalog.add_failed(entry.failure for entry in entries if entry.failure is not None)
         return marks
 
@@ -238,6 +275,17 @@ class Drain:
         for entry, path in zip(entries, self._catalog.add_pages([entry.value for entry in entries]), strict=True):
             if isinstance(path, Exception):
                 entry.fail(f"the text of the page cannot be listed: {path}")
+
+    def _add_exchanges(self, entries: Sequence[_Entry]) -> None:
+        """Write to the archive what was captured for it; what is not there, or not wanted any more, is failed."""
+        for entry in entries:
+            if self._archive is None:
+                entry.fail("it was captured for a web archive, but there is no --warc")
+                continue
+            try:
+                self._archive.write(entry.delivery.item_id, entry.value)
+            except (FileNotFoundError, ValueError) as error:  # recorded as failed; no retry helps
+                entry.fail(f"what was captured cannot be archived: {error}")
 
     def _as_item(self, fact: FileFact, path: str | None) -> dict[str, Any]:
         """A saved file as feeds show it; ``path`` is below the folder of files."""
@@ -264,21 +312,28 @@ class Drain:
             elif entry.passage is not None:
                 tally.items += entry.passage.going
                 tally.dropped += not entry.passage.going
+            elif entry.kind == "dropped":
+                tally.dropped += entry.value
             elif entry.kind in {"file", "page"}:
                 tally.files += 1
+            elif entry.kind == "exchange":
+                tally.exchanges += 1
             else:
                 tally.sightings += 1
 
+    def _counts(self) -> dict[str, int]:
+        return self._counted.marks(self.tally) if self._counted is not None else {}
+
     def _close_all(self) -> None:
-        for feed in self._feeds:
-            feed.close()
+        for writer in self._writers:
+            writer.close()
         self._catalog.close()
 
 
-def _commit_all(feeds: Sequence[Feed]) -> dict[str, int]:
-    return {name: mark for feed in feeds for name, mark in feed.commit().items()}
+def _commit_all(writers: Sequence[Writer]) -> dict[str, int]:
+    return {name: mark for writer in writers for name, mark in writer.commit().items()}
 
 
-def _finish_all(feeds: Sequence[Feed]) -> None:
-    for feed in feeds:
-        feed.finish()
+def _finish_all(writers: Sequence[Writer]) -> None:
+    for writer in writers:
+        writer.finish()

@@ -9,24 +9,26 @@
             return item
 
 ``open_spider(spider)`` and ``close_spider(spider)`` are optional, and so is ``from_crawler(crawler)`` for spiders that
-have a crawler (`acrawl.scrapy`). An item arrives as a dict of plain values, whatever
-the callback gave. A pipeline with any ``async def`` lives on the event loop and may see up to `CONCURRENCY` items at
-once; one without lives in a thread of its own, which it may block, and sees one item after the other. After a crash an
-item may come again: pipelines are at least once.
+have a crawler (`acrawl.scrapy`). With ``where = "worker"`` in its class a pipeline runs in each worker process, on the
+very object that the callback gave, before that is checked and closed for the journey. All others run on the master, and
+to them an item comes as a dict of plain values, whatever the callback gave. A pipeline with any ``async def`` lives on
+the event loop and may see up to `CONCURRENCY` items at once; one without lives in a thread of its own, which it may
+block, and sees one item after the other. After a crash an item may come again: pipelines are at least once.
 """
 
 from __future__ import annotations
 
 import asyncio
-import importlib
+import contextlib
 import inspect
 import logging
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from acrawl.errors import AcrawlError, CrawlFailed, DropItem, SpiderError
+from acrawl.errors import CrawlFailed, DropItem, SpiderError
+from acrawl.results.lineup import lineup, listed, loaded
 
 log = logging.getLogger(__name__)
 
@@ -59,12 +61,8 @@ class Pipelines:
 
     @classmethod
     def of(cls, spider: Any) -> Pipelines:
-        """The spider's ``pipelines``, or those of Scrapy's ``ITEM_PIPELINES``. Raises `SpiderError`."""
-        listed = getattr(spider, "pipelines", None) or spider.custom_settings.get("ITEM_PIPELINES") or ()
-        if isinstance(listed, Mapping):
-            orders = {place: order for place, order in listed.items() if order is not None}
-            listed = sorted(orders, key=lambda place: orders[place])
-        return cls([_loaded(place) for place in listed], spider)
+        """Those of a spider that run on the master. Raises `SpiderError` for a list that cannot be."""
+        return cls(lineup(spider).master, spider)
 
     async def open(self) -> None:
         """Make the pipelines and call ``open_spider``. Raises `SpiderError`; those already open are closed again."""
@@ -100,17 +98,32 @@ class Pipelines:
             raise CrawlFailed("; ".join(failed))
 
 
+@contextlib.asynccontextmanager
+async def running(spider: Any, count: int) -> AsyncIterator[Pipelines | None]:
+    """The first ``count`` pipelines of a spider, which the master says are the workers': open until the end.
+
+    None without any. The others need not be there. Raises `SpiderError`, and at the end `CrawlFailed`.
+    """
+    if not count:
+        yield None
+        return
+    pipelines = Pipelines(loaded(listed(spider)[:count]), spider)
+    await pipelines.open()
+    try:
+        yield pipelines
+    finally:
+        await pipelines.close()
+
+
 class _Stage:
     """One pipeline, where it lives, and how its methods are called."""
 
     def __init__(self, cls: type, spider: Any) -> None:
-        process = getattr(cls, "process_item", None)
-        if not callable(process):
-            raise SpiderError(f"pipeline {cls.__name__}: has no process_item(item, spider)")
         self.name = cls.__name__
         self._class = cls
         self._spider = spider
         self._self: Any = None
+        self._process_item: Callable[[Any], Any]
         methods = [getattr(cls, name, None) for name in ("process_item", "open_spider", "close_spider")]
         on_loop = any(inspect.iscoroutinefunction(method) for method in methods)
         self._thread = None if on_loop else ThreadPoolExecutor(1, f"acrawl-{cls.__name__}")
@@ -119,29 +132,34 @@ class _Stage:
         crawler = getattr(self._spider, "crawler", None)
         by_crawler = None if crawler is None else getattr(self._class, "from_crawler", None)
         self._self = await (self._call(self._class) if by_crawler is None else self._call(by_crawler, crawler))
+        self._process_item = self._bound("process_item", 1)
         await self._optional("open_spider")
 
     async def process(self, passages: Sequence[Passage]) -> None:
-        method = self._bound("process_item", 1)
         if self._thread is not None:
-            await self._call(self._process_all, method, passages)
-            return
-        room = asyncio.Semaphore(CONCURRENCY)
+            await self._call(self._process_all, passages)
+        elif len(passages) == 1:  # on a worker always
+            await self._process(passages[0])
+        else:
+            room = asyncio.Semaphore(CONCURRENCY)
 
-        async def one(passage: Passage) -> None:
-            async with room:
-                try:
-                    result = method(passage.item)
-                    passage.item = self._checked(await result if inspect.isawaitable(result) else result)
-                except Exception as error:  # noqa: BLE001 - dropped or failed: recorded in the passage, the others go on
-                    _stopped(passage, error)
+            async def one(passage: Passage) -> None:
+                async with room:
+                    await self._process(passage)
 
-        await asyncio.gather(*map(one, passages))
+            await asyncio.gather(*map(one, passages))
 
-    def _process_all(self, method: Callable[[Any], Any], passages: Sequence[Passage]) -> None:
+    async def _process(self, passage: Passage) -> None:
+        try:
+            result = self._process_item(passage.item)
+            passage.item = self._checked(await result if inspect.isawaitable(result) else result)
+        except Exception as error:  # noqa: BLE001 - dropped or failed: recorded in the passage, the others go on
+            _stopped(passage, error)
+
+    def _process_all(self, passages: Sequence[Passage]) -> None:
         for passage in passages:
             try:
-                passage.item = self._checked(method(passage.item))
+                passage.item = self._checked(self._process_item(passage.item))
             except Exception as error:  # noqa: BLE001 - dropped or failed: recorded in the passage, the others go on
                 _stopped(passage, error)
 
@@ -185,20 +203,3 @@ def _stopped(passage: Passage, error: Exception) -> None:
         return
     passage.failed = f"{type(error).__name__}: {error}"
     passage.detail = "".join(traceback.format_exception(error))
-
-
-def _loaded(place: Any) -> type:
-    if isinstance(place, type):
-        return place
-    module, _, name = str(place).rpartition(".")
-    try:
-        found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise SpiderError(f"pipeline {place!r} cannot be loaded: {error}") from None
-    except AcrawlError:
-        raise
-    except Exception as error:  # the user's module level code: nothing has begun, nothing is lost
-        raise SpiderError(f"pipeline {place!r}: importing it failed: {error}") from error
-    if not isinstance(found, type):
-        raise SpiderError(f"pipeline {place!r} is no class")
-    return found

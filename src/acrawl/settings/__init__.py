@@ -23,7 +23,7 @@ from acrawl.errors import SettingsError
 from acrawl.settings.base import Section
 from acrawl.settings.fetching import Auth, Cache, Cookies, Dns, Fetch, Proxy, Retry, Tls, retried_statuses
 from acrawl.settings.masks import masked
-from acrawl.settings.results import Feeds, Files, Images
+from acrawl.settings.results import Feeds, Files, Images, Warc
 from acrawl.settings.sections import Frontier, Limits, Log, Parse, Politeness, Queues, Scope, Traps, Urls, Worker
 
 __all__ = [
@@ -49,6 +49,7 @@ __all__ = [
     "Tls",
     "Traps",
     "Urls",
+    "Warc",
     "Worker",
 ]
 
@@ -76,6 +77,7 @@ class Settings(Section, frozen=True):
     parse: Parse = Parse()
     traps: Traps = Traps()
     feeds: Feeds = Feeds()
+    warc: Warc = Warc()
     images: Images = Images()
 
 

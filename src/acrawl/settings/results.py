@@ -31,6 +31,15 @@ class Feeds(Section, frozen=True):
     """Bytes of a file with {batch} in its name, after which the next one begins; 0 means no limit."""
 
 
+class Warc(Section, frozen=True):
+    """The web archive of --warc (see docs/warc.md)."""
+
+    max_bytes: Positive = 1_000_000_000
+    """Bytes of a file of the archive after which the next one begins."""
+    secrets: bool = True
+    """Keep the Authorization and Cookie headers of requests in the archive, as they were sent."""
+
+
 class Images(Section, frozen=True):
     """Which images are kept, and what is made of them (see docs/images.md). All but the sizes need Pillow."""
 

@@ -26,8 +26,9 @@ from acrawl.response import Response
 from acrawl.results.base import Row, Unfit
 from acrawl.results.catalog import Catalog
 from acrawl.results.files.folder import FolderStore
+from acrawl.results.lineup import lineup
 from acrawl.results.outbox import Drain
-from acrawl.results.pipelines import Pipelines
+from acrawl.results.pipelines import Pipelines, running
 from acrawl.settings import Settings, flatten, resolve
 from acrawl.spider import Spider, login_of
 from acrawl.testing.answers import Answer, Page, Pages, Visitor, Web
@@ -160,6 +161,7 @@ class _Crawl:
     def __init__(self, folder: pathlib.Path, spiders: list[Spider], web: Web, most: int) -> None:
         self._folder = folder
         self._spider, *self._workers_spiders = spiders
+        self._lineup = lineup(self._spider)
         self._settings = self._spider.settings
         self._web = web
         self._most = most
@@ -222,16 +224,19 @@ class _Crawl:
         settings, clock = self._settings, self._clock
         store = FolderStore(self._folder / "files")
         try:
-            async with Fetcher(
-                settings,
-                spider.stages,
-                clock=clock,
-                transport=self._stage,
-                login=login_of(spider),
-                ask_jar=functools.partial(broker.jar, name),
-            ) as fetcher:
+            async with (
+                Fetcher(
+                    settings,
+                    spider.stages,
+                    clock=clock,
+                    transport=self._stage,
+                    login=login_of(spider),
+                    ask_jar=functools.partial(broker.jar, name),
+                ) as fetcher,
+                running(spider, len(self._lineup.worker)) as pipelines,
+            ):
                 recent = RecentLinks(settings.worker.recent)
-                handler = Handler(spider, fetcher, store, frontier.secret, clock, recent)
+                handler = Handler(spider, fetcher, store, frontier.secret, clock, recent, pipelines)
                 worker = Worker(name, broker, handler, settings, frontier.epoch, clock)
                 await broker.hello(Hello(name, "", "", ""))
                 await worker.run()

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from typing import Any
 
-import msgspec
-
-from acrawl.outcome import Item, Sightings
 from acrawl.request import Request
-
-_encode = msgspec.msgpack.Encoder().encode
+from acrawl.worker.items import is_item
 
 
 async def produced(result: Any) -> AsyncIterator[Any]:
@@ -24,26 +19,10 @@ async def produced(result: Any) -> AsyncIterator[Any]:
     if hasattr(result, "__aiter__"):
         async for one in result:
             yield one
-    elif isinstance(result, (Request, Mapping, msgspec.Struct)) or dataclasses.is_dataclass(result):
+    elif isinstance(result, Request | str | bytes) or is_item(result):
         yield result
     elif hasattr(result, "__iter__"):
         for one in result:
             yield one
     else:
         yield result
-
-
-def as_item(made: Any) -> Item:
-    """Close an item for the journey. Raises TypeError naming what cannot travel."""
-    if isinstance(made, Sightings):
-        return Item("sightings", _encode(made))
-    if isinstance(made, Mapping) and not isinstance(made, dict):
-        made = dict(made)
-    plain = isinstance(made, (dict, msgspec.Struct)) or dataclasses.is_dataclass(made)
-    if not plain and not hasattr(made, "__attrs_attrs__"):
-        kind = type(made).__name__
-        raise TypeError(f"a callback gave {kind} {str(made)[:80]!r}: give requests, dicts, dataclasses or Structs")
-    try:
-        return Item("item", _encode(made))
-    except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise TypeError(f"the item {str(made)[:200]!r} cannot travel: {error}") from None

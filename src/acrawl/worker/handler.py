@@ -20,12 +20,14 @@ from acrawl.parse.gist import gist, is_looked_at
 from acrawl.parse.robots import encode
 from acrawl.request import Request, seal, unseal
 from acrawl.response import Failure, Response
+from acrawl.results.pipelines import Pipelines
 from acrawl.spelling import Spelling
 from acrawl.spider import Spider
-from acrawl.worker.callbacks import as_item
-from acrawl.worker.calling import Caller, told
+from acrawl.worker.archiving import Archiving, harvested
+from acrawl.worker.calling import Caller, Trouble, told
 from acrawl.worker.harvest import Harvest
 from acrawl.worker.imaging import Imaging
+from acrawl.worker.items import as_item
 from acrawl.worker.lanes import Work
 from acrawl.worker.large import LargePages, cut_of, is_large
 from acrawl.worker.recent import RecentLinks
@@ -47,8 +49,9 @@ _MOST_ADDRESSES = 10_000
 class Handler:
     """Turns leases into outcomes. Holds no state of its own but the recently reported links.
 
-    ``on_part`` takes the parts of an outcome that is too large for one message. ``imaging`` makes of saved images what
-    is wanted, if anything is.
+    ``on_part`` takes the parts of an outcome that is too large for one message. ``pipelines`` are those that items pass
+    in this process. With ``archive``, a store, what goes over the wire is captured for a web archive. ``imaging``
+    makes of saved images what is wanted, if anything is.
     """
 
     def __init__(
@@ -59,15 +62,17 @@ class Handler:
         secret: bytes,
         clock: Clock,
         recent: RecentLinks,
-        imaging: Imaging | None = None,
+        pipelines: Pipelines | None = None,
+        archive: FileStore | None = None,
     ) -> None:
         self.recent = recent
-        self._caller = Caller(spider, files, secret, clock, recent)
+        self._caller = Caller(spider, files, secret, clock, recent, pipelines, archive)
+        self._archiving = None if archive is None else Archiving(archive, clock, spider.settings.warc)
         self._spider = spider
         self._retry = spider.settings.retry
         self._fetcher = fetcher
         self._files = files
-        self._imaging = imaging
+        self.imaging: Imaging | None = None
         self._least = spider.settings.images.min_width, spider.settings.images.min_height
         self._secret = secret
         self._spelling = Spelling(spider.settings.urls)
@@ -111,7 +116,7 @@ class Handler:
             return Outcome(work.lease.token, FAILED, "malformed-request", told(str(error))), []
         harvest = Harvest(work)
         if work.lease.robots:
-            facts = await self._robots(work, request)
+            facts = await self._robots(work, request, harvest)
         else:
             facts = await self._page(work, request, harvest)
         now = self._clock.now()
@@ -119,7 +124,7 @@ class Handler:
         outcome = Outcome(
             work.lease.token,
             requests=harvest.requests,
-            items=harvest.items,
+            items=harvest.take_items(),
             duplicates=harvest.duplicates,
             close=harvest.close,
             seconds=now - work.started_at,
@@ -127,10 +132,18 @@ class Handler:
         )
         return outcome, harvest.urls
 
-    async def _robots(self, work: Work, request: Request) -> dict[str, Any]:
+    async def _robots(self, work: Work, request: Request, harvest: Harvest) -> dict[str, Any]:
+        recorder = None if self._archiving is None else self._archiving.recorder(work)
         answer = await self._fetcher.fetch_robots(
-            request.url, opened=work.lane.open, spacing=work.lane.spacing, hops=work.lease.attempt - 1
+            request.url,
+            opened=work.lane.open,
+            spacing=work.lane.spacing,
+            hops=work.lease.attempt - 1,
+            recorder=recorder,
         )
+        if recorder is not None and (error := await harvested(recorder, harvest)):
+            # It is asked for again; nothing of the host is fetched until then.
+            return {"status": RETRY, "reason": error.reason, "detail": told(error.detail), "delay": ROBOTS_RETRY}
         if answer.leads:
             lead = HostFacts(leads=answer.leads)
             return {"status": FETCHED, "http_status": answer.http_status, "host": lead, "ago": answer.since}
@@ -152,6 +165,7 @@ class Handler:
 
     async def _page(self, work: Work, request: Request, harvest: Harvest) -> dict[str, Any]:
         lane, sink = work.lane, self._files.sink(work.advance) if request.save else None
+        recorder = None if self._archiving is None else self._archiving.recorder(work)
         exchange = Exchange(
             private_host=lane.host if lane.open else "",
             rules=lane.rules,
@@ -161,13 +175,19 @@ class Handler:
             spacing=lane.spacing,
             again=lambda: work.again(self._clock.now()),
             jars=lane.jars,
+            recorder=recorder,
         )
         try:
             facts = await self._exchanged(work, request, exchange, harvest)
+            if recorder is not None and facts["status"] != RETRY and (error := await harvested(recorder, harvest)):
+                facts = self._unkept(self._judged(work, request, error), error, None, harvest)
         except BaseException:
             if sink is not None:  # cancelled, or a defect: what has come is there for whoever tries next
                 await sink.leave()
             raise
+        finally:
+            if recorder is not None:
+                await recorder.discard()
         if sink is not None:  # harmless after a whole file
             await (sink.leave() if facts["status"] == RETRY else sink.discard())
         if exchange.cookies:
@@ -233,7 +253,7 @@ class Handler:
             return self._facts(FETCHED, "too-small", response, small)
         if file is not None:
             try:
-                file = file if self._imaging is None else await self._imaging.looked_at(file, work.advance)
+                file = file if self.imaging is None else await self.imaging.looked_at(file, work.advance)
             except FetchError as error:  # what was made of it could not be kept
                 return self._unkept(self._judged(work, request, error), error, response, harvest)
             harvest.add_item(Item("file", _encode(file)))
@@ -244,8 +264,8 @@ class Handler:
             PageTags(response, self._obeyed, self._product, self._clock.time) if self._obeyed else None
         )
         trouble = await self._called_back(request, response, harvest)
-        if trouble:
-            return self._facts(FAILED, "callback", response, trouble)
+        if trouble is not None:
+            return self._facts(FAILED, trouble.reason, response, trouble.detail)
         if harvest.unkept is not None:
             return self._unkept(self._judged(work, request, harvest.unkept), harvest.unkept, response, harvest)
         looked_at = _gist(response) if self._watched and is_looked_at(request.url) else None
@@ -263,10 +283,16 @@ class Handler:
                 "it; politeness.obey_robots_tags says whether",
                 request,
             )
+        if harvest.invalid:
+            told_of = "; ".join(harvest.complaints.values())
+            reason, detail = (
+                "invalid-item",
+                f"{harvest.invalid} of its items: {told_of}{'; ' if detail else ''}{detail}",
+            )
         return self._facts(FETCHED, reason, response, detail, gist=looked_at)
 
     def _unkept(
-        self, verdict: retry.Verdict, error: FetchError, response: Response, harvest: Harvest
+        self, verdict: retry.Verdict, error: FetchError, response: Response | None, harvest: Harvest
     ) -> dict[str, Any]:
         """A file that the callback made could not be kept: as with one that is downloaded, all of it is tried again."""
         if verdict.kind != retry.RETRY:
@@ -274,8 +300,8 @@ class Handler:
         harvest.forget()
         return self._facts(RETRY, error.reason, response, error.detail, delay=verdict.delay)
 
-    async def _called_back(self, request: Request, response: Response, harvest: Harvest) -> str:
-        """Call back with a response, parsed beside the loop if it is large; returns the traceback, if there is one."""
+    async def _called_back(self, request: Request, response: Response, harvest: Harvest) -> Trouble | None:
+        """Call back with a response, parsed beside the loop if it is large; returns what went wrong."""
         if not is_large(response):
             return await self._caller.call(request.callback, request, response, harvest)
         async with self._large.parsed(response, self._spider, request.callback):
@@ -289,8 +315,8 @@ class Handler:
     async def _failed(self, request: Request, failure: Failure, harvest: Harvest) -> dict[str, Any]:
         detail = failure.detail
         if request.errback is not None:
-            detail += await self._caller.call(request.errback, request, failure, harvest)
-            detail += str(harvest.unkept or "")
+            trouble = await self._caller.call(request.errback, request, failure, harvest)
+            detail += f"{trouble.detail if trouble is not None else ''}{harvest.unkept or ''}"
         return self._facts(FAILED, failure.reason, failure.response, detail)
 
     def _facts(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from acrawl.errors import FetchError
 from acrawl.outcome import PART, Item, MadeFile, Outcome
 from acrawl.request import Sealed
@@ -14,6 +16,8 @@ _MOST = 2 << 20
 _LINK = 100
 #: Links of one response that are remembered as reported; the others may be reported again.
 _MOST_REMEMBERED = 50_000
+#: Fields of one page's items that the ledger tells about.
+_MOST_COMPLAINTS = 3
 
 
 class Harvest:
@@ -21,9 +25,26 @@ class Harvest:
 
     ``page`` is what the page they are made of asks of robots; None where nothing may be asked. ``made`` are files that
     have yet to go to the file store, ``unkept`` why one of them could not, ``close`` why the crawl should end now.
+    ``invalid`` counts items that are not as they should be, ``complaints`` are the first ones' by what they are about;
+    ``dropped`` counts what pipelines dropped and is not reported yet.
     """
 
-    __slots__ = ("_part", "_size", "close", "duplicates", "items", "made", "page", "requests", "unkept", "urls", "work")
+    __slots__ = (
+        "_part",
+        "_size",
+        "close",
+        "complaints",
+        "dropped",
+        "duplicates",
+        "invalid",
+        "items",
+        "made",
+        "page",
+        "requests",
+        "unkept",
+        "urls",
+        "work",
+    )
 
     def __init__(self, work: Work) -> None:
         self.work = work
@@ -35,6 +56,9 @@ class Harvest:
         self.unkept: FetchError | None = None
         self.duplicates = 0
         self.close = ""
+        self.invalid = 0
+        self.complaints: dict[str, str] = {}
+        self.dropped = 0
         self._size = 0
         self._part = 0
 
@@ -42,6 +66,12 @@ class Harvest:
         """Take an item."""
         self.items.append(item)
         self._size += len(item.body)
+
+    def add_invalid(self, about: str, complaint: str) -> None:
+        """Count an item that is not as it should be."""
+        self.invalid += 1
+        if len(self.complaints) < _MOST_COMPLAINTS:
+            self.complaints.setdefault(about, complaint)
 
     def leaves_out(self) -> bool:
         """Whether items of this page are to be left out, as it asks; counts one that is."""
@@ -65,7 +95,8 @@ class Harvest:
     def forget(self) -> None:
         """Give up what was collected: the callback will be called again."""
         self.requests, self.items, self.urls = [], [], []
-        self.duplicates = 0
+        self.duplicates = self.invalid = self.dropped = 0
+        self.complaints = {}
         self.close = ""
 
     @property
@@ -73,12 +104,21 @@ class Harvest:
         """Whether it is time to report a part."""
         return self._size > _MOST
 
+    def take_items(self) -> list[Item]:
+        """Take out the items that have yet to be reported, and with them how many were dropped."""
+        items, self.items = self.items, []
+        if self.dropped:
+            items.append(Item("dropped", msgspec.msgpack.encode(self.dropped)))
+            self.dropped = 0
+        return items
+
     def part(self) -> Outcome:
         """Take out what has been collected, as a part of the outcome."""
-        outcome = Outcome(self.work.lease.token, PART, requests=self.requests, items=self.items, part=self._part)
+        items = self.take_items()
+        outcome = Outcome(self.work.lease.token, PART, requests=self.requests, items=items, part=self._part)
         self._part += 1
         self._size = 0
-        self.requests, self.items = [], []
+        self.requests = []
         return outcome
 
 

@@ -17,13 +17,14 @@ import msgspec
 
 from acrawl.clock import SystemClock
 from acrawl.cluster import parent_gone
-from acrawl.errors import EXIT_OK
+from acrawl.errors import EXIT_OK, UsageError
 from acrawl.fetch import Fetcher
 from acrawl.queues.client import QueueClient
 from acrawl.queues.join import Join
-from acrawl.queues.messages import Hello, Welcome
+from acrawl.queues.messages import EXCHANGE, Hello, Welcome
 from acrawl.queues.tls import client_tls
 from acrawl.results.files.folder import FolderStore
+from acrawl.results.pipelines import running
 from acrawl.settings import Settings
 from acrawl.spider import Source, login_of
 from acrawl.version import VERSION
@@ -61,11 +62,15 @@ async def work(
         spider = source.make(welcome.arguments, settings)
         partial_bytes = settings.files.partial_bytes
         store = await asyncio.to_thread(_store, welcome, files, client, name, partial_bytes, send=send_files)
+        archive = await asyncio.to_thread(_archive_store, welcome, client, name, send=send_files)
         ask_jar = functools.partial(client.jar, name)
         fetcher = Fetcher(settings, spider.stages, login=login_of(spider), ask_jar=ask_jar)
-        async with _closing(store), Imaging.open(settings.images, store) as imaging, fetcher:
+        lined_up = running(spider, welcome.worker_pipelines)
+        making = Imaging.open(settings.images, store)
+        async with _closing(store), _closing(archive), making as imaging, fetcher, lined_up as pipelines:
             recent = RecentLinks(settings.worker.recent)
-            handler = Handler(spider, fetcher, store, welcome.secret, clock, recent, imaging)
+            handler = Handler(spider, fetcher, store, welcome.secret, clock, recent, pipelines, archive)
+            handler.imaging = imaging
             worker = Worker(name, client, handler, settings, welcome.epoch, clock)
 
             async def again() -> None:
@@ -82,18 +87,22 @@ async def work(
                 orphaned.cancel()
                 await asyncio.gather(orphaned, return_exceptions=True)
         log.info("worker %s ends after %d requests", name, worker.done)
+    except UsageError:  # the spider cannot begin: the master need not wait for this worker
+        await client.bye(name)
+        raise
     finally:
         await client.close()
     return EXIT_OK
 
 
 @contextlib.asynccontextmanager
-async def _closing(store: FolderStore | UploadStore) -> AsyncIterator[None]:
+async def _closing(store: FolderStore | UploadStore | None) -> AsyncIterator[None]:
     """Remove the store's temporary files in the end."""
     try:
         yield
     finally:
-        await asyncio.to_thread(store.close)
+        if store is not None:
+            await asyncio.to_thread(store.close)
 
 
 def _store(
@@ -107,10 +116,25 @@ def _store(
         own = FolderStore(files, name, partial_bytes)
         own.sweep()
         return own
-    with contextlib.suppress(OSError):  # not a disk we share: the bytes go over the connection
-        if not send and pathlib.Path(welcome.nonce_file).read_text() == welcome.nonce != "":
-            return FolderStore(welcome.files, "", partial_bytes)
+    if not send and _shares_disk(welcome):
+        return FolderStore(welcome.files, "", partial_bytes)
     return UploadStore(client, name, partial_bytes)
+
+
+def _archive_store(welcome: Welcome, client: QueueClient, name: str, *, send: bool) -> FolderStore | UploadStore | None:
+    """Where this worker puts what it captures for the master's web archive; None where none is made. Blocks."""
+    if not welcome.exchanges:
+        return None
+    if not send and _shares_disk(welcome):
+        return FolderStore(welcome.exchanges)
+    return UploadStore(client, name, mark=EXCHANGE)
+
+
+def _shares_disk(welcome: Welcome) -> bool:
+    try:
+        return pathlib.Path(welcome.nonce_file).read_text() == welcome.nonce != ""
+    except OSError:  # not a disk we share: the bytes go over the connection
+        return False
 
 
 def _stop_on_signals(worker: Worker) -> None:

@@ -36,11 +36,13 @@ class UploadStore:
     """Satisfies `acrawl.fetch.base.FileStore`; `close` removes its temporary folder.
 
     A file that was sent stays until its callback has had it. What a cut download leaves is there for this worker only.
-    Making one removes what workers that were killed left behind. Blocks.
+    ``mark`` is what the names of its uploads begin with: it says to the master what they are. Making one removes what
+    workers that were killed left behind. Blocks.
     """
 
-    def __init__(self, courier: Courier, worker: str, partial_bytes: int = 0) -> None:
+    def __init__(self, courier: Courier, worker: str, partial_bytes: int = 0, mark: str = "") -> None:
         self._courier = courier
+        self._mark = mark
         self._worker = worker
         self._own = OwnFolder(tempfile.gettempdir(), PREFIX)
         self._own.sweep()
@@ -79,7 +81,9 @@ class UploadStore:
         if not fact.size:  # such a piece would be a first one; fetching nothing again is as good
             return None
         try:
-            is_there = await self._courier.chunk(self._worker, secrets.token_hex(8), fact.size, b"", fact.sha256)
+            is_there = await self._courier.chunk(
+                self._worker, self._mark + secrets.token_hex(8), fact.size, b"", fact.sha256
+            )
         except WireError:  # the master cannot look: the file is fetched anew
             return None
         return msgspec.structs.replace(fact, where="") if is_there else None
@@ -90,7 +94,7 @@ class UploadStore:
         Raises `FetchError` ("disk") when it did not arrive as it was sent: the next try fetches it anew.
         """
         path = object_path(self._folder, fact.sha256)
-        upload, offset = secrets.token_hex(8), 0
+        upload, offset = self._mark + secrets.token_hex(8), 0
         pieces = _pieces(path)
         try:
             while piece := await asyncio.to_thread(next, pieces, b""):

@@ -108,3 +108,26 @@ class Uploads:
         self._open.pop(upload, None)
         with contextlib.suppress(FetchError):  # what cannot be removed now is swept at the next start
             await self._store.run(os.unlink, state.temporary)
+
+
+class Sorted:
+    """Two places for uploads: those that a worker calls by a name that begins with ``mark`` go to ``marked``."""
+
+    def __init__(self, others: Uploads, mark: str, marked: Uploads) -> None:
+        self._others = others
+        self._mark = mark
+        self._marked = marked
+
+    async def put(self, upload: str, offset: int, data: bytes, sha256: str = "") -> bool:
+        """See `Uploads.put`."""
+        is_marked = upload.rpartition("/")[2].startswith(self._mark)
+        return await (self._marked if is_marked else self._others).put(upload, offset, data, sha256)
+
+    async def abandon(self, prefix: str) -> int:
+        """See `Uploads.abandon`."""
+        return await self._others.abandon(prefix) + await self._marked.abandon(prefix)
+
+    def close(self) -> None:
+        """See `Uploads.close`."""
+        self._others.close()
+        self._marked.close()
