@@ -3,11 +3,14 @@
 ``python benchmarks/feed_stores.py [ITEMS]``; PostgreSQL is a server of its own from the tests' wheel. Both sides write
 the same batches, each made durable before the next: one transaction, or one fsynced file, for each. The bare side
 knows its columns and types beforehand. Where the disk is shared, its fsyncs make the rates noise: look at the CPU then.
+Each measurement is a process of its own; MiB is the most memory it had (VmHWM): of the feed at a tenth of the items, of
+the feed, of the bare side. It must not grow with the items.
 """
 
 import os
 import pathlib
 import sqlite3
+import subprocess
 import sys
 import tempfile
 import time
@@ -43,11 +46,20 @@ def flat(key, value):
     return (key, *[encode(one).decode() if type(one) in {list, dict} else one for one in value.values()])
 
 
-def timed(function, *arguments):
-    """Seconds by the clock, and of this process's CPU."""
+def measured(function, where, count):
+    """Seconds by the clock and of the CPU, and MiB at most."""
+    command = [sys.executable, __file__, "--one", function.__name__, str(where), str(count)]
+    out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return [float(number) for number in out.split()]
+
+
+def one(name, where, count):
+    work = batches(int(count))
     start, cpu = time.perf_counter(), time.process_time()
-    function(*arguments)
-    return time.perf_counter() - start, time.process_time() - cpu
+    globals()[name](where, work)
+    seconds = time.perf_counter() - start, time.process_time() - cpu
+    status = pathlib.Path("/proc/self/status").read_text()
+    print(*seconds, int(status.split("VmHWM:")[1].split()[0]) / 1024)
 
 
 def ours(spec, work):
@@ -100,24 +112,29 @@ def bare_parquet(path, work):
 
 
 def main(count):
-    work = list(batches(count))
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         server = Server(durable=True)
         try:
             pairs = {
-                "SQLite": (bare_sqlite, folder / "bare.sqlite", folder / "ours.sqlite"),
-                "PostgreSQL": (bare_postgresql, server.url(), server.url()),
-                "Parquet": (bare_parquet, folder / "bare.parquet", folder / "ours.parquet"),
+                "SQLite": (bare_sqlite, folder / "bare.sqlite", folder / "small.sqlite", folder / "ours.sqlite"),
+                "PostgreSQL": (bare_postgresql, server.url(), f"{server.url()}#small", f"{server.url()}#ours"),
+                "Parquet": (bare_parquet, folder / "bare.parquet", folder / "small.parquet", folder / "ours.parquet"),
             }
             print(f"{count} items in batches of {BATCH}, each durable; items per second")
-            for store, (bare, theirs, spec) in pairs.items():
-                (alone, bare_cpu), (through, cpu) = timed(bare, theirs, work), timed(ours, str(spec), work)
+            for store, (bare, theirs, little, spec) in pairs.items():
+                alone, bare_cpu, bare_peak = measured(bare, theirs, count)
+                small = measured(ours, little, count // 10)[2]
+                through, cpu, peak = measured(ours, spec, count)
                 rates = f"bare {count / alone:9,.0f}   feed {count / through:9,.0f}   {alone / through:5.2f}"
-                print(f"{store:11} {rates}   us of CPU an item: {bare_cpu / count * 1e6:5.1f} {cpu / count * 1e6:5.1f}")
+                used = f"us of CPU an item: {bare_cpu / count * 1e6:5.1f} {cpu / count * 1e6:5.1f}"
+                print(f"{store:11} {rates}   {used}   MiB: {small:4.0f} {peak:4.0f} {bare_peak:4.0f}", flush=True)
         finally:
             server.reap()
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 50_000)
+    if sys.argv[1:2] == ["--one"]:
+        one(*sys.argv[2:])
+    else:
+        main(int(sys.argv[1]) if len(sys.argv) > 1 else 50_000)

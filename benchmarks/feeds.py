@@ -3,7 +3,8 @@
 ``python benchmarks/feeds.py [-n 1000000] [FORM ...]``. Each measurement is a process of its own, one after the other;
 its greatest memory (VmHWM) is printed: it must not grow with the items. The feed is written as the outbox does, 500
 items and one fsync at a time; bare is one pass over the same items with the usual code, and one fsync. What the disk
-took for the fsyncs of the feed is said apart ("synced"), and "code" is the ratio without it.
+took for the fsyncs of the feed is said apart ("synced"), and "code" is the ratio without it. "kept" is the feed while
+the same items are kept in the job, too, and "export" is `acrawl export` of these.
 """
 
 import argparse
@@ -21,8 +22,11 @@ from xml.sax import saxutils
 
 import msgspec
 
+from acrawl.results import export as exporting
 from acrawl.results.base import Row
-from acrawl.results.feeds import open_feed
+from acrawl.results.feeds import Crawl, open_feed
+from acrawl.results.kept import keep, place
+from acrawl.results.kept import kept as stored
 
 BATCH = 500
 SMALL = 10_000
@@ -39,12 +43,29 @@ def item(number):
 
 
 def feed(path, count):
-    target = open_feed(path, {})
+    written([open_feed(path, {})], count)
+
+
+def kept(path, count):
+    written([open_feed(path, {}), keep(pathlib.Path(path).parent, {})], count)
+
+
+def export(path, count):
+    job = pathlib.Path(path).parent
+    length = place(job).stat().st_size
+    done = exporting.export([path], lambda: stored(job, length), {}, Crawl())
+    assert done == (count, 0)
+
+
+def written(targets, count):
     for start in range(0, count, BATCH):
-        target.write([Row(str(n), item(n)) for n in range(start, min(start + BATCH, count))])
-        target.commit()
-    target.finish()
-    target.close()
+        rows = [Row(f"{n:032x}", item(n), item(n)["url"]) for n in range(start, min(start + BATCH, count))]
+        for target in targets:
+            target.write(rows)
+            target.commit()
+    for target in targets:
+        target.finish()
+        target.close()
 
 
 def bare_jsonl(file, count):
@@ -105,6 +126,8 @@ def bare(path, count):
 def measured(way, form, count):
     """Seconds, MiB at most, MB of the file, and seconds of fsync."""
     with tempfile.TemporaryDirectory() as folder:
+        if way == "export":
+            written([keep(pathlib.Path(folder), {})], count)
         command = [sys.executable, __file__, "--one", way, "-n", str(count), f"{folder}/items.{form}"]
         out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         seconds, peak, size, synced = map(float, out.split())
@@ -121,7 +144,7 @@ def one(way, path, count):
 
     os.fsync = timed
     begun = time.perf_counter()
-    {"feed": feed, "bare": bare}[way](path, count)
+    {"feed": feed, "bare": bare, "kept": kept, "export": export}[way](path, count)
     seconds = time.perf_counter() - begun
     status = pathlib.Path("/proc/self/status").read_text()
     print(seconds, status.split("VmHWM:")[1].split()[0], os.path.getsize(path), sum(synced))
@@ -130,22 +153,26 @@ def one(way, path, count):
 def main():
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("-n", type=int, default=1_000_000)
-    options.add_argument("--one", choices=["feed", "bare"], help=argparse.SUPPRESS)
+    options.add_argument("--one", choices=["feed", "bare", "kept", "export"], help=argparse.SUPPRESS)
     options.add_argument("forms", nargs="*", default=["jsonl", "json", "csv", "xml", "jsonl.gz", "csv.gz"])
     given = options.parse_args()
     if given.one:
         one(given.one, given.forms[0], given.n)
         return
     print(f"{given.n} items; {BATCH} and one fsync at a time. MiB: the most memory, at {SMALL} items and at all")
-    print("form          feed/s    bare/s feed:bare  synced   code      MB          MiB  bare MiB")
+    print(
+        "form          feed/s    kept/s  export/s    bare/s feed:bare  synced   code      MB    MiB, feed, export, bare"
+    )
     for form in given.forms:
         small = measured("feed", form, SMALL)
         ours, theirs = measured("feed", form, given.n), measured("bare", form, given.n)
+        both, exported = measured("kept", form, given.n), measured("export", form, given.n)
         code = (theirs[0] - theirs[3]) / (ours[0] - ours[3])
-        rates = given.n / ours[0], given.n / theirs[0]
+        rates = [given.n / seconds for seconds, *_ in (ours, both, exported, theirs)]
         print(
-            f"{form:10} {rates[0]:9.0f} {rates[1]:9.0f} {rates[0] / rates[1]:9.2f} "
-            f"{ours[3] / ours[0]:7.0%} {code:6.2f} {ours[2]:7.0f} {small[1]:5.0f} {ours[1]:6.0f} {theirs[1]:9.0f}",
+            f"{form:10} {' '.join(f'{rate:9.0f}' for rate in rates)} {rates[0] / rates[3]:9.2f}"
+            f" {ours[3] / ours[0]:7.0%} {code:6.2f} {ours[2]:7.0f}"
+            f" {small[1]:5.0f} {ours[1]:6.0f} {exported[1]:6.0f} {theirs[1]:6.0f}",
             flush=True,
         )
 

@@ -23,6 +23,7 @@ ADDRESSES = {
     },
     "pyarrow": {"results.feeds.arrow", "results.feeds.parquet"},
     "psycopg": {"results.feeds.postgresql"},
+    "obstore": {"results.cloud.bucket"},
     "redis": {"frontier.redis"},
     "multiprocessing": {"queues.wire", "queues.server", "queues.client", "cluster"},
     "sqlite3": {

@@ -5,6 +5,7 @@
     JOB/job.db        the frontier          JOB/results.db   files and sightings
     JOB/job.json      the crawl's identity  JOB/lock         the master that works here
     JOB/join.json     how workers join      JOB/nonce        proof that a worker sees this disk
+    JOB/items.kept    delivered items
 
 A crawl makes the folder where it is missing. Whoever only asks or mends calls `find` first, or says ``make=False``.
 """
@@ -33,7 +34,7 @@ class Identity(msgspec.Struct, frozen=True):
     """What makes two crawls the same: spider, arguments and scope. ``state`` is ``begun`` or ``finished``.
 
     ``command`` is what was typed, and ``cwd`` where: for people who want to go on with it. ``lives`` are when the crawl
-    began and each time it went on (Unix times), ``files`` is the folder of its saved files.
+    began and each time it went on (Unix times), ``files`` is the folder of its saved files, ``name`` the spider's.
     """
 
     spider: str
@@ -45,6 +46,7 @@ class Identity(msgspec.Struct, frozen=True):
     cwd: str = ""
     lives: list[float] = []
     files: str = ""
+    name: str = ""
 
     def differences(self, other: Identity) -> list[str]:
         """In words, how another crawl differs from this one."""
@@ -214,7 +216,7 @@ class Job:
 
     def _clear(self) -> None:
         """Remove what this class and its users made; what else lies in the folder is left alone."""
-        for pattern in ("job.db*", "results.db*", "warc.db*", "job.json*", "join*.json*", "nonce*"):
+        for pattern in ("job.db*", "results.db*", "warc.db*", "job.json*", "join*.json*", "nonce*", "items.kept"):
             for path in self.folder.glob(pattern):
                 with contextlib.suppress(FileNotFoundError):
                     path.unlink()

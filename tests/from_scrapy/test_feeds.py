@@ -15,7 +15,10 @@ from acrawl.scrapy import Spider
 class Shop(Spider):
     name = "shop"
     start_urls = [ORIGIN + "/"]
-    custom_settings = {"FEEDS": {"%(name)s.json": {"format": "json"}}, "FEED_EXPORT_FIELDS": ["b", "a"]}
+    custom_settings = {
+        "FEEDS": {"%(name)s.json": {"format": "json"}, "c.txt": {"format": "csv", "fields": {"c": "see"}}},
+        "FEED_EXPORT_FIELDS": ["b", "a"],
+    }
 
     def parse(self, response):
         yield {"a": 1, "b": 2, "c": 3}
@@ -23,17 +26,19 @@ class Shop(Spider):
 
 
 @pytest.mark.parametrize(
-    ("more", "file", "text"), [([], "shop.json", '[\n{"b":2,"a":1}\n]\n'), (["-o", "x.csv"], "x.csv", "b,a\n2,1\n")]
+    ("more", "texts"),
+    [([], {"shop.json": '[\n{"b":2,"a":1}\n]\n', "c.txt": "c\n3\n"}), (["-o", "x.csv"], {"x.csv": "b,a\n2,1\n"})],
 )
-def test_the_feeds_of_a_spider_are_used_where_no_other_is_given(live, tmp_path, more, file, text):
+def test_the_feeds_of_a_spider_are_used_where_no_other_is_given(live, tmp_path, more, texts):
     live.page("/")
     (tmp_path / "shop.py").write_text(f"ORIGIN = {live.origin!r}\n{SPIDER}")
     command = [sys.executable, "-m", "acrawl", "run", "shop.py", "--workers", "1", *more]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     assert "no effect" not in done.stderr
-    assert (tmp_path / file).read_text() == text
-    assert {path.name for path in tmp_path.iterdir() if path.is_file()} == {"shop.py", file}
+    assert ("c.txt: fields are chosen, but keep their names" in done.stderr) == ("c.txt" in texts)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir() if path.name in texts} == texts
+    assert {path.name for path in tmp_path.iterdir() if path.is_file()} == {"shop.py", *texts}
 
 
 @pytest.mark.parametrize(

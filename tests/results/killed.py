@@ -3,17 +3,20 @@
 ``python killed.py FOLDER SPEC`` prints how many deaths there were; it fails at the first one after which the feed does
 not have every item once and in order. The points are those of `drained`. Whoever goes on after a death dies as well,
 at some point, and only the third one lives. All of them pause half way: the feed is made whole, and opened again.
+``items.kept`` are the items that stay in the job. In ``gathered.csv`` the second new field is no column any more.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 import pathlib
 import shutil
 import signal
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))
@@ -21,7 +24,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))
 import msgspec
 
 from acrawl.results.base import Feed, Row
-from acrawl.results.feeds import Crawl, open_feed
+from acrawl.results.feeds import Crawl, growing, open_feed
+from acrawl.results.kept import keep, kept
 from acrawl.settings import Feeds
 from results.drained import Points, watch
 from results.helpers import JournalFrontier
@@ -34,8 +38,18 @@ ITEMS: list[dict[str, Any]] = [
     for n in range(24)
 ]
 BATCH = 5
+KEPT, GATHERED = "items.kept", "gathered.csv"
 #: Several files, where the path has a number in it.
 LIMITS = Feeds(batch_items=7, batch_bytes=600)
+
+
+def opened(folder: pathlib.Path, spec: str, marks: Mapping[str, int]) -> Feed:
+    if spec == KEPT:
+        return keep(folder, marks)
+    if spec == GATHERED:
+        growing.SMALL, growing.REWRITES = 0, 2
+    crawl = Crawl(LIMITS if "{batch}" in spec else Feeds(), "shop")
+    return open_feed(str(folder / spec), marks, crawl=crawl)
 
 
 async def deliver(folder: pathlib.Path, spec: str, point: Points) -> None:
@@ -43,9 +57,7 @@ async def deliver(folder: pathlib.Path, spec: str, point: Points) -> None:
     point.armed = True
     going = True
     while going:
-        feed = open_feed(
-            str(folder / spec), frontier.marks, crawl=Crawl(LIMITS if "{batch}" in spec else Feeds(), "shop")
-        )
+        feed = opened(folder, spec, frontier.marks)
         await frontier.done([], feed.commit())
         for _ in range(3):
             await turn(frontier, feed, point)
@@ -91,8 +103,15 @@ def check(folder: pathlib.Path, spec: str) -> None:
         found = [item for part in parts for item in part]
     else:
         assert [path.name for path in files] == [spec]
-        found = records(files[0])
+        found = kept_in(folder) if spec == KEPT else records(files[0])
+    if spec == GATHERED:
+        found = [item | json.loads(item.pop("_more_fields", "{}")) for item in found]
     assert found == [{key: str(value) for key, value in item.items()} for item in ITEMS]
+
+
+def kept_in(folder: pathlib.Path) -> list[dict[str, str]]:
+    mark = JournalFrontier(folder / "journal", ITEMS).marks["kept"]
+    return [{key: str(value) for key, value in row.value.items()} for rows in kept(folder, mark) for row in rows]
 
 
 def main(root: pathlib.Path, spec: str) -> int:

@@ -10,7 +10,7 @@ import psycopg
 import pyarrow.parquet as pq
 import pytest
 
-from acrawl.errors import EXIT_ENVIRONMENT, EXIT_OK, EXIT_USAGE
+from acrawl.errors import EXIT_ENVIRONMENT, EXIT_LIMIT, EXIT_OK, EXIT_USAGE
 from crawl.command import until
 
 pytestmark = [pytest.mark.process]
@@ -49,14 +49,13 @@ def database(postgres):
     return postgres.url(name)
 
 
-def urls_in(folder, database):
-    """Every URL in each store, in order."""
-    query = "SELECT url FROM items"
+def urls_in(folder, database, table="items"):
+    """Every URL in each store, in order; ``table`` is that of the server."""
     connection = sqlite3.connect(folder / "items.sqlite")
-    in_sqlite = [url for (url,) in connection.execute(query)]
+    in_sqlite = [url for (url,) in connection.execute("SELECT url FROM items")]
     connection.close()
     with psycopg.connect(database) as server:
-        in_postgres = [url for (url,) in server.execute(query)]
+        in_postgres = [url for (url,) in server.execute(f"SELECT url FROM {table}")]
     in_parquet = pq.read_table(folder / "items.parquet").column("url").to_pylist()
     return [sorted(urls) for urls in (in_sqlite, in_postgres, in_parquet)]
 
@@ -95,6 +94,49 @@ def test_a_master_that_is_killed_at_random_moments_loses_and_doubles_nothing(
     expected = sorted({live.url("/"), *(live.url(f"/{n}") for n in range(1, PAGES))})
     assert urls_in(tmp_path, database) == [expected] * 3
     assert sorted(json.loads(line)["url"] for line in (tmp_path / "items.jsonl").read_text().splitlines()) == expected
+    # The job has kept the same, and an export is what the crawl has written.
+    server = f"{database}#exported"
+    done = acrawl("export", "-o", "out/items.sqlite", "-o", server, "-o", "out/items.parquet", "-o", "out/items.jsonl")
+    assert done.code == EXIT_OK, done.err
+    assert (tmp_path / "out" / "items.jsonl").read_bytes() == (tmp_path / "items.jsonl").read_bytes()
+    assert urls_in(tmp_path / "out", database, "exported") == [expected] * 3
+    with psycopg.connect(database) as connection:
+        same = "SELECT count(*) FROM items i JOIN exported e ON i.item_id = e.item_id AND i.url = e.url"
+        assert connection.execute(same).fetchone() == (PAGES,)
+
+
+def test_a_crawl_is_exported_while_it_runs_and_when_it_has_been_begun_anew(shelf, start, acrawl, live, tmp_path):
+    live.delay = 0.2
+    crawl = start(*shelf)
+    kept = tmp_path / ".acrawl" / "shelf" / "items.kept"
+    until(lambda: kept.exists() and kept.stat().st_size > 0, 30)
+    beside = []
+    until(lambda: beside.append(acrawl("export", "-o", f"{len(beside)}.jsonl")) or has_items(beside[-1]), 30)
+    assert crawl.alive
+    assert beside[-1].code == EXIT_OK
+    live.delay = 0.0
+    assert crawl.end().code == EXIT_OK
+    assert acrawl("export", "-o", "all.jsonl").code == EXIT_OK
+    early = (tmp_path / f"{len(beside) - 1}.jsonl").read_bytes()
+    whole = (tmp_path / "all.jsonl").read_bytes()
+    assert whole.startswith(early)
+    assert 0 < early.count(b"\n") < whole.count(b"\n") == PAGES
+    done = acrawl(*shelf, "--fresh", "-s", "feeds.keep=no", "-s", "limits.max_pages=5")
+    assert done.code == EXIT_LIMIT
+    assert not kept.exists()
+    assert "this crawl keeps no items" in acrawl("export", "-o", "none.jsonl").complaint
+
+
+def has_items(done):
+    return not done.err.startswith("0 items")
+
+
+def test_items_that_were_not_kept_for_a_while_are_missed_aloud(shelf, acrawl, tmp_path):
+    assert acrawl(*shelf, "-s", "feeds.keep=no", "-s", "limits.max_pages=5").code == EXIT_LIMIT
+    acrawl(*shelf, "--resume")
+    done = acrawl("export", "-o", "a.jsonl")
+    assert done.code == EXIT_OK
+    assert "for a while the crawl went on with feeds.keep off" in done.err
 
 
 def test_what_cannot_be_written_is_one_line_before_anything_is_fetched(shelf, acrawl, live, tmp_path, postgres):

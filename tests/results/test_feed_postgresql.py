@@ -16,10 +16,17 @@ from psycopg.rows import dict_row
 
 from acrawl.errors import CrawlFailed, EnvironmentProblem, UsageError
 from acrawl.results.base import Row
-from acrawl.results.feeds import open_feed
+from acrawl.results.feeds import Crawl, open_feed
 from acrawl.results.feeds.patience import Patience
 from acrawl.results.feeds.postgresql import Address, PostgresFeed
+from acrawl.settings import Feeds
 from results.kills import ITEMS, item, killed_again_and_again
+
+#: Ends every connection of ours.
+CUT = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE application_name = 'acrawl' AND datname = current_database()"
+)
 
 
 @pytest.fixture
@@ -185,6 +192,18 @@ def test_a_table_that_is_gone_is_refused_by_name(url):
     assert "#items: the table is gone, but items were delivered" in refusal(url, marks)
 
 
+def test_what_earlier_crawls_left_stays_and_one_line_says_so(url, caplog):
+    _, marks = stored(url, [{"n": 1}])
+    open_feed(url, marks, overwrite=True).close()
+    open_feed(f"{url}#new", {}, overwrite=True).close()
+    assert caplog.messages == []
+    open_feed(url, {}, overwrite=True).close()
+    (line,) = caplog.messages
+    assert line.endswith("#items: rows of earlier crawls stay: TRUNCATE the table if they should go")
+    assert "s3cr" not in line
+    assert len(table(url)) == 1
+
+
 def test_credentials_are_found_where_libpq_finds_them(url, tmp_path, monkeypatch):
     secrets = tmp_path / "pgpass"
     secrets.write_text("127.0.0.1:*:*:owner:s3cr\\:t /p@ss\n")
@@ -195,20 +214,24 @@ def test_credentials_are_found_where_libpq_finds_them(url, tmp_path, monkeypatch
 
 
 def test_a_connection_that_is_lost_is_made_again_and_nothing_is_lost(url):
-    cut = (
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-        " WHERE application_name = 'acrawl' AND datname = current_database()"
-    )
     feed = open_feed(url, {})
     for n in range(6):
         if n % 3 == 0:
-            run(url, cut)  # between two batches
+            run(url, CUT)  # between two batches
         feed.write([Row(str(n), {"n": n, f"f{n}": n})])
         if n % 3 == 1:
-            run(url, cut)  # before its COMMIT
+            run(url, CUT)  # before its COMMIT
         feed.commit()
     feed.close()
     assert [row["n"] for row in table(url)] == list(range(6))
+
+
+def test_how_long_a_server_is_waited_for_is_a_setting(url):
+    feed = open_feed(url, {}, crawl=Crawl(Feeds(patience=0)))
+    run(url, CUT)
+    with pytest.raises(CrawlFailed, match="cannot be written"):
+        feed.write([Row("1", {"n": 1})])
+    feed.close()
 
 
 def test_a_server_that_stays_away_fails_the_crawl_and_one_that_comes_back_does_not(url, postgres):

@@ -21,6 +21,8 @@ SCRIPT = pathlib.Path(__file__).with_name("killed.py")
         "items.json.zst",
         "{batch}.csv",
         "{batch}.xml.gz",
+        "items.kept",
+        "gathered.csv",
     ],
 )
 def test_wherever_it_is_killed_a_feed_has_every_item_once(tmp_path, spec):
@@ -28,4 +30,4 @@ def test_wherever_it_is_killed_a_feed_has_every_item_once(tmp_path, spec):
         [sys.executable, SCRIPT, tmp_path, spec], capture_output=True, text=True, timeout=300, check=False
     )
     assert finished.returncode == 0, finished.stderr
-    assert int(finished.stdout) >= 30, "that many points there are in the shortest of them"
+    assert int(finished.stdout) >= 25, "that many points there are in the shortest of them"

@@ -17,7 +17,7 @@ from lxml import etree
 
 from acrawl.errors import EnvironmentProblem, UsageError
 from acrawl.results.base import Row
-from acrawl.results.feeds import BEGAN, Crawl, open_feed, open_feeds
+from acrawl.results.feeds import BEGAN, Crawl, growing, open_feed, open_feeds
 from acrawl.settings import Feeds
 from results.reading import records
 
@@ -170,6 +170,40 @@ def test_a_new_field_becomes_a_column_of_all_rows_and_one_warning_says_so(tmp_pa
     (warning,) = [record.getMessage() for record in caplog.records]
     assert warning.startswith(f"-o {path}: items with new fields have come: the file was rewritten with 3 columns")
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_large_table_is_rewritten_only_so_often_and_then_has_a_column_for_all_further_fields(
+    tmp_path, caplog, monkeypatch
+):
+    monkeypatch.setattr(growing, "SMALL", 0)
+    monkeypatch.setattr(growing, "REWRITES", 2)
+    path = tmp_path / "a.csv"
+    feed, marks = opened(path), {}
+    for number, item in enumerate([{"a": 1}, {"b": 2}, {"c": {"x": 1}, "a": 3}, {"d": 4, "b": None}, {"a": 5}]):
+        feed.write([Row(str(number), item)])
+        marks |= feed.commit()
+    feed.close()
+    feed = opened(path, marks)
+    feed.write([Row("6", {"_more_fields": "own", "e": True, "a": 6})])
+    feed.commit()
+    feed.close()
+    assert path.read_text().splitlines() == [
+        "a,b,_more_fields", "1,,", ",2,", '3,,"{""c"":{""x"":1}}"', ',,"{""d"":4}"', "5,,",
+        '6,,"{""_more_fields"":""own"",""e"":true}"',
+    ]  # fmt: skip
+    assert "the last one takes all further fields, as JSON" in caplog.text
+    assert len(caplog.records) == 2
+
+
+def test_a_table_has_so_many_columns_and_the_others_are_json(tmp_path):
+    feed = opened(tmp_path / "a.csv")
+    assert feed.write([Row("1", {f"f{n}": n for n in range(1000)})]) == []
+    feed.commit()
+    feed.close()
+    header, row = cells(tmp_path / "a.csv")
+    assert len(header) == 900
+    assert header[-2:] == ["f898", "_more_fields"]
+    assert json.loads(row[-1]) == {f"f{n}": n for n in range(899, 1000)}
 
 
 def test_a_table_that_was_there_keeps_its_columns(tmp_path):

@@ -11,7 +11,7 @@ import pytest_asyncio
 from acrawl.errors import FetchError, RemoteFault
 from acrawl.results.files.folder import object_path
 from acrawl.results.files.uploads import Uploads
-from acrawl.worker.upload import PIECE, UploadStore
+from acrawl.worker.upload import PIECE, ToMaster, UploadStore
 
 
 class Straight:
@@ -54,7 +54,7 @@ def room(tmp_path, monkeypatch):
 
 @pytest.fixture
 def store(courier, room):
-    store = UploadStore(courier, "worker")
+    store = UploadStore(ToMaster(courier, "worker"))
     yield store
     store.close()
 
@@ -109,11 +109,11 @@ async def test_what_the_master_does_not_know_any_more_is_not_sent_to_its_end(sto
 KILLED = """
 import asyncio, sys, tempfile
 from acrawl.outcome import Beginning
-from acrawl.worker.upload import UploadStore
+from acrawl.worker.upload import ToMaster, UploadStore
 
 async def main():
     tempfile.tempdir = sys.argv[1]
-    sink = UploadStore(None, "worker").sink()
+    sink = UploadStore(ToMaster(None, "worker")).sink()
     sink.keep("k" * 32, "http://a.test/", Beginning('"1"', 0, 0, {}))
     await sink.write(b"x" * (2 << 20))
     sys.stdout.write("there")
@@ -129,9 +129,9 @@ def test_what_a_killed_worker_left_is_removed_by_the_next_one(tmp_path, monkeypa
     arguments = [sys.executable, "-c", KILLED, str(tmp_path)]
     with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout.read(5) == b"there"
-        UploadStore(None, "another").close()
+        UploadStore(ToMaster(None, "another")).close()
         assert sizes(tmp_path), "a living one keeps what it has"
         process.kill()
         process.wait()
-    UploadStore(None, "another").close()
+    UploadStore(ToMaster(None, "another")).close()
     assert list(pathlib.Path(tmp_path).iterdir()) == []

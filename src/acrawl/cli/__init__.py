@@ -23,6 +23,7 @@ COMMANDS = {
     "work": "work:work",
     "why": "ask:why",
     "audit": "ask:audit",
+    "export": "export:export",
     "fetch": "fetch:fetch",
     "shell": "shell:shell",
     "report": "report:report",
@@ -48,6 +49,7 @@ Examples:
   acrawl why https://example.org/missing                what became of a URL
   acrawl audit --failed                                 what a crawl's books say
   acrawl report -o report.html                          a page about a crawl, with plots
+  acrawl export -o items.csv                            a crawl's items once more, in another form
 
 \b
 Exit codes:

@@ -10,10 +10,12 @@ import click
 
 from acrawl.cli.imaging import imaged
 from acrawl.cli.launch import crawl
-from acrawl.cli.options import address_of, arguments_of, cores, of_sites, resolved, scoped, shared, typed
+from acrawl.cli.options import Files, address_of, arguments_of, cores, of_sites, resolved, scoped, shared, typed
 from acrawl.errors import UsageError
 from acrawl.master.plan import Plan
 from acrawl.queues.join import load_authkey
+from acrawl.results.cloud.address import Address
+from acrawl.settings import Settings
 from acrawl.spider import Source
 
 IMAGES = "acrawl.spiders.images:Images"
@@ -21,14 +23,14 @@ IMAGES = "acrawl.spiders.images:Images"
 
 @click.command()
 @click.option(
-    "-o", "--files", type=click.Path(path_type=pathlib.Path), required=True, help="The folder for the images."
+    "-o", "--files", type=Files(), metavar="PLACE", required=True, help="Where the images go: a folder, or s3://..."
 )
 @click.option(
     "--hosts", type=click.Choice(["any", "same"]), default="any", help="Where images may live [default: any]."
 )
 @imaged
 @of_sites
-def images(arguments: dict[str, str], files: pathlib.Path, hosts: str, **options: Any) -> int:
+def images(arguments: dict[str, str], files: pathlib.Path | Address, hosts: str, **options: Any) -> int:
     """Save every image of a web site.
 
     Reads the pages of the given sites, and saves every image that they or their stylesheets name into a folder, each
@@ -41,11 +43,15 @@ def images(arguments: dict[str, str], files: pathlib.Path, hosts: str, **options
 @click.argument("spider", metavar="SPIDER")
 @click.option("-o", "--output", "feeds", multiple=True, metavar="PATH[:FORMAT]", help="Where items go; - for stdout.")
 @click.option("-a", "arguments", multiple=True, metavar="NAME=VALUE", help="An argument of the spider.")
-@click.option("--files", type=click.Path(path_type=pathlib.Path), help="Where saved files go.")
+@click.option("--files", type=Files(), metavar="PLACE", help="Where saved files go: a folder, or s3://...")
 @scoped("host", "domain", "path", "any")
 @shared
 def run(
-    spider: str, feeds: tuple[str, ...], arguments: tuple[str, ...], files: pathlib.Path | None, **options: Any
+    spider: str,
+    feeds: tuple[str, ...],
+    arguments: tuple[str, ...],
+    files: pathlib.Path | Address | None,
+    **options: Any,
 ) -> int:
     """Run a spider: file.py, file.py:Class, module or module:Class."""
     return crawl(make_plan(spider, arguments_of(arguments), files=files, feeds=feeds, **options))
@@ -55,7 +61,7 @@ def make_plan(  # noqa: PLR0913 - the command line's options, each named once
     spec: str,
     arguments: dict[str, str],
     *,
-    files: pathlib.Path | None = None,
+    files: pathlib.Path | Address | None = None,
     publish: str = "",
     feeds: tuple[str, ...] = (),
     workers: int | None = None,
@@ -78,18 +84,21 @@ def make_plan(  # noqa: PLR0913 - the command line's options, each named once
     if workers == 0 and address is None:
         raise UsageError("--workers 0 needs --listen: nobody would crawl")
     name = source.cls.name or source.cls.__name__.lower()
+    settings = resolved(config, dict(source.cls.own_settings()), pairs)
+    if not feeds:
+        feeds, settings = _with_own_feeds(source, settings)
     return Plan(
         source=source,
         spec=spec,
         arguments=arguments,
-        settings=resolved(config, dict(source.cls.own_settings()), pairs),
-        job=job or (files / ".acrawl" if files is not None else pathlib.Path(".acrawl", name)),
+        settings=settings,
+        job=job or (files / ".acrawl" if isinstance(files, pathlib.Path) else pathlib.Path(".acrawl", name)),
         workers=workers if workers is not None else 0 if address else cores(),
         listen=address,
         authkey=load_authkey(authkey_file, os.environ.get("ACRAWL_AUTHKEY")),
         files=files,
         publish=publish,
-        feeds=feeds or _own_feeds(source),
+        feeds=feeds,
         resume=resume,
         fresh=fresh,
         quiet=quiet,
@@ -99,11 +108,12 @@ def make_plan(  # noqa: PLR0913 - the command line's options, each named once
     )
 
 
-def _own_feeds(source: Source) -> tuple[str, ...]:
-    """What the spider's ``FEEDS``, as Scrapy has them, are as ``-o``."""
+def _with_own_feeds(source: Source, settings: Settings) -> tuple[tuple[str, ...], Settings]:
+    """What the spider's ``FEEDS``, as Scrapy has them, are as ``-o``, and the settings with what they say of fields."""
     custom = source.cls.custom_settings or {}
     if "FEEDS" not in custom:
-        return ()
-    from acrawl.scrapy.feeds import feeds_of
+        return (), settings
+    from acrawl.scrapy.feeds import feeds_of, with_fields
 
-    return feeds_of(custom)
+    feeds = feeds_of(custom)
+    return feeds, with_fields(settings, custom, feeds)

@@ -9,13 +9,15 @@ import click
 
 from acrawl.cli.crawl import make_plan
 from acrawl.cli.launch import crawl
-from acrawl.cli.options import of_sites
+from acrawl.cli.options import Files, of_sites
 
 MIRROR = "acrawl.spiders.mirror:Mirror"
 
 
 @click.command()
-@click.option("-o", "--files", type=click.Path(path_type=pathlib.Path), required=True, help="The folder for the copy.")
+@click.option(
+    "-o", "--files", type=Files(folder_only=True), metavar="PLACE", required=True, help="The folder for the copy."
+)
 @click.option(
     "--hosts", type=click.Choice(["any", "same"]), default="any", help="Where parts of pages may live [default: any]."
 )

@@ -13,6 +13,8 @@ import click
 
 import acrawl.settings as layers
 from acrawl.errors import RequestError, UsageError
+from acrawl.results.cloud.address import Address, is_address, path_of
+from acrawl.results.cloud.address import address_of as cloud_of
 from acrawl.settings import Settings
 from acrawl.url import canonical
 
@@ -42,6 +44,30 @@ _SHARED = [
     ),
     click.option("-q", "--quiet", is_flag=True, help="Show warnings and errors only."),
 ]
+
+
+class Files(click.ParamType[pathlib.Path | Address]):
+    """Where saved files go: a folder, or a place in an object store, unless ``folder_only``."""
+
+    name = "place"
+
+    def __init__(self, *, folder_only: bool = False) -> None:
+        self._folder_only = folder_only
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> pathlib.Path | Address:
+        """See `click.ParamType.convert`. Raises `UsageError`."""
+        if not isinstance(value, str):
+            return cast("pathlib.Path | Address", value)
+        option = param.opts[-1] if param is not None else "--files"
+        if is_address(value):
+            address = cloud_of(value, option)
+            if self._folder_only:
+                raise UsageError(f"{option} {address.url}: this needs a folder, and links in it; name one")
+            return address
+        path = path_of(value, option)
+        if "://" in path:
+            raise UsageError(f"{option} {path}: name a folder, or a place in s3://, gs:// or az://")
+        return pathlib.Path(path)
 
 
 def scoped(*places: str) -> Callable[[F], F]:

@@ -125,6 +125,10 @@ REASONS = {
         f"{_RETRIES}; files.resume=false always begins anew",
     ),
     "disk": Reason("what it answered could not be written to disk", "make room, then try it again"),
+    "bucket": Reason(
+        "what it answered could not be put into the bucket; the worker that tried says why",
+        "see that the object store can be reached and written (docs/object-stores.md), then try it again",
+    ),
     "rate-limited": Reason(
         "its host asked to be left alone (429, 503) for so long that it was given up", _HOST_GIVEN_UP
     ),

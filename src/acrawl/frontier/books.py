@@ -45,6 +45,11 @@ def counts(db: Database) -> Counts:
     )
 
 
+def marks(db: Database) -> dict[str, int]:
+    """How far each feed has got."""
+    return dict(db.all("select feed, length from mark"))
+
+
 # -- lists
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from acrawl.frontier import jars
+from acrawl.frontier import books, jars
 from acrawl.frontier.database import Database, as_json, chunks
 from acrawl.frontier.known import OF_ONE_PAGE, known_keys, yielding
 from acrawl.frontier.rows import Admission, Committed, End, Group, Record, Row
@@ -383,7 +383,7 @@ class Store:
 
     def marks(self) -> dict[str, int]:
         """The committed length of each feed."""
-        return dict(self.database.all("select feed, length from mark"))
+        return books.marks(self.database)
 
 
 def _is_undoable(end: End) -> bool:

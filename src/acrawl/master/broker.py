@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Sequence
-from typing import Protocol
 
 import msgspec
 
@@ -16,22 +15,13 @@ from acrawl.frontier.base import Frontier
 from acrawl.master.rests import Rests
 from acrawl.outcome import Outcome, Receipt, Snapshot, Story
 from acrawl.queues.messages import Hello, News, Welcome
+from acrawl.results.files.uploads import Taking
 from acrawl.ticket import Batch
 
 log = logging.getLogger(__name__)
 
 #: What `command` takes, and the state it leads to.
 COMMANDS = {"pause": "pause", "resume": "run", "drain": "drain", "stop": "stop"}
-
-
-class Uploads(Protocol):
-    """Where the files of workers without shared disk arrive."""
-
-    async def put(self, upload: str, offset: int, data: bytes, sha256: str) -> bool:
-        """See `acrawl.queues.messages.Broker.chunk`."""
-
-    async def abandon(self, prefix: str) -> int:
-        """Forget the half-sent files whose names begin so."""
 
 
 class CrawlBroker:
@@ -41,7 +31,7 @@ class CrawlBroker:
     """
 
     def __init__(
-        self, frontier: Frontier, expected: Hello, welcome: Welcome, grace: float, uploads: Uploads | None = None
+        self, frontier: Frontier, expected: Hello, welcome: Welcome, grace: float, uploads: Taking | None = None
     ) -> None:
         self.state = "run"
         self.workers: set[str] = set()

@@ -33,7 +33,7 @@ from acrawl.frontier.gate import ScopeGate
 from acrawl.frontier.sqlite import SqliteFrontier
 from acrawl.job import Identity, Job
 from acrawl.master.broker import CrawlBroker
-from acrawl.master.output import Output
+from acrawl.master.output import Output, name_of
 from acrawl.master.plan import Plan
 from acrawl.master.seeds import extent, gate_of, plant
 from acrawl.master.serving import serve
@@ -86,7 +86,8 @@ class Master:
         arguments = {key: str(value) for key, value in plan.arguments.items()}
         identity = Identity(
             plan.source.identity, plan.source.sha256, arguments, extent(spider),
-            command=_unsecret(plan), cwd=os.getcwd(), lives=[SystemClock().time()], files=str(plan.folder.resolve()),
+            command=_unsecret(plan), cwd=os.getcwd(), lives=[SystemClock().time()], files=plan.place,
+            name=name_of(spider),
         )  # fmt: skip
         with Job(plan.job) as job:  # only now, so that a mistake of the user's leaves no folder behind
             going_on = job.begin(identity, resume=plan.resume, fresh=plan.fresh, again=plan.check)
@@ -112,7 +113,7 @@ class Master:
                 msgspec.to_builtins(plan.settings),
                 {key: str(value) for key, value in plan.arguments.items()},
                 frontier.secret,
-                files=str(self._output.folder.resolve()),
+                files=self._output.where,
                 nonce_file=nonce_file,
                 nonce=nonce,
                 worker_pipelines=len(self._lineup.worker),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import pathlib
 import shutil
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -12,15 +13,16 @@ from acrawl.clock import Clock
 from acrawl.frontier.base import Frontier
 from acrawl.job import Job
 from acrawl.master.plan import Plan
+from acrawl.master.saved import InBucket, InFolder
 from acrawl.outcome import Tally
 from acrawl.queues.messages import EXCHANGE
 from acrawl.results.catalog import Catalog
+from acrawl.results.cloud.address import Address
 from acrawl.results.counted import Counted
 from acrawl.results.feeds import BEGAN, Crawl, open_feeds
-from acrawl.results.files.folder import FolderStore
 from acrawl.results.files.objects import Objects
-from acrawl.results.files.partials import Partials
-from acrawl.results.files.uploads import Sorted, Uploads
+from acrawl.results.files.uploads import Sorted, Taking, Uploads
+from acrawl.results.kept import GAP, KEPT, keep
 from acrawl.results.outbox import Drain
 from acrawl.results.pipelines import Pipelines
 from acrawl.results.publish import PUBLISHERS, Crawled
@@ -35,20 +37,21 @@ _REDIRECTS = 1000
 
 
 class Output:
-    """The results of one crawl. ``folder`` is where saved files go, ``uploads`` takes those sent by workers.
+    """The results of one crawl, from before it begins to what is made of the whole.
 
-    ``exchanges`` is where workers put what they capture for a web archive; None where none is made.
+    ``uploads`` takes the files that workers send. ``exchanges`` is where workers put what they capture for a web
+    archive; None where none is made.
     """
 
     def __init__(self, plan: Plan, job: Job, frontier: Frontier, spider: Spider, clock: Clock) -> None:
-        self.folder: pathlib.Path = plan.folder.resolve()
-        self.uploads: Uploads | Sorted | None = None
+        self.uploads: Taking | None = None
         self.exchanges: pathlib.Path | None = None if plan.warc is None else stored_in(job.folder).resolve()
         self._plan = plan
         self._job = job
         self._frontier = frontier
         self._spider = spider
         self._clock = clock
+        self._saved: InFolder | InBucket
         self._drain: Drain
         self._catalog: Catalog
 
@@ -66,18 +69,21 @@ class Output:
             await output._drain.close()
             if output.uploads is not None:
                 await asyncio.to_thread(output.uploads.close)
+            await asyncio.to_thread(output._saved.close)
 
     async def _open(self) -> None:
-        if self._plan.files is not None:
-            await asyncio.to_thread(self._prepare)
-        await asyncio.to_thread(self._sweep)
-        self.uploads = self._take_uploads()
+        saved = self._saved = await asyncio.to_thread(self._place)
+        await asyncio.to_thread(saved.prepare)
         marks, fresh = await self._marks(), self._plan.fresh
-        crawl = Crawl(self._plan.settings.feeds, self._spider.name or type(self._spider).__name__.lower())
+        settings = self._plan.settings
+        crawl = Crawl(settings.feeds, name_of(self._spider), self._job.folder, settings.cloud)
         feeds = await asyncio.to_thread(lambda: open_feeds(self._plan.feeds, marks, overwrite=fresh, crawl=crawl))
+        if crawl.settings.keep:
+            feeds.append(await asyncio.to_thread(lambda: keep(self._job.folder, marks, self._clock)))
         named = PUBLISHERS[self._plan.publish].names if self._plan.publish else True
         database = self._job.folder / "results.db"
-        self._catalog = await asyncio.to_thread(lambda: Catalog(database, self.folder, named=named))
+        self._catalog = await asyncio.to_thread(lambda: saved.catalog(database, named=named))
+        self.uploads = await asyncio.to_thread(self._take_uploads)
         self._drain = Drain(
             self._frontier,
             feeds,
@@ -90,19 +96,32 @@ class Output:
         await self._drain.open()
 
     async def _marks(self) -> dict[str, int]:
-        """How far the feeds got, and when the crawl began: recorded before any file has it in its name."""
-        marks = await self._frontier.marks()
-        if self._plan.feeds and BEGAN not in marks:
-            marks[BEGAN] = int(self._clock.time())
-            await self._frontier.done([], {BEGAN: marks[BEGAN]})
-        return marks
+        """How far the feeds got, and when the crawl began: recorded before any file has it in its name.
 
-    def _take_uploads(self) -> Uploads | Sorted:
-        largest = self._plan.settings.fetch.max_file
-        uploads = Uploads(self.folder, largest)
-        if self.exchanges is None:
-            return uploads
-        return Sorted(uploads, EXCHANGE, Uploads(self.exchanges, _MOST_FRAMING * largest))
+        Also whether some of the items are not kept.
+        """
+        marks = await self._frontier.marks()
+        new: dict[str, int] = {}
+        if BEGAN not in marks and (self._plan.feeds or self._plan.settings.feeds.keep):
+            new[BEGAN] = int(self._clock.time())
+        if GAP not in marks and await self._leaves_a_gap(KEPT in marks):
+            new[GAP] = 1
+        if new:
+            await self._frontier.done([], new)
+        return marks | new
+
+    async def _leaves_a_gap(self, kept: bool) -> bool:
+        """Whether items are delivered that the job does not keep, while it keeps others."""
+        if not self._plan.settings.feeds.keep:
+            return kept
+        return not kept and (await self._frontier.snapshot()).fetched > 0
+
+    def _take_uploads(self) -> Taking | None:
+        if self.exchanges is None or self._saved.uploads is None:
+            return self._saved.uploads
+        Objects(self.exchanges).sweep()
+        largest = _MOST_FRAMING * self._plan.settings.fetch.max_file
+        return Sorted(self._saved.uploads, EXCHANGE, Uploads(self.exchanges, largest))
 
     def _open_archive(self, marks: Mapping[str, int]) -> Archive | None:
         plan = self._plan
@@ -110,19 +129,16 @@ class Output:
             return None
         return open_archive(plan.warc, self._job.folder, marks, plan.settings, overwrite=plan.fresh)
 
-    def _prepare(self) -> None:
-        store = FolderStore(self.folder)
-        try:
-            store.prepare()
-        finally:
-            store.close()
+    def _place(self) -> InFolder | InBucket:
+        files = self._plan.files
+        if isinstance(files, Address):
+            return InBucket(files, self._plan, self._job)
+        return InFolder(files or self._job.folder / "files", self._plan)
 
-    def _sweep(self) -> None:
-        """Clear away what killed workers left half-written, and cut downloads that nobody went on with."""
-        for folder in (self.folder, self.exchanges):
-            if folder is not None:
-                Objects(folder).sweep()
-        Partials(self.folder).sweep()
+    @property
+    def where(self) -> str:
+        """Where workers find the place of saved files: a folder, or a URL below which they put them."""
+        return self._saved.where
 
     async def deliver(self) -> None:
         """Deliver until cancelled. Raises `CrawlFailed` when something cannot be written."""
@@ -143,7 +159,7 @@ class Output:
 
     async def publish(self) -> None:
         """Sweep, make the feeds whole, and render what is made of all of it."""
-        await asyncio.to_thread(self._sweep)
+        await asyncio.to_thread(self._saved.sweep)
         await self._drain.finish()
         if self._plan.settings.images.near:
             await self._drain.in_thread(self._catalog.find_alike, self._plan.settings.images.near)
@@ -153,7 +169,8 @@ class Output:
             redirects = self._redirects(asyncio.get_running_loop())
             spelling = Spelling(self._plan.settings.urls)
             crawled = Crawled(self._catalog, list(self._spider.start_urls), redirects, spelling)
-            await self._drain.in_thread(PUBLISHERS[self._plan.publish].make, crawled)
+            make = functools.partial(PUBLISHERS[self._plan.publish].make, crawled)
+            await self._drain.in_thread(self._saved.publish, make)
 
     def _redirects(self, loop: asyncio.AbstractEventLoop) -> Iterator[tuple[str, str]]:
         """Every redirect of the crawl, for a thread other than the loop's; a part of them is in memory."""
@@ -161,3 +178,8 @@ class Output:
         while found := asyncio.run_coroutine_threadsafe(self._frontier.redirects(after, _REDIRECTS), loop).result():
             after = found[-1].number
             yield from ((one.url, one.target) for one in found)
+
+
+def name_of(spider: Spider) -> str:
+    """What a spider is called in the names of files."""
+    return spider.name or type(spider).__name__.lower()

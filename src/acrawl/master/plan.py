@@ -6,6 +6,7 @@ import pathlib
 
 import msgspec
 
+from acrawl.results.cloud.address import Address
 from acrawl.settings import Settings
 from acrawl.spider import Source
 
@@ -28,7 +29,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     workers: int = 1
     listen: tuple[str, int] | None = None
     authkey: bytes | None = None
-    files: pathlib.Path | None = None
+    files: pathlib.Path | Address | None = None
     publish: str = ""
     feeds: tuple[str, ...] = ()
     resume: bool = False
@@ -39,6 +40,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     warc: pathlib.Path | None = None
 
     @property
-    def folder(self) -> pathlib.Path:
-        """Where saved files go, also where nobody said it."""
-        return self.files or self.job / "files"
+    def place(self) -> str:
+        """Where saved files go, also where nobody said it: a folder, or a URL."""
+        files = self.files or self.job / "files"
+        return files.url if isinstance(files, Address) else str(files.resolve())

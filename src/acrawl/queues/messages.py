@@ -34,9 +34,10 @@ class Welcome(msgspec.Struct, frozen=True):
     """The master's answer. ``dropped`` are held tokens the worker must abandon.
 
     ``settings`` is the master's whole resolved configuration; ``secret`` keys the fingerprints of this job.
-    ``files`` is the master's folder for saved files; a worker that can read ``nonce`` from ``nonce_file`` in it shares
-    the disk and stores there itself. So many of the spider's pipelines, the first ones, run in the workers.
-    ``exchanges`` is the folder for what is captured for a web archive; empty where none is made.
+    ``files`` is the master's folder for saved files, or the URL below which workers put them into a bucket. A worker
+    that can read ``nonce`` from ``nonce_file`` in that folder shares the disk and stores there itself. So many of the
+    spider's pipelines, the first ones, run in the workers. ``exchanges`` is the folder for what is captured for a web
+    archive; empty where none is made.
     """
 
     epoch: int

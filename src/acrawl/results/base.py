@@ -19,10 +19,11 @@ class Outbox(Protocol):
 
 
 class Row(NamedTuple):
-    """An item on its way into feeds: its id, the same whenever it comes again, and its value."""
+    """An item on its way into feeds: its id, the same whenever it comes again, its value, and the page it is of."""
 
     id: str
     value: Any
+    page: str = ""
 
 
 #: An item that a feed cannot hold: its place in the sequence, and why.

@@ -20,6 +20,7 @@ import os
 import pathlib
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol
 
 import msgspec
 
@@ -27,7 +28,7 @@ from acrawl.clock import Clock, SystemClock
 from acrawl.errors import CrawlFailed, FolderProblem, VersionMismatch
 from acrawl.outcome import FileFact, PageFacts, PageFile, Sightings
 from acrawl.results.files.names import folded
-from acrawl.results.files.naming import Naming
+from acrawl.results.files.naming import Naming, Places
 from acrawl.results.files.objects import is_sha256
 from acrawl.results.files.placing import Tree
 from acrawl.results.listing import FailedItem, Listing
@@ -80,10 +81,30 @@ _TAKEN = (
 )
 
 
+class Shelf(Places, Protocol):
+    """Where objects and their names are: a folder (`acrawl.results.files.placing.Tree`), or a bucket."""
+
+    def missing(self, sha256: str) -> Exception | None:
+        """Say what is wrong where there is no such object, and see to its being durable where there is."""
+
+    def settle(self) -> None:
+        """Make all names since the last call durable, before the transaction that records them commits."""
+
+    def forget(self, needless: Iterable[str]) -> None:
+        """Remove objects that have got no name and never will."""
+
+    def committed(self, digests: Iterable[str]) -> None:
+        """Hear that what is known of these digests is recorded; comes again after a crash."""
+
+    def close(self) -> None:
+        """Let go of it. Idempotent."""
+
+
 class Catalog(Listing):
     """See the module. Blocking; may be made in one thread and used in another, one at a time.
 
-    ``root`` is the folder of the files; without ``named`` they get no readable names. Raises `FolderProblem` when the
+    ``root`` is the folder of the files; without ``named`` they get no readable names. With a ``shelf`` they are there,
+    and the folder is only what is rendered into. Raises `FolderProblem` when the
     database cannot be opened, `VersionMismatch` when another acrawl made it. A failure while it works is `CrawlFailed`.
     """
 
@@ -94,11 +115,13 @@ class Catalog(Listing):
         clock: Clock | None = None,
         *,
         named: bool = True,
+        shelf: Shelf | None = None,
     ) -> None:
         self.root = pathlib.Path(root)
         self._named = named
         self._clock = clock or SystemClock()
-        self._tree = Tree(root)
+        self._tree = shelf or Tree(root)
+        self._seen: set[str] = set()
         self._needless: set[str] = set()
         try:
             pathlib.Path(database).parent.mkdir(parents=True, exist_ok=True)
@@ -137,9 +160,13 @@ class Catalog(Listing):
                 if self._needless:
                     self._tree.forget(self._needless - self._names_of(self._needless).keys())
                     self._needless.clear()
+                if self._seen:
+                    self._tree.committed(self._seen)
+                    self._seen.clear()
             except BaseException:  # links may stay behind; the same batch finds and accepts them when it comes again
                 self._naming.forget()
                 self._needless.clear()
+                self._seen.clear()
                 with contextlib.suppress(sqlite3.Error):  # the first error is the one to tell
                     self._db.execute("ROLLBACK")
                 raise
@@ -156,6 +183,7 @@ class Catalog(Listing):
         if not facts:
             return []
         known = self._names_of({fact.sha256 for fact in facts})
+        self._seen |= {fact.sha256 for fact in facts if not fact.where}
         nameless = {fact.sha256: fact for fact in reversed(facts) if not fact.where and not known.get(fact.sha256)}
         wanting = list(nameless.values())[::-1]
         named = {fact.sha256: name for fact, name in zip(wanting, self._names_for(wanting), strict=True)}
@@ -180,6 +208,7 @@ class Catalog(Listing):
         for fact, name in zip(facts, names, strict=True):
             if (fact.dhash or fact.derived or fact.broken or fact.note) and not isinstance(name, Exception):
                 self.looks.add(fact, name)
+                self._seen |= {made.sha256 for made in fact.derived if not fact.where}
         return names
 
     def add_pages(self, pages: Sequence[PageFile]) -> list[str | Exception | None]:
@@ -198,6 +227,7 @@ class Catalog(Listing):
                 first.setdefault(page.facts.text_sha256, page.file)
         facts = list(first.values())
         named = dict(zip((fact.sha256 for fact in facts), self.add_files(facts), strict=True))
+        self._seen |= {page.file.sha256 for page in pages if not page.file.where}
         files |= {text: fact.sha256 for text, fact in first.items()}
         named |= self._names_of(set(files.values()) - named.keys())
         names: list[str | Exception | None] = []

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import pathlib
 import sqlite3
+import threading
 from collections.abc import Iterator
 
 import msgspec
@@ -23,6 +25,11 @@ _THUMB = (
 )
 _FAILED = "SELECT item_id, url, kind, reason, detail, body FROM failed_items ORDER BY at, item_id"
 
+_SAVED = (
+    "SELECT f.url, o.path, o.sha256, o.size, f.type, o.width, o.height, f.place"
+    " FROM files f JOIN objects o USING(sha256) ORDER BY f.url"
+)
+
 
 class FailedItem(msgspec.Struct, frozen=True):
     """An item that is not as it should be, or that a pipeline, a feed or the file store could not take.
@@ -39,7 +46,10 @@ class FailedItem(msgspec.Struct, frozen=True):
 
 
 class ImageFile(msgspec.Struct, frozen=True):
-    """One image URL and what its bytes are. ``path`` is below ROOT; None when a worker (``place``) kept them."""
+    """One URL, of an image mostly, and what its bytes are.
+
+    ``path`` is below ROOT; None when a worker (``place``) kept them. What is no image has no width and height.
+    """
 
     url: str
     path: str | None
@@ -198,10 +208,46 @@ class Listing:
         return row or ("", "", "")
 
 
+class Index:
+    """Which bytes have a name, read beside a crawl by any thread. Blocking."""
+
+    def __init__(self, database: str | os.PathLike[str]) -> None:
+        """Raises `FolderProblem` for what cannot be read."""
+        self._lock = threading.Lock()
+        try:
+            self._db = sqlite3.connect(
+                f"{pathlib.Path(database).resolve().as_uri()}?mode=ro", uri=True, check_same_thread=False
+            )
+        except sqlite3.Error as error:  # nothing has begun: the user is told
+            raise FolderProblem(f"{database}: cannot be read: {error}") from None
+
+    def has(self, sha256: str, size: int) -> bool:
+        """Whether an object of so many bytes has a name."""
+        query = "SELECT 1 FROM objects WHERE sha256 = ? AND size = ? AND path IS NOT NULL"
+        with self._lock:
+            return self._db.execute(query, (sha256, size)).fetchone() is not None
+
+    def close(self) -> None:
+        """Let go of the database. Idempotent."""
+        self._db.close()
+
+
 def failed_items(database: pathlib.Path) -> Iterator[FailedItem]:
     """Every item that could not be taken, read beside a crawl perhaps. Raises `FolderProblem` if that cannot be."""
+    with _reading(database) as db:
+        yield from (FailedItem(*row) for row in db.execute(_FAILED))
+
+
+def saved_files(database: pathlib.Path) -> Iterator[ImageFile]:
+    """Every saved URL, images or not, in the order of URLs; read and raises as `failed_items` does."""
+    with _reading(database) as db:
+        yield from (ImageFile(*row) for row in db.execute(_SAVED))
+
+
+@contextlib.contextmanager
+def _reading(database: pathlib.Path) -> Iterator[sqlite3.Connection]:
     try:
         with contextlib.closing(sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True)) as db:
-            yield from (FailedItem(*row) for row in db.execute(_FAILED))
+            yield db
     except sqlite3.Error as error:  # nothing to tell: the user is told why
         raise FolderProblem(f"{database}: cannot be read: {error}") from None

@@ -15,12 +15,13 @@ import re
 import sqlite3
 from array import array
 from collections.abc import Sequence
+from typing import Protocol
 
 import msgspec
 
 from acrawl.outcome import Derived, FileFact
 from acrawl.results.files.names import distinct, folded
-from acrawl.results.files.placing import Tree
+from acrawl.results.files.naming import Places
 from acrawl.results.imaging.alike import firsts
 from acrawl.results.imaging.making import place_for
 
@@ -67,10 +68,17 @@ class Look(msgspec.Struct, frozen=True):
     near: str = ""
 
 
+class Shelf(Places, Protocol):
+    """Where objects and their names are: see `acrawl.results.catalog.Shelf`."""
+
+    def missing(self, sha256: str) -> Exception | None:
+        """Say what is wrong where there is no such object, and see to its being durable where there is."""
+
+
 class Looks:
     """A part of a catalog, over its database and its tree; every change happens in the catalog's transaction."""
 
-    def __init__(self, db: sqlite3.Connection, tree: Tree, *, named: bool) -> None:
+    def __init__(self, db: sqlite3.Connection, tree: Shelf, *, named: bool) -> None:
         self._db = db
         self._tree = tree
         self._named = named

@@ -246,12 +246,14 @@ class Drain:
             for entry in entries:
                 if entry.kind == "item" and entry.passage is not None and entry.passage.going:
                     going.append(entry)
-                    rows.append(Row(entry.delivery.item_id, entry.passage.item))
+                    rows.append(Row(entry.delivery.item_id, entry.passage.item, entry.delivery.url))
                 elif entry.kind == "sightings":
                     self._catalog.add_sightings(entry.value)
                 elif entry.kind == "file" and self._files_to_feeds:
                     going.append(entry)
-                    rows.append(Row(entry.delivery.item_id, self._as_item(entry.value, paths[entry])))
+                    rows.append(
+                        Row(entry.delivery.item_id, self._as_item(entry.value, paths[entry]), entry.delivery.url)
+                    )
             for feed in self._feeds:
                 for place, reason in feed.write(rows) if rows else ():
                     going[place].fail(reason)

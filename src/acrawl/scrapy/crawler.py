@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from acrawl.errors import CloseSpider, SpiderError, UsageError
 from acrawl.scrapy.exceptions import NotSupported
-from acrawl.scrapy.feeds import feeds_of
+from acrawl.scrapy.feeds import feeds_of, with_fields
 from acrawl.scrapy.settings import Settings
 from acrawl.scrapy.signals import spider_closed, spider_opened
 from acrawl.settings import flatten, from_environment, resolve
@@ -165,14 +165,15 @@ def _run(cls: type[Spider], arguments: dict[str, str], settings: dict[str, Any])
     given = ("custom_settings", flatten(source.cls.own_settings(), "custom_settings"))
     resolved = resolve(given, ("environment", from_environment(os.environ)))
     name = source.cls.name or source.cls.__name__.lower()
+    feeds = feeds_of(custom)
     plan = Plan(
         source=source,
         spec=spec,
         arguments=arguments,
-        settings=resolved,
+        settings=with_fields(resolved, custom, feeds),
         job=pathlib.Path(job or f".acrawl/{name}"),
         workers=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
-        feeds=feeds_of(custom),
+        feeds=feeds,
         resume=bool(job),
         fresh=not job,
     )

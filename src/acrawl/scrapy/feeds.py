@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import msgspec
 
 from acrawl.errors import SettingsError
 from acrawl.scrapy.settings import PAGE
+from acrawl.settings import Settings
 
 log = logging.getLogger(__name__)
 
 #: How Scrapy calls the formats, where it calls them otherwise.
 _FORMATS = {"jsonlines": "jsonl", "jl": "jsonl"}
+_UNDERSTOOD = frozenset({"format", "fields"})
 _FIELD = re.compile(r"%(?:\((\w+)\)(0?\d*)([sd])|%)|[{}]")
 _FIELDS = {"name": "name", "time": "time", "batch_id": "batch"}
 
@@ -26,8 +30,18 @@ def feeds_of(custom: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(_spec(str(path), how or {}) for path, how in dict(custom.get("FEEDS") or {}).items())
 
 
+def with_fields(settings: Settings, custom: Mapping[str, Any], specs: Sequence[str]) -> Settings:
+    """Return settings with the ``fields`` that a spider's ``FEEDS`` choose; ``specs`` are what `feeds_of` said."""
+    options = [how or {} for how in dict(custom.get("FEEDS") or {}).values()]
+    chosen = {spec: tuple(how["fields"]) for spec, how in zip(specs, options, strict=True) if how.get("fields")}
+    of_feeds = msgspec.structs.replace(settings.feeds, fields_of=chosen | settings.feeds.fields_of)
+    return msgspec.structs.replace(settings, feeds=of_feeds)
+
+
 def _spec(path: str, how: Mapping[str, Any]) -> str:
-    without = sorted(name for name, value in how.items() if name != "format" and value is not None)
+    without = sorted(name for name, value in how.items() if name not in _UNDERSTOOD and value is not None)
+    if isinstance(how.get("fields"), Mapping):
+        log.warning("custom_settings: FEEDS: %s: fields are chosen, but keep their names (%s)", path, PAGE)
     if without:
         log.warning("custom_settings: FEEDS: %s: without effect: %s (%s)", path, ", ".join(without), PAGE)
     if path in {"stdout:", "-"}:

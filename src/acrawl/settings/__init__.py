@@ -23,12 +23,13 @@ from acrawl.errors import SettingsError
 from acrawl.settings.base import Section
 from acrawl.settings.fetching import Auth, Cache, Cookies, Dns, Fetch, Proxy, Retry, Tls, retried_statuses
 from acrawl.settings.masks import masked
-from acrawl.settings.results import Feeds, Files, Images, Warc
+from acrawl.settings.results import Cloud, Feeds, Files, Images, Warc
 from acrawl.settings.sections import Frontier, Limits, Log, Parse, Politeness, Queues, Scope, Traps, Urls, Worker
 
 __all__ = [
     "Auth",
     "Cache",
+    "Cloud",
     "Cookies",
     "Dns",
     "Feeds",
@@ -78,6 +79,7 @@ class Settings(Section, frozen=True):
     traps: Traps = Traps()
     feeds: Feeds = Feeds()
     warc: Warc = Warc()
+    cloud: Cloud = Cloud()
     images: Images = Images()
 
 

@@ -154,7 +154,8 @@ class Cookies(Section, frozen=True):
 
 #: The words for what may come of an exchange, besides ``http-`` and a status: what the retry table may speak of.
 FAILURES = (
-    "dns", "refused", "reset", "timeout", "truncated", "unreachable", "disk", "proxy", "resume", "digest-mismatch",
+    "dns", "refused", "reset", "timeout", "truncated", "unreachable", "disk", "bucket", "proxy", "resume",
+    "digest-mismatch",
     "bomb", "not-cached", "wrong-type", "tls", "tls-expired", "tls-protocol", "tls-self-signed", "tls-untrusted",
     "tls-wrong-host", "blocked", "malformed", "too-large", "redirect-refused",
     "too-many-redirects", "stage",
@@ -164,8 +165,8 @@ _STATUS = re.compile(r"http-[45](\d\d|xx)")
 Row = Annotated[tuple[Seconds, ...], msgspec.Meta(max_length=2)]
 #: What may be gone next time. An unknown 5xx is a 500 (RFC 9110, 15), so all of them are, but those that say never.
 _ROWS: dict[str, Row] = {
-    "dns": (), "refused": (), "reset": (), "timeout": (), "truncated": (), "unreachable": (), "disk": (), "proxy": (),
-    "resume": (), "http-408": (), "http-425": (), "http-5xx": (), "http-501": (0,), "http-505": (0,),
+    "dns": (), "refused": (), "reset": (), "timeout": (), "truncated": (), "unreachable": (), "disk": (), "bucket": (),
+    "proxy": (), "resume": (), "http-408": (), "http-425": (), "http-5xx": (), "http-501": (0,), "http-505": (0,),
 }  # fmt: skip
 
 

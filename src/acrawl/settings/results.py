@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from acrawl.settings.base import MIB, Count, Positive, Section
+from acrawl.settings.base import MIB, Count, Positive, Seconds, Section
 
 
 class Files(Section, frozen=True):
@@ -25,10 +25,18 @@ class Feeds(Section, frozen=True):
 
     fields: tuple[str, ...] = ()
     """The fields of items that are written, in this order; [] for all as they come."""
+    flatten: bool = False
+    """Make columns of the parts of dicts (price.amount), not JSON texts, in CSV, SQLite, PostgreSQL and Parquet."""
     batch_items: Count = 0
     """Items in a file with {batch} in its name, before the next one begins; 0 means no limit."""
     batch_bytes: Count = 0
     """Bytes of a file with {batch} in its name, after which the next one begins; 0 means no limit."""
+    keep: bool = True
+    """Keep all items in the job, too, so that `acrawl export` can write them in any form later."""
+    fields_of: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
+    """The same as fields for one -o alone, by its name as it is typed: {"items.csv" = ["name", "price"]}."""
+    patience: Seconds = 120.0
+    """Seconds that a server that takes items is waited for when it does not answer; then the crawl ends, resumable."""
 
 
 class Warc(Section, frozen=True):
@@ -38,6 +46,15 @@ class Warc(Section, frozen=True):
     """Bytes of a file of the archive after which the next one begins."""
     secrets: bool = True
     """Keep the Authorization and Cookie headers of requests in the archive, as they were sent."""
+
+
+class Cloud(Section, frozen=True):
+    """How object stores are spoken to (see docs/object-stores.md)."""
+
+    concurrency: Positive = 16
+    """Requests to a bucket that each process has under way at once."""
+    patience: Seconds = 120.0
+    """Seconds for which a store that does not answer, or only by 429 and 5xx, is asked again."""
 
 
 class Images(Section, frozen=True):

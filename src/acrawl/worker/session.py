@@ -23,6 +23,7 @@ from acrawl.queues.client import QueueClient
 from acrawl.queues.join import Join
 from acrawl.queues.messages import EXCHANGE, Hello, Welcome
 from acrawl.queues.tls import client_tls
+from acrawl.results.cloud.address import address_of, is_address
 from acrawl.results.files.folder import FolderStore
 from acrawl.results.pipelines import running
 from acrawl.settings import Settings
@@ -31,7 +32,7 @@ from acrawl.version import VERSION
 from acrawl.worker.handler import Handler
 from acrawl.worker.imaging import Imaging
 from acrawl.worker.recent import RecentLinks
-from acrawl.worker.upload import UploadStore
+from acrawl.worker.upload import ToMaster, UploadStore
 from acrawl.worker.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -60,8 +61,8 @@ async def work(
         settings = msgspec.convert(welcome.settings, Settings)
         welcomed(settings)
         spider = source.make(welcome.arguments, settings)
-        partial_bytes = settings.files.partial_bytes
-        store = await asyncio.to_thread(_store, welcome, files, client, name, partial_bytes, send=send_files)
+        way = (client, name)
+        store = await asyncio.to_thread(_store, welcome, files, way, settings, send=send_files)
         archive = await asyncio.to_thread(_archive_store, welcome, client, name, send=send_files)
         ask_jar = functools.partial(client.jar, name)
         fetcher = Fetcher(settings, spider.stages, login=login_of(spider), ask_jar=ask_jar)
@@ -106,19 +107,28 @@ async def _closing(store: FolderStore | UploadStore | None) -> AsyncIterator[Non
 
 
 def _store(
-    welcome: Welcome, files: str, client: QueueClient, name: str, partial_bytes: int, *, send: bool
+    welcome: Welcome, files: str, way: tuple[QueueClient, str], settings: Settings, *, send: bool
 ) -> FolderStore | UploadStore:
-    """Where this worker puts saved files: its own folder, the master's if it sees that disk, or over the connection.
+    """Where this worker puts saved files: its own folder, a bucket, the master's if it sees that disk, or the wire.
 
-    Blocks: what killed workers left behind is swept where no master does it.
+    Blocks: what killed workers left behind is swept where no master does it. Raises `EnvironmentProblem` for a bucket
+    that this machine cannot write to.
     """
+    (client, name), partial_bytes = way, settings.files.partial_bytes
     if files:
         own = FolderStore(files, name, partial_bytes)
         own.sweep()
         return own
+    if is_address(welcome.files):
+        from acrawl.results.cloud.bucket import Bucket
+        from acrawl.worker.upload import ToBucket
+
+        bucket = Bucket(address_of(welcome.files, "--files"), settings.cloud)
+        bucket.probe("--files")
+        return UploadStore(ToBucket(client, name, bucket), partial_bytes)
     if not send and _shares_disk(welcome):
         return FolderStore(welcome.files, "", partial_bytes)
-    return UploadStore(client, name, partial_bytes)
+    return UploadStore(ToMaster(client, name), partial_bytes)
 
 
 def _archive_store(welcome: Welcome, client: QueueClient, name: str, *, send: bool) -> FolderStore | UploadStore | None:
@@ -127,7 +137,7 @@ def _archive_store(welcome: Welcome, client: QueueClient, name: str, *, send: bo
         return None
     if not send and _shares_disk(welcome):
         return FolderStore(welcome.exchanges)
-    return UploadStore(client, name, mark=EXCHANGE)
+    return UploadStore(ToMaster(client, name, EXCHANGE))
 
 
 def _shares_disk(welcome: Welcome) -> bool:

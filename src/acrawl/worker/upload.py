@@ -1,4 +1,7 @@
-"""Saved files of a worker that does not share the master's disk: kept until they are whole, then sent in pieces."""
+"""Saved files of a worker that does not share the master's disk: kept until they are whole, then brought away.
+
+They go to the master in pieces (`ToMaster`), or into a bucket (`ToBucket`).
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,10 @@ from typing import Protocol
 
 import msgspec
 
-from acrawl.errors import FetchError, WireError
+from acrawl.errors import CrawlFailed, FetchError, WireError
 from acrawl.fetch.base import Advance, Sink, unheard
 from acrawl.outcome import Beginning, FileFact
+from acrawl.results.cloud.bucket import PART, Bucket
 from acrawl.results.files.folder import FolderStore, object_path
 from acrawl.temporary import OwnFolder
 
@@ -32,6 +36,22 @@ class Courier(Protocol):
         """See `acrawl.queues.messages.Broker.chunk`."""
 
 
+class Carrier(Protocol):
+    """Where whole files are brought."""
+
+    async def has(self, fact: FileFact) -> bool:
+        """Whether the bytes of a file are there already. Raises nothing."""
+
+    async def bring(self, path: pathlib.Path, fact: FileFact, advance: Advance) -> None:
+        """Bring a file there; ``advance`` hears of it, for it may take longer than the download.
+
+        Raises `FetchError` when it did not arrive as it was sent: the next try fetches it anew.
+        """
+
+    def close(self) -> None:
+        """Let go of the way. Blocks; idempotent."""
+
+
 class UploadStore:
     """Satisfies `acrawl.fetch.base.FileStore`; `close` removes its temporary folder.
 
@@ -40,14 +60,12 @@ class UploadStore:
     workers that were killed left behind. Blocks.
     """
 
-    def __init__(self, courier: Courier, worker: str, partial_bytes: int = 0, mark: str = "") -> None:
-        self._courier = courier
-        self._mark = mark
-        self._worker = worker
+    def __init__(self, carrier: Carrier, partial_bytes: int = 0) -> None:
+        self._carrier = carrier
         self._own = OwnFolder(tempfile.gettempdir(), PREFIX)
         self._own.sweep()
         self._folder = self._own.path()
-        self._local = FolderStore(self._folder, partial_bytes=partial_bytes)
+        self._local = FolderStore(self._folder, partial_bytes=partial_bytes, synced=False)
         self._held: Counter[str] = Counter()
 
     def sink(self, advance: Advance = unheard, /) -> Sink:
@@ -75,25 +93,33 @@ class UploadStore:
         """Forget what is here. Blocks; idempotent."""
         self._local.close()
         self._own.close()
+        self._carrier.close()
 
     async def kept(self, fact: FileFact) -> FileFact | None:
-        """Ask the master whether it has the bytes of a file that was sent before: as the last piece sent once more."""
-        if not fact.size:  # such a piece would be a first one; fetching nothing again is as good
-            return None
-        try:
-            is_there = await self._courier.chunk(
-                self._worker, self._mark + secrets.token_hex(8), fact.size, b"", fact.sha256
-            )
-        except WireError:  # the master cannot look: the file is fetched anew
-            return None
-        return msgspec.structs.replace(fact, where="") if is_there else None
+        """Say whether the bytes of a file that was brought away before are still there."""
+        return msgspec.structs.replace(fact, where="") if await self._carrier.has(fact) else None
 
     async def send(self, fact: FileFact, advance: Advance) -> None:
-        """Send a whole file that is held; ``advance`` hears of it, for it may take longer than the download.
+        """Bring away a whole file that is held. See `Carrier.bring`."""
+        await self._carrier.bring(object_path(self._folder, fact.sha256), fact, advance)
 
-        Raises `FetchError` ("disk") when it did not arrive as it was sent: the next try fetches it anew.
-        """
-        path = object_path(self._folder, fact.sha256)
+
+class ToMaster:
+    """Over the connection, in pieces, under names that begin with ``mark``. See `Carrier`."""
+
+    def __init__(self, courier: Courier, worker: str, mark: str = "") -> None:
+        self._courier = courier
+        self._worker = worker
+        self._mark = mark
+
+    async def has(self, fact: FileFact) -> bool:
+        """Ask the master: by the last piece sent once more."""
+        if not fact.size:  # such a piece would be a first one; fetching nothing again is as good
+            return False
+        return await _asked(self._courier, self._worker, fact, self._mark)
+
+    async def bring(self, path: pathlib.Path, fact: FileFact, advance: Advance) -> None:
+        """See `Carrier.bring`. Raises `FetchError` ("disk")."""
         upload, offset = self._mark + secrets.token_hex(8), 0
         pieces = _pieces(path)
         try:
@@ -108,6 +134,58 @@ class UploadStore:
             raise FetchError("disk", str(error)) from error
         except OSError as error:  # another download of the same bytes has just removed them: try again later
             raise FetchError("disk", str(error)) from error
+
+    def close(self) -> None:
+        """Nothing: the connection is its owner's."""
+
+
+class ToBucket:
+    """Into a bucket, under its hash, unless the master has a name for these bytes already. See `Carrier`.
+
+    ``bucket`` is where the job's workers put what they save, and is closed with this.
+    """
+
+    def __init__(self, courier: Courier, worker: str, bucket: Bucket) -> None:
+        self._courier = courier
+        self._worker = worker
+        self._bucket = bucket
+
+    async def has(self, fact: FileFact) -> bool:
+        """Ask the master, whose catalog knows."""
+        return await _asked(self._courier, self._worker, fact)
+
+    async def bring(self, path: pathlib.Path, fact: FileFact, advance: Advance) -> None:
+        """See `Carrier.bring`. Raises `FetchError` ("bucket")."""
+        if await self.has(fact):
+            return
+        loop = asyncio.get_running_loop()
+
+        def alive(_: int) -> None:  # the bytes were counted as they came
+            loop.call_soon_threadsafe(advance, 1)
+
+        try:
+            await loop.run_in_executor(self._bucket.threads, self._put, path, fact, alive)
+        except (CrawlFailed, OSError) as error:  # tried again as the retry table says
+            raise FetchError("bucket", str(error)) from None
+
+    def close(self) -> None:
+        """See `Carrier.close`."""
+        self._bucket.close()
+
+    def _put(self, path: pathlib.Path, fact: FileFact, advance: Advance) -> None:
+        """What stands under a hash is whole: only one that is not there is sent."""
+        if fact.size <= PART:
+            self._bucket.create(fact.sha256, path.read_bytes(), fact.type)
+        elif self._bucket.head(fact.sha256) != fact.size:
+            self._bucket.put(fact.sha256, path, fact.type, advance)
+
+
+async def _asked(courier: Courier, worker: str, fact: FileFact, mark: str = "") -> bool:
+    """Whether the master has the bytes of a file."""
+    try:
+        return await courier.chunk(worker, mark + secrets.token_hex(8), fact.size, b"", fact.sha256)
+    except WireError:  # the master cannot look: the file is brought once more
+        return False
 
 
 class _UploadSink:

@@ -13,6 +13,7 @@
     jsonl, json_array, csv_table, xml_items
                  formats: how items become the bytes of a file; values: how they see them
     compression  gzip and zstd, in parts that end at the marks
+    flat         dicts in items as columns of their own
     stores       the same as paths for what follows
     sqlite, postgresql (pgtypes), parquet (arrow)
                  exact, with columns that come with the fields; table: what they share

@@ -37,8 +37,15 @@ class Table(Format, Protocol):
     #: The last `encode` added columns that what was written before does not have.
     outgrown: bool
 
+    @property
+    def full(self) -> bool:
+        """Whether the last column takes all fields that have none of their own: there will be no further column."""
+
     def fix(self) -> None:
         """From now on a new field is left out, with a warning: what was written cannot be changed."""
+
+    def gather(self) -> None:
+        """The next column that is added is the last one: see `full`."""
 
     def columns_of(self, file: BinaryIO) -> int:
         """How many columns a file has that is not empty. Raises OSError or ValueError for none of this form."""

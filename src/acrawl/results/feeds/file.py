@@ -41,6 +41,7 @@ class FileFeed:
         self._form, self._codec = layers
         self._begun = begun
         self._ended = False
+        self._synced = False
 
     def write(self, rows: Sequence[Row]) -> list[Unfit]:
         """See `acrawl.results.base.Feed.write`."""
@@ -62,7 +63,7 @@ class FileFeed:
         self._put(self._codec.flush())
         end = self._begun + self._form.end()
         if not self._ended and (end or not self.length):  # also where there is nothing a tool has to read a part
-            self._ended = True
+            self._ended, self._synced = True, False
             write_all(self.name, self._descriptor, self._codec.whole(end))
         self._sync()
 
@@ -75,19 +76,22 @@ class FileFeed:
     def _reopen(self) -> None:
         """Make the file ready for more: cut off the end that does not count."""
         if self._ended:
-            self._ended = False
+            self._ended = self._synced = False
             with failing(self.name):
                 os.ftruncate(self._descriptor, self.length)
                 os.lseek(self._descriptor, 0, os.SEEK_END)
 
     def _put(self, data: bytes) -> None:
         if data:
+            self._synced = False
             write_all(self.name, self._descriptor, data)
             self.length += len(data)
 
     def _sync(self) -> None:
-        with failing(self.name):
-            os.fsync(self._descriptor)
+        if not self._synced:
+            with failing(self.name):
+                os.fsync(self._descriptor)
+            self._synced = True
 
 
 def begin(

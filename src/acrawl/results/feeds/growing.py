@@ -3,6 +3,8 @@
 The marks say how long the file is and how many columns it has. A rewritten file is appended to under a name of its own
 until its marks are recorded; only then does it take the place of the old one, which has not been touched meanwhile. So
 there always is a file that has what the recorded marks say, under one name or the other.
+
+A large file is rewritten only so often, the last time for a column that takes all further fields.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ from acrawl.results.feeds.file import FileFeed, Layers, failing, lock, write_all
 
 log = logging.getLogger(__name__)
 
+#: Bytes up to which a file is rewritten whenever there is a new field, and how often a larger one is in one life.
+SMALL, REWRITES = 1 << 20, 20
 _FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
 
 
@@ -33,6 +37,7 @@ class TableFeed(FileFeed):
         self._table: Table = layers.form
         self._old: int | None = None
         self._committed = False
+        self._rewrites = 0
 
     @property
     def moving(self) -> bool:
@@ -69,6 +74,9 @@ class TableFeed(FileFeed):
 
     def _widen(self) -> None:
         self._put(self._codec.flush())
+        self._rewrites += self.length > SMALL
+        if self._rewrites >= REWRITES - 1:
+            self._table.gather()
         with failing(self.name):
             descriptor, self.length = self._rewritten()
         if self._old is None:
@@ -79,7 +87,9 @@ class TableFeed(FileFeed):
         self._committed = False
         log.warning(
             "-o %s: items with new fields have come: the file was rewritten with %d columns, of which the new ones are "
-            "empty above; feeds.fields can name all of them from the start", self.name, self._table.columns,
+            "empty above; %s", self.name, self._table.columns,
+            "the last one takes all further fields, as JSON" if self._table.full
+            else "feeds.fields can name all of them from the start",
         )  # fmt: skip
 
     def _rewritten(self) -> tuple[int, int]:

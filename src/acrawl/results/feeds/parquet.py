@@ -39,7 +39,9 @@ _PARTS = b"acrawl.parts"
 class ParquetFeed:
     """See `acrawl.results.base.Feed`. Exact: parts beyond the mark are removed when a crawl resumes."""
 
-    def __init__(self, path: pathlib.Path, folder: pathlib.Path, lock: int, held: int, last: int) -> None:
+    def __init__(
+        self, path: pathlib.Path, folder: pathlib.Path, lock: int, held: int, last: int, fields: Sequence[str] = ()
+    ) -> None:
         """``held`` is the last part that the file holds, ``last`` the last that counts."""
         self.name = str(path)
         self._path = path
@@ -48,6 +50,7 @@ class ParquetFeed:
         self._held = held
         self._last = last
         self._columns = Columns()
+        self._columns.choose(fields)
         self._tables: list[pa.Table] = []
 
     def write(self, rows: Sequence[Row]) -> list[Unfit]:
@@ -55,7 +58,8 @@ class ParquetFeed:
         placed, unfit = place(rows, self._columns)
         if not placed:
             return unfit
-        names = {field: self._columns.of[field] for item in placed for field in item.fields}
+        met = self._columns.chosen or [field for item in placed for field in item.fields]
+        names = {field: self._columns.of[field] for field in met}
         try:
             self._tables.append(table_of([item.fields for item in placed], names))
         except ValueError:  # find out which; the others are written
@@ -80,10 +84,7 @@ class ParquetFeed:
         parts = [_part(self._folder, number) for number in range(self._held + 1, self._last + 1)]
         sources = [self._path, *parts] if self._path.exists() else parts
         with failing(self.name):
-            schemas = [pq.read_schema(source) for source in sources]
-            schema = joined(schemas)
-            self._tell(schemas, schema)
-            schema = schema.with_metadata({_PARTS: str(self._last).encode()})
+            schema = self._joined(sources).with_metadata({_PARTS: str(self._last).encode()})
             _write(self._path, self._folder / "whole.tmp", schema, _groups(sources, schema))
             self._held = self._last
             for part in parts:
@@ -109,16 +110,31 @@ class ParquetFeed:
                 unfit.append((item.place, f"Parquet cannot hold it: {error}"))
         return unfit
 
-    def _tell(self, schemas: Sequence[pa.Schema], schema: pa.Schema) -> None:
+    def _joined(self, sources: Sequence[pathlib.Path]) -> pa.Schema:
+        """Return the schema of all, and say what was made of columns that differ. One is in memory at a time."""
+        kinds: dict[str, dict[str, None]] = {}
+        first: set[str] = set()
+
+        def schemas() -> Iterator[pa.Schema]:
+            for source in sources:
+                found = pq.read_schema(source)
+                first.update(() if kinds else found.names)
+                for field in found:
+                    kinds.setdefault(field.name, {})[str(field.type)] = None
+                yield found
+
+        schema = joined(schemas())
+        if late := [name for name in schema.names if name not in first]:
+            log.info("%s: columns that came later, and are null in the rows before: %s", self.name, ", ".join(late))
         for field in schema:
-            kinds = dict.fromkeys(str(one.field(field.name).type) for one in schemas if field.name in one.names)
-            kinds.pop("null", None)
-            if len(kinds) > 1:
-                what = ", ".join(kinds)
+            kinds[field.name].pop("null", None)
+            if len(kinds[field.name]) > 1:
+                what = ", ".join(kinds[field.name])
                 log.warning("%s: column %s has values of %s: all are %s", self.name, field.name, what, field.type)
+        return schema
 
 
-def opened(path: pathlib.Path, marks: Mapping[str, int], *, overwrite: bool) -> ParquetFeed:
+def opened(path: pathlib.Path, marks: Mapping[str, int], fields: Sequence[str] = (), *, overwrite: bool) -> ParquetFeed:
     """Go on with, or begin, a file; ``path`` is the whole one. Raises `EnvironmentProblem`, OSError.
 
     Without a mark a file that exists is added to, unless ``overwrite``.
@@ -135,7 +151,7 @@ def opened(path: pathlib.Path, marks: Mapping[str, int], *, overwrite: bool) -> 
             held = last = _begin(path, folder, overwrite=overwrite)
         else:
             held, last = _go_on(path, folder, mark), mark
-        return ParquetFeed(path, folder, descriptor, held, last)
+        return ParquetFeed(path, folder, descriptor, held, last, fields)
     except BaseException:
         os.close(descriptor)
         raise

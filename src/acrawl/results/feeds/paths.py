@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import pathlib
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from acrawl.errors import EnvironmentProblem, FolderProblem, UsageError
@@ -17,7 +18,7 @@ from acrawl.results.feeds.rotating import RotatingFeed, clear
 from acrawl.results.feeds.spec import FORMATS, Spec
 from acrawl.results.feeds.stream import StreamFeed
 from acrawl.results.feeds.template import Template, read
-from acrawl.settings import Feeds
+from acrawl.settings import Cloud, Feeds
 
 #: The mark that says when the crawl began, in seconds since the Unix epoch.
 BEGAN = "feeds:began"
@@ -25,10 +26,17 @@ _FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
 
 
 class Crawl(NamedTuple):
-    """What feeds want to know of the crawl: their settings, and the spider's name."""
+    """What feeds want to know of the crawl: their settings, the spider's name, the job's folder, if there is one."""
 
     settings: Feeds = Feeds()
     name: str = "spider"
+    folder: pathlib.Path | None = None
+    cloud: Cloud = Cloud()
+
+    def fields(self, spec: Spec) -> Sequence[str]:
+        """The fields that are wanted in one feed, none for all."""
+        own = self.settings.fields_of
+        return own.get(spec.typed) or own.get(spec.path) or self.settings.fields
 
 
 def open_file(spec: Spec, marks: Mapping[str, int], crawl: Crawl, *, overwrite: bool) -> Feed:
@@ -44,7 +52,7 @@ def open_file(spec: Spec, marks: Mapping[str, int], crawl: Crawl, *, overwrite: 
 
 def layers(spec: Spec, crawl: Crawl) -> Layers:
     """What lies between items and the bytes of one file."""
-    return Layers(FORMATS[spec.format](crawl.settings.fields), CODECS[spec.codec]())
+    return Layers(FORMATS[spec.format](crawl.fields(spec)), CODECS[spec.codec]())
 
 
 def _several(spec: Spec, template: Template, marks: Mapping[str, int], crawl: Crawl, *, overwrite: bool) -> Feed:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-#: Seconds from the first failure to the end of the crawl; its items stay in the outbox.
-PATIENCE = 120.0
+from acrawl.settings import Feeds
+
 _FIRST, _LONGEST = 0.1, 5.0
 
 
 class Patience:
-    """The waits of one outage: each twice as long as the one before, ``seconds`` in all. Blocking."""
+    """The waits of one outage: each twice as long as the one before, ``seconds`` in all. Blocking.
+
+    When they are over the crawl ends, and its items stay in the outbox.
+    """
 
     def __init__(
         self,
-        seconds: float = PATIENCE,
+        seconds: float = Feeds().patience,
         now: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:

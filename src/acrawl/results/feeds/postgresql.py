@@ -90,12 +90,17 @@ class PostgresFeed:
     """See `acrawl.results.base.Feed`. Exact: an item that comes again replaces its row. Several crawls may share it."""
 
     def __init__(
-        self, address: Address, connection: psycopg.Connection[tuple[Any, ...]], patience: Patience | None = None
+        self,
+        address: Address,
+        connection: psycopg.Connection[tuple[Any, ...]],
+        patience: Patience | None = None,
+        fields: Sequence[str] = (),
     ) -> None:
         self.name = address.name
         self._address = address
         self._connection = connection
         self._patience = patience or Patience()
+        self._fields = fields
         self._columns = Columns(limit=_NAME_LIMIT, reserved=_RESERVED)
         self._batch: dict[str, str] = {}
         self._pending: list[Sequence[Row]] = []
@@ -155,6 +160,7 @@ class PostgresFeed:
 
     def _write(self, rows: Sequence[Row]) -> list[Unfit]:
         self._columns.know(self._types())
+        self._columns.choose(self._fields)
         placed, unfit = place(rows, self._columns)
         placed = list({item.id: item for item in placed}.values())
         types = self._grow(placed)
@@ -183,17 +189,20 @@ class PostgresFeed:
                 self._execute(f"ALTER TABLE {self._address.table} {change}")
 
     def _changes(self, have: Mapping[str, str], placed: Sequence[Placed]) -> list[str]:
-        changes = []
+        changes, new = [], []
         for field, column in self._columns.of.items():
             values = (item.fields.get(field) for item in placed)
             kinds = dict.fromkeys(type_of(value) for value in values if value is not None)
             was, name = have.get(column), quoted(column)
             wanted = reduce(widened, kinds, was) if was else reduce(widened, kinds) if kinds else None
             if was is None and wanted is not None:
+                new.append(column)
                 changes.append(f"ADD COLUMN IF NOT EXISTS {name} {wanted}")
             elif was is not None and wanted is not None and wanted != was:
                 log.warning("%s: column %s was %s, is %s from now on", self.name, column, was, wanted)
                 changes.append(f"ALTER COLUMN {name} TYPE {wanted} USING {using(name, was, wanted)}")
+        if new and len(have) > 1:
+            log.info("%s: new columns, which are NULL in the rows before: %s", self.name, ", ".join(new))
         return changes
 
     def _stage(self, columns: dict[str, str]) -> None:
@@ -238,26 +247,36 @@ class PostgresFeed:
         return self._connection.execute(statement, values or None)
 
 
-def opened(url: str, table: str, marks: Mapping[str, int]) -> PostgresFeed:
+def opened(
+    address: Address,
+    marks: Mapping[str, int],
+    fields: Sequence[str],
+    patience: Patience,
+    *,
+    overwrite: bool = False,
+) -> PostgresFeed:
     """Connect, and make the table where it is missing. Rows that are there stay, whatever crawl they are of.
 
-    Raises `UsageError` for a URL that is none, `EnvironmentProblem` for a server that does not answer, a password or
-    right that is missing, a table that is none of items, and one that was there and is gone.
+    Where they might be expected to go, by ``overwrite``, a warning says so. Raises `EnvironmentProblem` for a server
+    that does not answer, a password or right that is missing, a table that is none of items, and one that was there
+    and is gone.
     """
-    address = Address(url, table)
     try:
         connection = address.connect()
     except psycopg.Error as error:  # nothing has begun
         raise EnvironmentProblem(f"-o {address.name}: {address.line(error)}") from None
     with contextlib.ExitStack() as failed:
         failed.callback(connection.close)
-        _prepare(address, connection, marked=address.name in marks)
-        feed = PostgresFeed(address, connection)
+        marked = address.name in marks
+        if _prepare(address, connection, marked=marked) and overwrite and not marked:
+            log.warning("-o %s: rows of earlier crawls stay: TRUNCATE the table if they should go", address.name)
+        feed = PostgresFeed(address, connection, patience, fields)
         failed.pop_all()
         return feed
 
 
-def _prepare(address: Address, connection: psycopg.Connection[tuple[Any, ...]], *, marked: bool) -> None:
+def _prepare(address: Address, connection: psycopg.Connection[tuple[Any, ...]], *, marked: bool) -> bool:
+    """Make the table, or see whether it can be used; returns whether there are rows in it."""
     table, name = address.table, address.name
     try:
         (found,) = connection.execute("SELECT to_regclass(%s)", (table,)).fetchone() or (None,)
@@ -272,6 +291,7 @@ def _prepare(address: Address, connection: psycopg.Connection[tuple[Any, ...]], 
             f"EXPLAIN INSERT INTO {table}({KEY}) VALUES('') ON CONFLICT({KEY}) DO UPDATE SET {KEY} = EXCLUDED.{KEY}"
         )
         connection.execute("CREATE TEMPORARY TABLE acrawl_probe(n integer) ON COMMIT DROP")
+        filled = connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone() is not None
         connection.commit()
     except (psycopg.errors.UndefinedColumn, psycopg.errors.InvalidColumnReference) as error:  # nothing has begun
         raise EnvironmentProblem(
@@ -280,6 +300,7 @@ def _prepare(address: Address, connection: psycopg.Connection[tuple[Any, ...]], 
         ) from None
     except psycopg.Error as error:  # nothing has begun
         raise EnvironmentProblem(f"-o {name}: the table cannot be written: {address.line(error)}") from None
+    return filled
 
 
 def _line(error: BaseException, password: str) -> str:

@@ -1,5 +1,7 @@
 """What ``-o`` names: ``PATH[:format]``, where a file's name may tell format and compression; or the URL of a server.
 
+In an object store a file is ``s3://bucket/key[:format]``.
+
 Databases hold several tables: ``PATH#table`` and ``postgresql://host/db#table`` name one, else it is ``items``.
 """
 
@@ -13,6 +15,8 @@ from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from acrawl.errors import UsageError
+from acrawl.results.cloud.address import SCHEMES as CLOUDS
+from acrawl.results.cloud.address import Address, address_of, is_address, path_of
 from acrawl.results.feeds.base import Format
 from acrawl.results.feeds.compression import CODECS
 from acrawl.results.feeds.csv_table import CsvTable
@@ -33,6 +37,8 @@ SUFFIXES = {".jsonl": "jsonl", ".ndjson": "jsonl", ".jl": "jsonl", ".json": "jso
 #: Files that are no growing bytes, with what the ends of their names say.
 STORES = {"sqlite": (".sqlite", ".sqlite3", ".db"), "parquet": (".parquet",)}
 SUFFIXES |= {suffix: name for name, suffixes in STORES.items() for suffix in suffixes}
+#: The formats that have columns.
+TABLES = frozenset({"csv", "sqlite", "parquet", "postgresql"})
 #: The table of those who name none.
 TABLE = "items"
 #: What the URLs of servers begin with.
@@ -42,7 +48,8 @@ SCHEMES = {"postgresql": "postgresql", "postgres": "postgresql", "http": "webhoo
 class Spec(NamedTuple):
     """One ``-o``: as typed, the path (``-`` for standard output) or URL, and the format's name.
 
-    ``codec`` is the compression's name in `CODECS`, ``table`` that of a database's table.
+    ``codec`` is the compression's name in `CODECS`, ``table`` that of a database's table. With an ``address`` the path
+    is its URL.
     """
 
     typed: str
@@ -50,18 +57,23 @@ class Spec(NamedTuple):
     format: str
     codec: str = ""
     table: str = ""
+    address: Address | None = None
 
 
 def parse(typed: str) -> Spec:
     """Read a ``-o``. Raises `UsageError` for a format that is not known, naming those that are."""
-    if "://" in typed:
+    cloud = is_address(typed)
+    if "://" in typed and not cloud and not typed.lower().startswith("file:"):
         return _server(typed)
     path, colon, name = typed.rpartition(":")
     if not colon or not name.isalnum() or (len(path) == 1 and path != "-"):  # no format, or C: and a path
         path, name = typed, ""
     if not path:
         raise UsageError(f"-o {typed}: write -o PATH[:format], or -o - for standard output")
-    path, table = _split(path, name.lower())
+    path, table = _split(path_of(path, "-o"), name.lower())
+    address = address_of(path, "-o") if cloud else None
+    if address is not None and not address.key:
+        raise UsageError(f"-o {typed}: names a bucket, and no object in it; write {address.url}/items.jsonl")
     suffix, codec = _ends(path)
     name = name.lower() or ("jsonl" if path == "-" else SUFFIXES.get(suffix, ""))
     if name in STORES and (codec or path == "-"):
@@ -70,7 +82,7 @@ def parse(typed: str) -> Spec:
     if name not in FORMATS and name not in STORES:
         what = f"there is no format {name!r}" if name else "the name does not tell the format"
         raise UsageError(f"-o {typed}: {what}{_nearest(name or suffix[1:])}; {_known()}")
-    return Spec(typed, path, name, codec, table)
+    return Spec(typed, address.url if address else path, name, codec, table, address)
 
 
 def shown(typed: str) -> str:
@@ -95,7 +107,7 @@ def _host(url: str) -> str:
 def _server(typed: str) -> Spec:
     scheme = typed.partition("://")[0].lower()
     if scheme not in SCHEMES:
-        known = ", ".join(f"{known}://" for known in SCHEMES)
+        known = ", ".join(f"{known}://" for known in (*SCHEMES, *CLOUDS))
         raise UsageError(f"-o {shown(typed)}: known servers are {known}; else name a file; {_known()}")
     if SCHEMES[scheme] == "webhook":
         return Spec(typed, typed, "webhook")

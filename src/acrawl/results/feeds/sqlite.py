@@ -30,12 +30,13 @@ _ITEMS_FAULT = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InterfaceErro
 class SqliteFeed:
     """See `acrawl.results.base.Feed`. Exact: an item that comes again replaces its row. Several crawls may share it."""
 
-    def __init__(self, path: str, table: str, connection: sqlite3.Connection) -> None:
+    def __init__(self, path: str, table: str, connection: sqlite3.Connection, fields: Sequence[str] = ()) -> None:
         self.name = f"{path}#{table}"
         self._table = table
         self._connection = connection
         self._columns = Columns(folds=True, reserved=(KEY,))
         self._columns.know(_columns_of(connection, table))
+        self._columns.choose(fields)
 
     def write(self, rows: Sequence[Row]) -> list[Unfit]:
         """See `acrawl.results.base.Feed.write`."""
@@ -64,10 +65,11 @@ class SqliteFeed:
         """Add the columns that are missing; another crawl may have added them."""
         existing = _columns_of(self._connection, self._table)
         self._columns.know(existing)
-        for column in dict.fromkeys(self._columns.of.values()):
-            if column not in existing:
-                self._connection.execute(f"ALTER TABLE {quoted(self._table)} ADD COLUMN {quoted(column)}")
-                log.debug("%s: new column %s", self.name, column)
+        new = [column for column in dict.fromkeys(self._columns.of.values()) if column not in existing]
+        for column in new:
+            self._connection.execute(f"ALTER TABLE {quoted(self._table)} ADD COLUMN {quoted(column)}")
+        if new and len(existing) > 1:
+            log.info("%s: new columns, which are NULL in the rows before: %s", self.name, ", ".join(new))
 
     def _insert(self, placed: Sequence[Placed]) -> list[Unfit]:
         names = [quoted(column) for column in self._columns.of.values()]
@@ -103,7 +105,9 @@ class SqliteFeed:
             raise CrawlFailed(f"the feed {self.name} cannot be written: {error}; mend it and resume") from error
 
 
-def opened(path: str, table: str, marks: Mapping[str, int], *, overwrite: bool) -> SqliteFeed:
+def opened(
+    path: str, table: str, marks: Mapping[str, int], fields: Sequence[str] = (), *, overwrite: bool
+) -> SqliteFeed:
     """Open or make the database and its table; ``path`` is the whole one.
 
     Without a mark, ``overwrite`` empties the table, and leaves all others alone. Raises `EnvironmentProblem`, OSError.
@@ -117,7 +121,7 @@ def opened(path: str, table: str, marks: Mapping[str, int], *, overwrite: bool) 
         raise EnvironmentProblem(f"-o {path}: cannot be opened: {error}") from None
     try:
         _prepare(connection, path, table, marked=marked, overwrite=overwrite)
-        return SqliteFeed(path, table, connection)
+        return SqliteFeed(path, table, connection, fields)
     except sqlite3.Error as error:  # nothing has begun, and nothing was committed
         connection.close()
         raise EnvironmentProblem(f"-o {path}: table {table!r} cannot be written: {error}") from None

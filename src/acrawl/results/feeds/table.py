@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from acrawl.results.base import Row, Unfit
+from acrawl.results.feeds.values import picked
 
 #: The column that tells rows apart.
 KEY = "item_id"
@@ -72,6 +73,7 @@ class Columns:
 
     def __init__(self, *, folds: bool = False, limit: int = 1000, reserved: Iterable[str] = ()) -> None:
         self.of: dict[str, str] = {}
+        self.chosen: Sequence[str] = ()
         self._folds = folds
         self._limit = limit
         self._exact: set[str] = set()
@@ -83,6 +85,13 @@ class Columns:
         new = set(existing) - self._exact - self._reserved
         self._exact |= new
         self._taken.update(map(self._folded, new))
+
+    def choose(self, fields: Sequence[str]) -> None:
+        """From now on only these fields count, in this order; without any, all do. Call it when `know` has been."""
+        self.chosen = fields
+        for field in fields:
+            if field not in self.of:
+                self.add(field)
 
     def add(self, field: str) -> bool:
         """Give a field its column; False when the table is full."""
@@ -118,7 +127,7 @@ class Placed(NamedTuple):
 
 
 def place(rows: Sequence[Row], columns: Columns) -> tuple[list[Placed], list[Unfit]]:
-    """Return all items that have fields, each field with a column; and the others."""
+    """Return all items that have fields, each field that is wanted with a column; and the others."""
     placed: list[Placed] = []
     unfit: list[Unfit] = []
     for number, row in enumerate(rows):
@@ -127,6 +136,8 @@ def place(rows: Sequence[Row], columns: Columns) -> tuple[list[Placed], list[Unf
         except ValueError as error:  # this item is handed back and recorded as failed
             unfit.append((number, str(error)))
             continue
+        if columns.chosen:
+            fields = picked(fields, columns.chosen)
         new = () if fields.keys() <= columns.of.keys() else [field for field in fields if field not in columns.of]
         if full := [field for field in new if not columns.add(field)]:
             unfit.append((number, f"the table has {MAX_COLUMNS} columns, and none is left for {full[0]!r}"))

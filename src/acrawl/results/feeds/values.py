@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -11,17 +11,35 @@ import msgspec
 from acrawl.results.base import Row, Unfit
 
 _encoder = msgspec.json.Encoder()
+_MISSING = object()
 
 
 def plain(value: Any, fields: Sequence[str] = ()) -> Any:
     """Return an item as JSON has it: ``bytes`` as base64 text, dates as ISO 8601, keys as text.
 
-    With ``fields`` only these, in this order, as far as the item has them. Raises whatever users' objects raise.
+    With ``fields`` only these, as `picked` has them. Raises whatever users' objects raise.
     """
     found = msgspec.to_builtins(value, str_keys=True)
-    if fields and isinstance(found, dict):
-        return {field: found[field] for field in fields if field in found}
+    return picked(found, fields) if fields and isinstance(found, dict) else found
+
+
+def picked(item: Mapping[str, Any], fields: Sequence[str]) -> dict[str, Any]:
+    """Return only these fields, in this order, as far as the item has them; ``price.amount`` is a part of a dict."""
+    found = {}
+    for field in fields:
+        if field in item:
+            found[field] = item[field]
+        elif "." in field and (part := _part(item, field)) is not _MISSING:
+            found[field] = part
     return found
+
+
+def _part(item: Any, path: str) -> Any:
+    for name in path.split("."):
+        if not isinstance(item, dict) or name not in item:
+            return _MISSING
+        item = item[name]
+    return item
 
 
 def text(value: Any) -> str:

@@ -7,9 +7,10 @@
 
     {"items": [{"item_id": "...", "item": {...}}, ...]}
 
-Any 2xx takes them. A server that cannot be reached, is busy (429) or broken (5xx) is asked again for two minutes, as
-Retry-After says where it is there (RFC 9110, 10.2.3); any other answer ends the crawl at once. Before the crawl begins
-one POST without items shows whether there is such a server. Proxies are taken from the environment.
+Any 2xx takes them. A server that cannot be reached, is busy (429) or broken (5xx) is asked again for a while, as
+Retry-After says where it is there (RFC 9110, 10.2.3); one for which a POST is too large (413) is sent smaller ones; any
+other answer ends the crawl at once. Before the crawl begins one POST without items shows whether there is such a
+server. Proxies are taken from the environment.
 """
 
 from __future__ import annotations
@@ -30,29 +31,35 @@ from acrawl.results.base import Row, Unfit
 from acrawl.results.feeds.patience import Patience
 from acrawl.results.feeds.spec import shown
 from acrawl.results.feeds.table import KEY, json_text
+from acrawl.results.feeds.values import plain
 from acrawl.version import VERSION
 
 log = logging.getLogger(__name__)
 
-#: Bytes of one POST, unless one item alone is longer; seconds for each.
-MAX_BODY = 1 << 20
+#: Bytes of one POST, unless one item alone is longer; its items; seconds for each.
+MAX_BODY, MAX_ITEMS = 1 << 20, 500
 _TIMEOUT = aiohttp.ClientTimeout(total=60, connect=10)
 _HEADERS = {"Content-Type": "application/json", "User-Agent": f"acrawl/{VERSION}"}
 _BUSY = frozenset({408, 425, 429})
+_LARGE = 413
 
 
 class _Refused(Exception):
-    """The server did not take it. ``later`` are seconds to wait before it is asked again; None where that is no use."""
+    """The server did not take it. ``later`` are seconds to wait before it is asked again; None where that is no use.
 
-    def __init__(self, text: str, later: float | None) -> None:
+    ``large``: it might take less of it.
+    """
+
+    def __init__(self, text: str, later: float | None, *, large: bool = False) -> None:
         super().__init__(text)
         self.later = later
+        self.large = large
 
 
 class WebhookFeed:
     """See `acrawl.results.base.Feed`. Not exact: after a crash items may be sent again, with the same ids."""
 
-    def __init__(self, url: str, patience: Patience | None = None) -> None:
+    def __init__(self, url: str, patience: Patience | None = None, fields: Sequence[str] = ()) -> None:
         """Raises `UsageError` for a URL that is none."""
         self.name = shown(url)
         try:
@@ -64,6 +71,8 @@ class WebhookFeed:
             raise UsageError(f"-o {self.name}: that is no URL; write https://host/path")
         self._url = url
         self._patience = patience or Patience()
+        self._fields = fields
+        self._most = MAX_BODY
         self._loop = asyncio.new_event_loop()
         self._session: aiohttp.ClientSession | None = None
 
@@ -75,27 +84,26 @@ class WebhookFeed:
             raise EnvironmentProblem(f"-o {self.name}: {error}") from None
 
     def write(self, rows: Sequence[Row]) -> list[Unfit]:
-        """See `acrawl.results.base.Feed.write`."""
+        """See `acrawl.results.base.Feed.write`. An item that is too large for the server all by itself is unfit."""
+        ready: list[tuple[int, bytes]] = []
         unfit: list[Unfit] = []
-        waiting: list[bytes] = []
-        length = 0
         for place, row in enumerate(rows):
             try:
-                one = b'{"%s":%s,"item":%s}' % (
-                    KEY.encode(),
-                    msgspec.json.encode(row.id),
-                    json_text(row.value).encode(),
-                )
-            except ValueError as error:  # handed back and recorded as failed
+                ready.append((place, self._encoded(row)))
+            except Exception as error:  # noqa: BLE001 - users' objects raise what they like: recorded as failed
                 unfit.append((place, f"JSON cannot hold it: {error}"))
-                continue
-            if waiting and length + len(one) > MAX_BODY:
-                self._send(waiting)
-                waiting, length = [], 0
-            waiting.append(one)
-            length += len(one)
-        if waiting:
-            self._send(waiting)
+        start = 0
+        while start < len(ready):
+            end = self._room(ready, start)
+            items = [data for _, data in ready[start:end]]
+            if self._send(items):
+                start = end
+            elif len(items) > 1:
+                self._most = sum(map(len, items)) // 2
+                log.info("%s: its server takes no POST of that size: they are smaller from now on", self.name)
+            else:
+                unfit.append((ready[start][0], f"{self.name} takes no item of {len(items[0])} bytes (413)"))
+                start = end
         return unfit
 
     def commit(self) -> dict[str, int]:
@@ -112,12 +120,28 @@ class WebhookFeed:
                 self._loop.run_until_complete(self._session.close())
             self._loop.close()
 
-    def _send(self, items: Sequence[bytes]) -> None:
+    def _encoded(self, row: Row) -> bytes:
+        """Raises whatever users' objects raise."""
+        value = plain(row.value, self._fields) if self._fields else row.value
+        return b'{"%s":%s,"item":%s}' % (KEY.encode(), msgspec.json.encode(row.id), json_text(value).encode())
+
+    def _room(self, ready: Sequence[tuple[int, bytes]], start: int) -> int:
+        """Where the POST ends that begins with an item: there is at least this one in it."""
+        end, length = start + 1, len(ready[start][1])
+        while end < min(len(ready), start + MAX_ITEMS) and length + len(ready[end][1]) <= self._most:
+            length += len(ready[end][1])
+            end += 1
+        return end
+
+    def _send(self, items: Sequence[bytes]) -> bool:
+        """Send them until they are taken; returns False where they are too large. Raises `CrawlFailed`."""
         body = _body(items)
         while True:
             try:
                 self._loop.run_until_complete(self._post(body))
             except _Refused as error:  # sent again, or all of the batch stays in the outbox
+                if error.large:
+                    return False
                 log.warning("%s: %s", self.name, error)
                 if error.later is None or not self._patience.wait(error.later):
                     raise CrawlFailed(
@@ -125,7 +149,7 @@ class WebhookFeed:
                     ) from None
             else:
                 self._patience.renew()
-                return
+                return True
 
     async def _post(self, body: bytes) -> None:
         if self._session is None:
@@ -148,12 +172,12 @@ class WebhookFeed:
             raise _Refused(f"the connection failed: {type(error).__name__}", 0.0) from None
         if not 200 <= status < 300:
             again = status >= 500 or status in _BUSY
-            raise _Refused(f"it answered {status}", _seconds(after) if again else None)
+            raise _Refused(f"it answered {status}", _seconds(after) if again else None, large=status == _LARGE)
 
 
-def opened(url: str) -> WebhookFeed:
+def opened(url: str, fields: Sequence[str], patience: Patience) -> WebhookFeed:
     """Return a feed whose server has answered. Raises `UsageError`, `EnvironmentProblem`."""
-    feed = WebhookFeed(url)
+    feed = WebhookFeed(url, patience, fields)
     try:
         feed.check()
     except BaseException:

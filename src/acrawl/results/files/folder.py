@@ -52,14 +52,18 @@ class FolderStore:
     """Keeps saved files in a folder. Satisfies ``acrawl.fetch.base.FileStore``; for one event loop.
 
     ``where`` names the worker when the folder is its own and not the master's (``--keep-here``). ``partial_bytes`` is
-    how much cut downloads may leave for later tries (0: as much as they like).
+    how much cut downloads may leave for later tries (0: as much as they like). Not ``synced`` are files that somebody
+    takes elsewhere at once, and that a power failure may lose.
     """
 
-    def __init__(self, root: str | os.PathLike[str], where: str = "", partial_bytes: int = 0) -> None:
+    def __init__(
+        self, root: str | os.PathLike[str], where: str = "", partial_bytes: int = 0, *, synced: bool = True
+    ) -> None:
         self.objects = Objects(root)
         self.partials = Partials(root, partial_bytes)
         self.where = where
-        self.groups = Groups(self.objects)
+        self.synced = synced
+        self.groups = Groups(self.objects, synced=synced)
         self.threads = ThreadPoolExecutor(THREADS, "acrawl-files")
         self._left: set[str] = set()
         self._listed_until = -math.inf
@@ -321,7 +325,8 @@ class FolderSink:
         sha256: str = self._hash.hexdigest()
         with _disk():
             await file.flush()
-            await self._store.run(os.fsync, file.fileno())
+            if self._store.synced:
+                await self._store.run(os.fsync, file.fileno())
         if self._partial is not None:
             await self._store.run(self._partial.forget)
         await self._store.run(self._store.objects.keep, self._temporary, sha256, self._size)

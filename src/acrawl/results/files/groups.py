@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -25,10 +26,13 @@ _Written = tuple[str, int]
 
 
 class Groups:
-    """Keeps whole files. For one event loop; `close` after the last `keep` has returned."""
+    """Keeps whole files. For one event loop; `close` after the last `keep` has returned.
 
-    def __init__(self, objects: Objects) -> None:
-        self._objects = objects
+    Not ``synced`` they do not outlive a power failure.
+    """
+
+    def __init__(self, objects: Objects, *, synced: bool = True) -> None:
+        self._keep_all = functools.partial(keep_all, objects, synced=synced)
         self._thread = ThreadPoolExecutor(1, "acrawl-small-files")
         self._waiting: list[tuple[bytes, asyncio.Future[str]]] = []
         self._worker: asyncio.Task[None] | None = None
@@ -45,7 +49,7 @@ class Groups:
         loop = asyncio.get_running_loop()
         while self._waiting:
             group, self._waiting = self._waiting[:GROUP], self._waiting[GROUP:]
-            kept = await loop.run_in_executor(self._thread, keep_all, self._objects, [data for data, _ in group])
+            kept = await loop.run_in_executor(self._thread, self._keep_all, [data for data, _ in group])
             for (_, done), result in zip(group, kept, strict=True):
                 if done.done():  # its request was cancelled; the bytes are kept all the same
                     continue
@@ -60,7 +64,7 @@ class Groups:
         self._thread.shutdown()
 
 
-def keep_all(objects: Objects, files: list[bytes]) -> list[str | OSError]:
+def keep_all(objects: Objects, files: list[bytes], *, synced: bool = True) -> list[str | OSError]:
     """Store files in one go; what is stored already is not written again. One that fails does not harm the others."""
     kept: list[str | OSError] = []
     written: dict[str, _Written] = {}
@@ -75,7 +79,8 @@ def keep_all(objects: Objects, files: list[bytes]) -> list[str | OSError]:
     failed: dict[str, OSError] = {}
     for sha256, (path, descriptor) in written.items():
         try:
-            os.fsync(descriptor)
+            if synced:
+                os.fsync(descriptor)
             objects.put(path, sha256)
         except OSError as error:  # told to all who brought these bytes
             failed[sha256] = error

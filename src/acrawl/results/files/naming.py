@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pathlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
@@ -15,9 +14,14 @@ _MAX_KNOWN = 50_000
 
 
 class Places(Protocol):
-    """The tree of names on the disk: `acrawl.results.files.placing.Tree`."""
+    """The tree of names: `acrawl.results.files.placing.Tree` or `acrawl.results.cloud.tree.BucketTree`."""
 
-    root: pathlib.Path
+    @property
+    def root(self) -> object:
+        """Where it stands, for people."""
+
+    def expect(self, wanted: Sequence[tuple[str, str]]) -> None:
+        """Hear which objects (by their digest) want which names; a slow place asks for all of them at once."""
 
     def place(self, sha256: str, name: str) -> bool:
         """Take a name for an object. False says that it is somebody else's."""
@@ -56,6 +60,7 @@ class Naming:
         wanted = [name_for(fact.url, fact.type, fact.name) for fact in facts]
         self._checked = set(map(folded, wanted))
         self._taken = self._which_are_taken(self._checked)
+        self._tree.expect([(fact.sha256, name) for fact, name in zip(facts, wanted, strict=True)])
         names: list[str | Exception] = []
         for fact, name in zip(facts, wanted, strict=True):
             try:

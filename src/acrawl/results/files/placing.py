@@ -9,7 +9,7 @@ import os
 import pathlib
 import shutil
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from acrawl.results.files.objects import Objects, object_name
 
@@ -27,6 +27,9 @@ class Tree:
         self._root = os.fspath(self.root)
         self._objects = Objects(root)
         self._touched: set[str] = set()
+
+    def expect(self, wanted: Sequence[tuple[str, str]]) -> None:
+        """Nothing: a disk answers at once."""
 
     def place(self, sha256: str, name: str) -> bool:
         """Make ``ROOT/<name>`` the object; True as well when a run that died had done so already.
@@ -85,6 +88,9 @@ class Tree:
         for sha256 in needless:
             with contextlib.suppress(OSError):  # it is of no use, and of no harm either
                 os.unlink(object_name(self._root, sha256))
+
+    def committed(self, digests: Iterable[str]) -> None:
+        """Nothing: objects stay beside their names."""
 
     def close(self) -> None:
         """Remove what copies left. Idempotent."""

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import hashlib
 import os
+from typing import Protocol
 
 from acrawl.errors import FetchError
 from acrawl.results.files.folder import FolderStore
@@ -14,6 +15,19 @@ from acrawl.results.files.objects import is_sha256
 
 #: Uploads that may be open at once.
 MAX_UPLOADS = 10_000
+
+
+class Taking(Protocol):
+    """What takes files in pieces: `Uploads`, `Sorted`, `acrawl.results.cloud.known.Known`."""
+
+    async def put(self, upload: str, offset: int, data: bytes, sha256: str) -> bool:
+        """See `Uploads.put`."""
+
+    async def abandon(self, prefix: str) -> int:
+        """See `Uploads.abandon`."""
+
+    def close(self) -> None:
+        """See `Uploads.close`."""
 
 
 class _Upload:
@@ -113,7 +127,7 @@ class Uploads:
 class Sorted:
     """Two places for uploads: those that a worker calls by a name that begins with ``mark`` go to ``marked``."""
 
-    def __init__(self, others: Uploads, mark: str, marked: Uploads) -> None:
+    def __init__(self, others: Taking, mark: str, marked: Taking) -> None:
         self._others = others
         self._mark = mark
         self._marked = marked

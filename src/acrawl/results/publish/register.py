@@ -148,6 +148,9 @@ class Register:
 
     # -- names, as `Naming` asks for them
 
+    def expect(self, wanted: Sequence[tuple[str, str]]) -> None:
+        """Nothing: a disk answers at once."""
+
     def place(self, _sha256: str, name: str) -> bool:
         """Claim a name. False where somebody else's file is."""
         key = folded(name)

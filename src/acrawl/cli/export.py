@@ -1,0 +1,94 @@
+"""The verb ``export``: feeds made of the items that a job keeps."""
+
+from __future__ import annotations
+
+import itertools
+import pathlib
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import click
+
+from acrawl.cli.options import job_option, resolved
+from acrawl.errors import EXIT_FAILED, EXIT_OK, UsageError
+from acrawl.frontier import books
+from acrawl.frontier.database import Database
+from acrawl.job import Job, find
+from acrawl.logs import configure
+from acrawl.results.base import Row
+from acrawl.results.export import export as export_items
+from acrawl.results.feeds import Crawl
+from acrawl.results.feeds.spec import shown
+from acrawl.results.kept import GAP, KEPT, kept
+from acrawl.results.listing import ImageFile, saved_files
+
+#: Files that are written at once.
+_PART = 1000
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=pathlib.Path, file_okay=False), required=False, metavar="[JOB]")
+@click.option("-o", "--output", "feeds", multiple=True, required=True, metavar="PATH[:FORMAT]",
+              help="Where items go, as `acrawl run` has it; may be repeated.")  # fmt: skip
+@click.option("--files", is_flag=True, help="The saved files instead of items: URL, path, digest, size, type.")
+@click.option("--overwrite", is_flag=True, help="Replace files that are there.")
+@click.option("-s", "--set", "pairs", multiple=True, metavar="SECTION.KEY=VALUE", help="Change a setting of [feeds].")
+@click.option("--config", type=click.Path(path_type=pathlib.Path), help="A TOML file of settings.")
+@click.option("-q", "--quiet", is_flag=True, help="Show warnings and errors only.")
+@job_option
+def export(
+    folder: pathlib.Path | None,
+    feeds: tuple[str, ...],
+    files: bool,
+    overwrite: bool,
+    pairs: tuple[str, ...],
+    config: pathlib.Path | None,
+    quiet: bool,
+    job: pathlib.Path | None,
+) -> int:
+    """Write a crawl's items, or what it saved, once more, in any form.
+
+    From a crawl that has finished, was stopped or is running: all items that have been delivered by now, as the
+    pipelines left them. A file has its name when it is whole. Exit code 0 when every item was written, 1 when a feed
+    could not take one, or could not be written.
+    """
+    if folder is not None and job is not None:
+        raise UsageError("name the job once: acrawl export JOB, or --job JOB")
+    settings = resolved(config, {}, pairs)
+    configure(settings.log, quiet=quiet)
+    place = Job(find(folder or job))
+    with Database(place.database, reading=True) as db, db.snapshot():
+        marks, waiting = books.marks(db), books.counts(db).undelivered
+    if not files and KEPT not in marks:
+        raise UsageError(
+            f"{place.folder}: this crawl keeps no items: it was run with feeds.keep off, or by an acrawl "
+            "that kept none; only crawling anew brings them"
+        )
+    identity = place.identity()
+    crawl = Crawl(settings.feeds, (identity and identity.name) or "spider")
+    source = partial(_saved, place.folder) if files else partial(kept, place.folder, marks[KEPT])
+    done = export_items(feeds, source, marks, crawl, overwrite=overwrite)
+    if not quiet:
+        click.echo(f"{done.items:,} {'files' if files else 'items'} to {', '.join(map(shown, feeds))}", err=True)
+    if GAP in marks and not files:
+        click.echo("acrawl: there were more: for a while the crawl went on with feeds.keep off", err=True)
+    if waiting:
+        click.echo(f"acrawl: {waiting:,} results are not delivered yet; they come as the crawl goes on", err=True)
+    if done.unfit:
+        click.echo(f"acrawl: {done.unfit:,} of the items could not be written; the first of them stand above", err=True)
+    return EXIT_FAILED if done.unfit else EXIT_OK
+
+
+def _saved(job: pathlib.Path) -> Iterator[list[Row]]:
+    """Saved files as items: as a feed of `acrawl run` shows them."""
+    found = saved_files(job / "results.db")
+    while part := list(itertools.islice(found, _PART)):
+        yield [Row(one.url, _as_item(one), one.url) for one in part]
+
+
+def _as_item(file: ImageFile) -> dict[str, Any]:
+    facts = {"url": file.url, "path": file.path, "sha256": file.sha256, "size": file.size, "type": file.type}
+    if file.width:
+        facts |= {"width": file.width, "height": file.height}
+    return facts | ({"where": file.place} if file.place else {})
