@@ -83,12 +83,29 @@ class Delivery(Protocol):
         """What was made."""
 
 
+class Derived(msgspec.Struct, frozen=True, array_like=True):
+    """A file that was made of a saved image, and stored like it.
+
+    ``kind`` is ``converted``, or ``thumb:`` and the name of the thumbnail. ``size`` is in bytes.
+    """
+
+    kind: str
+    sha256: str
+    size: int
+    type: str
+    width: int
+    height: int
+
+
 class FileFact(msgspec.Struct, frozen=True):
     """A saved file, as its worker stored it: the body of an `Item` of kind ``file``.
 
     ``sha256`` is in hexadecimal; ``type``, ``width`` and ``height`` are read from the bytes (empty and 0 if unknown);
     ``name`` is what the server called it; ``where`` names the worker that kept the bytes for itself. ``charset`` is the
     encoding that the server named, as it wrote it. ``save_as`` is what the spider wants it to be called.
+    Of an image that was decoded: what is ``derived`` from it; ``dhash``, what it looks like
+    (`acrawl.results.imaging.decoding.dhash`); ``broken``, what is wrong with its bytes, and ``note``, why less was made
+    of it than was asked for.
     """
 
     url: str
@@ -101,6 +118,10 @@ class FileFact(msgspec.Struct, frozen=True):
     where: str = ""
     charset: str = ""
     save_as: str = ""
+    derived: list[Derived] = []
+    dhash: str = ""
+    broken: str = ""
+    note: str = ""
 
 
 class PageFacts(msgspec.Struct, frozen=True, array_like=True):

@@ -35,7 +35,8 @@ class Response:
     to the head. ``ip_address`` is the server's (or the proxy's), empty where nothing was sent; ``proxy`` names the
     proxy, empty without one. ``following`` is the request that a redirect leads to. ``cached`` is empty for what the
     server sent, else ``hit`` (stored before, nothing was sent), ``revalidated`` (stored before, and the server says
-    that it holds) or ``stale`` (used though it may not hold any more). ``bounds`` say how much of the body is parsed.
+    that it holds) or ``stale`` (used though it may not hold any more). ``unkept`` is why an image that was to be saved
+    was not: it has too few pixels. ``bounds`` say how much of the body is parsed.
 
     A body of more than ``fetch.spill`` bytes lies in a temporary file. That file, as every `path`, is there until the
     callback (or errback) is done with the response, generators included, and no longer: `save` what is to stay.
@@ -69,6 +70,7 @@ class Response:
         self.proxy = proxy
         self.following: Request | None = None
         self.cached = ""
+        self.unkept = ""
         self.bounds = DEFAULTS
 
     def __repr__(self) -> str:

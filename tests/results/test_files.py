@@ -72,6 +72,18 @@ async def test_the_type_is_that_of_the_bytes_and_else_what_the_server_says(store
 
 
 @pytest.mark.asyncio
+@pytest.mark.parametrize("more", [b"", BIG], ids=["small", "large"])
+async def test_a_sink_tells_an_image_before_it_is_kept(store, tmp_path, more):
+    data, sink = png(1, 30, 20) + more, store.sink()
+    assert sink.probe() == ("", 0, 0)
+    for start in range(0, len(data), 500_000):
+        await sink.write(data[start : start + 500_000])
+        assert sink.probe() == ("image/png", 30, 20)
+    await sink.discard()
+    assert [path for path in tmp_path.rglob("*") if path.is_file() and path.name != "lock"] == []
+
+
+@pytest.mark.asyncio
 async def test_the_same_bytes_are_stored_once(store, tmp_path):
     facts = await asyncio.gather(
         *(save(store, f"https://e.org/{i}", data) for i in range(20) for data in (png(1), BIG))

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from acrawl.cli.imaging import imaged
 from acrawl.cli.launch import crawl
 from acrawl.cli.options import (
     Files,
@@ -39,6 +40,7 @@ IMAGES = "acrawl.spiders.images:Images"
     "--hosts", type=click.Choice(["any", "same"]), default="any", help="Where images may live [default: any]."
 )
 @again_option
+@imaged
 @of_sites
 def images(arguments: dict[str, str], files: pathlib.Path | Address, hosts: str, **options: Any) -> int:
     """Save every image of a web site.

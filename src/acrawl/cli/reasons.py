@@ -111,6 +111,10 @@ REASONS = {
         "its body decodes to so much more (or less) than what was sent that it can only be meant to do harm",
         "fetch.max_ratio says how much more it may be; 0 lets any through, up to the limits of size",
     ),
+    "too-small": Reason(
+        "the image has fewer pixels than are wanted, and was not kept",
+        "images.min_width and images.min_height (--min-size of `acrawl images`) say how many are; then crawl it again",
+    ),
     "wrong-type": Reason("it is of a type that nobody wants", "fetch.types says which types callbacks want"),
     "digest-mismatch": Reason(
         "the file that came does not have the digest that its server announced or the request asks for",

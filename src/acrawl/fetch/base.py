@@ -59,10 +59,11 @@ class Exchange:
 
     ``private_host`` is the politeness key that may have a private address. ``rules`` are its robots.txt's.
     With ``request.save``, a 200 answer of a type that it wants goes to ``sink``; without a sink every body stays in
-    memory. A body longer than ``cut``, if that is given, ends there and is taken for whole. ``advance`` hears of the
-    bytes. ``spacing`` is the distance in seconds between two starts at this host: where it is above 0 nothing is sent
-    twice in haste, not even a request that its server most likely never saw. ``again`` is for who has to send once
-    more: it takes the next start of the host, and says in how many seconds that is.
+    memory. A body longer than ``cut``, if that is given, ends there and is taken for whole. An image of fewer pixels
+    than ``least``, in width or in height, is not kept. ``advance`` hears of the bytes. ``spacing`` is the distance in
+    seconds between two starts at this host: where it is above 0 nothing is sent twice in haste, not even a request that
+    its server most likely never saw. ``again`` is for who has to send once more: it takes the next start of the host,
+    and says in how many seconds that is.
 
     ``forward`` says of a failed fetch that it has brought the next one nearer to its end: more of the file is there.
 
@@ -94,6 +95,7 @@ class Exchange:
         "former",
         "forward",
         "jars",
+        "least",
         "private_host",
         "proxy",
         "recorder",
@@ -114,6 +116,7 @@ class Exchange:
         rules: Rules = ALLOW_ALL,
         sink: Sink | None = None,
         cut: int = 0,
+        least: tuple[int, int] = (0, 0),
         advance: Advance | None = None,
         spacing: float = 0.0,
         again: Callable[[], float] | None = None,
@@ -127,6 +130,7 @@ class Exchange:
         self.rules = rules
         self.sink = sink
         self.cut = cut
+        self.least = least
         self.advance = advance or unheard
         self.spacing = spacing
         self.again = again or (lambda: spacing)
@@ -221,6 +225,9 @@ class Sink(Protocol):
 
     async def digest(self, algorithm: str) -> bytes:
         """The digest of all bytes so far, by a name of `acrawl.parse.digest.ALGORITHMS`. Raises `FetchError`."""
+
+    def probe(self) -> tuple[str, int, int]:
+        """What the bytes so far are: the type and the pixels of an image, as `acrawl.parse.image.probe` has them."""
 
     async def finish(self, url: str, name: str, content_type: str) -> FileFact:
         """Put the file under its hash, whole and fsynced, and say what it is. ``name`` is the server's, or empty.

@@ -235,7 +235,7 @@ class Cache:
 
     async def _put(self, question: Question, response: Response, asked_at: float, exchange: Exchange) -> None:
         """Store an answer, if it may be; else forget the one before, which it has replaced."""
-        if response.status in self._ignored:
+        if response.status in self._ignored or response.unkept:
             return
         key, headers = question.keys[-1], response.headers
         came_at = self._time()

@@ -64,6 +64,7 @@ class Saving:
         self._key = key_of(request) if files.resume and exchange.recorder is None else ""
         self._beginning: Beginning | None = None
         self._found = 0
+        self._size = 0
         self._began_anew = False
 
     async def asked(self) -> Request:
@@ -82,6 +83,7 @@ class Saving:
     async def take(self, response: Response, stream: Stream) -> bool:
         """Stream a body into the sink, verify it, and finish the file; the response is then that of the whole file.
 
+        An image of fewer pixels than the exchange wants is not finished; `Response.unkept` says so.
         False for an answer that is no file or not of the type that is wanted: nothing is in the sink, and of the body
         only ``head`` has been read. Raises `FetchError`: ``too-large``, ``digest-mismatch``, ``resume`` for what could
         not be continued, ``malformed`` for a part that nobody asked for, and what the stream and the sink raise.
@@ -103,6 +105,11 @@ class Saving:
                 await self._sink.discard()
             raise
         if taken:
+            response.unkept = self._too_small()
+            if response.unkept:
+                await self._sink.discard()
+                response.content.lend("", self._size)
+                return True
             name = file_name(response.headers.get("Content-Disposition", ""))
             content_type = response.headers.get("Content-Type", "")
             response.file = await self._sink.finish(response.url, name, content_type)
@@ -156,6 +163,7 @@ class Saving:
         if not is_complete(beginning, response.headers):
             raise FetchError(REASON, f"416 in answer to bytes={beginning.size}-")
         stream.close()  # what it says besides is of no interest
+        self._size = beginning.size
         self._make_whole(response, beginning, beginning.size)
         return True
 
@@ -183,12 +191,20 @@ class Saving:
                 log.info("%s: %s, %.1f MB/s", self._request.url, _portion(size, total), rate)
             piece = await stream.read()
         stream.release()
+        self._size = size
         return size
 
     def _check(self, total: int) -> None:
         """Refuse a file that is too large by its server's account before it comes."""
         if total > self._limit and self._request.method.upper() != "HEAD":
             raise _too_large(f"{total} bytes are announced, {self._limit} may come")
+
+    def _too_small(self) -> str:
+        """Why the image is not wanted after all; empty for others, and where its size cannot be told."""
+        if not any(self._exchange.least):
+            return ""
+        media_type, width, height = self._sink.probe()
+        return too_small(media_type, width, height, self._exchange.least)
 
     async def _verify(self, headers: Mapping[str, str]) -> None:
         """Compare the digests that the request and the server give. What broke on our disk may be had once more."""
@@ -203,6 +219,13 @@ class Saving:
             if came != value:
                 detail = f"{algorithm} is {came.hex()}; {whose} {value.hex()}"
                 raise FetchError(REASON if self._beginning is not None else "digest-mismatch", detail)
+
+
+def too_small(media_type: str, width: int, height: int, least: tuple[int, int]) -> str:
+    """Say of an image that it has fewer pixels than these in width or in height; empty where it has not."""
+    if not (width and height and media_type.startswith("image/")) or (width >= least[0] and height >= least[1]):
+        return ""
+    return f"{width} x {height} pixels"
 
 
 async def _head(stream: Stream) -> bytes:

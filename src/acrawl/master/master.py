@@ -45,6 +45,7 @@ from acrawl.queues.messages import Hello, Welcome
 from acrawl.queues.server import QueueManager
 from acrawl.results.feeds import BEGAN
 from acrawl.results.feeds.spec import shown
+from acrawl.results.imaging.making import check_extra, making_of
 from acrawl.results.lineup import Lineup, lineup
 from acrawl.settings import Settings
 from acrawl.spider import Spider, login_of
@@ -82,6 +83,8 @@ class Master:
         spider = self._spider = plan.source.make(plan.arguments, plan.settings)
         await _check_stages(plan, spider)
         template_of(plan)
+        if making_of(plan.settings.images) is not None and plan.workers:  # others have packages of their own
+            check_extra()
         self._lineup = lineup(spider)
         gate = gate_of(spider)
         arguments = {key: str(value) for key, value in plan.arguments.items()}

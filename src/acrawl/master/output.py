@@ -176,6 +176,8 @@ class Output:
         """Sweep, make the feeds whole, and render what is made of all of it."""
         await asyncio.to_thread(self._saved.sweep)
         await self._drain.finish()
+        if self._plan.settings.images.near:
+            await self._drain.in_thread(self._catalog.find_alike, self._plan.settings.images.near)
         if self.exchanges is not None:  # all of it is in the archive; the rest was never told of
             await asyncio.to_thread(shutil.rmtree, self.exchanges, ignore_errors=True)
         if self._plan.publish:

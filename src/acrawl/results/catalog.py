@@ -8,6 +8,7 @@ transaction, and every write is idempotent: a batch that arrives again after a c
     pages        url, sha256, text_sha256, title ...                       one row a page; of equal texts one sha256
     sightings    url, page, alt, source                                    one row for an image, or a link, on a page
     replaced     sha256                                                    bytes that no URL gives any more
+    looks, derived, alike                                                  of images: see `acrawl.results.looks`
     failed_items item_id, url, kind, reason, detail, body, at              invalid, or refused by a pipeline or a feed
 
 Here is what records; what is read of it is `acrawl.results.listing`'s.
@@ -33,6 +34,7 @@ from acrawl.results.files.objects import is_sha256
 from acrawl.results.files.placing import Tree
 from acrawl.results.files.template import BY_URL, NameTemplate
 from acrawl.results.listing import FailedItem, Listing
+from acrawl.results.looks import Looks
 
 VERSION = 2
 _SCHEMA = """
@@ -146,6 +148,7 @@ class Catalog(Listing):
             self._db = sqlite3.connect(database, isolation_level=None, check_same_thread=False, timeout=30)
             try:
                 self._open(os.fspath(database))
+                self.looks = Looks(self._db, self._tree, named=named)
                 self._naming = Naming(self._tree, self._taken, self._is_object, template, self._count)
             except BaseException:
                 self._db.close()
@@ -224,6 +227,10 @@ class Catalog(Listing):
                 objects[fact.sha256] = (fact.sha256, name, name and folded(name), *facts_of_it)
         self._db.executemany(_ADD_OBJECT, objects.values())
         self._db.executemany(_ADD_FILE, files)
+        for fact, name in zip(facts, names, strict=True):
+            if (fact.dhash or fact.derived or fact.broken or fact.note) and not isinstance(name, Exception):
+                self.looks.add(fact, name)
+                self._seen |= {made.sha256 for made in fact.derived if not fact.where}
         return names
 
     def add_pages(self, pages: Sequence[PageFile]) -> list[str | Exception | None]:
@@ -295,6 +302,11 @@ class Catalog(Listing):
             "INSERT OR IGNORE INTO failed_items VALUES(?, ?, ?, ?, ?, ?, ?)",
             [(*msgspec.structs.astuple(item), at) for item in items],
         )
+
+    def find_alike(self, near: int) -> None:
+        """See `Looks.find_alike`. Raises `CrawlFailed`."""
+        with self.batch():
+            self.looks.find_alike(near)
 
     def close(self) -> None:
         """Let go of the database. Idempotent."""

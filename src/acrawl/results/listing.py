@@ -16,6 +16,14 @@ from acrawl.outcome import PageFacts
 
 _DISPLAYED = "o.type LIKE 'image/%'"
 _GONE = "EXISTS(SELECT 1 FROM gone g WHERE g.url = {}.url)"
+#: Whether an image looks like another one that is here, and is told of with that one.
+_FOLDED = (
+    "EXISTS(SELECT 1 FROM alike a JOIN objects h ON h.sha256 = a.head WHERE a.sha256 = o.sha256 AND h.path IS NOT NULL)"
+)
+_THUMB = (
+    "SELECT d.path FROM derived d WHERE d.sha256 = o.sha256 AND d.kind LIKE 'thumb:%' AND d.path IS NOT NULL"
+    " ORDER BY max(d.width, d.height) > 400, abs(max(d.width, d.height) - 400) LIMIT 1"
+)
 _FAILED = "SELECT item_id, url, kind, reason, detail, body FROM failed_items ORDER BY at, item_id"
 
 _SAVED = (
@@ -89,7 +97,11 @@ class Seen(msgspec.Struct, frozen=True):
 
 
 class Picture(msgspec.Struct, frozen=True):
-    """One distinct image, with one of its URLs and, where known, the first page and the first text for it."""
+    """One distinct image, with one of its URLs and, where known, the first page and the first text for it.
+
+    ``thumb`` is the path of its largest thumbnail of up to 400 pixels, or of the smallest; empty without any.
+    ``alike`` is how many others look like it.
+    """
 
     n: int
     path: str
@@ -100,10 +112,15 @@ class Picture(msgspec.Struct, frozen=True):
     url: str
     page: str
     alt: str
+    thumb: str = ""
+    alike: int = 0
 
 
 class Totals(msgspec.Struct, frozen=True):
-    """What the catalog holds; ``elsewhere`` counts distinct images whose bytes only a worker has."""
+    """What the catalog holds; ``elsewhere`` counts distinct images whose bytes only a worker has.
+
+    ``alike`` counts those of the images that look like another one.
+    """
 
     files: int
     objects: int
@@ -111,6 +128,7 @@ class Totals(msgspec.Struct, frozen=True):
     image_bytes: int
     elsewhere: int
     failed_items: int
+    alike: int
 
 
 class Listing:
@@ -158,15 +176,19 @@ class Listing:
         return [Seen(*row) for row in rows], count
 
     def pictures(self, after: int, limit: int) -> list[Picture]:
-        """The next distinct images that are here, in the order of their arrival; ``after`` is the last ``n``."""
+        """The next distinct images that are here, in the order of their arrival; ``after`` is the last ``n``.
+
+        One that looks like another that is here is left out.
+        """
         rows = self._db.execute(
-            "SELECT n, path, size, type, width, height, sha256 FROM objects o"
-            f" WHERE n > ? AND path IS NOT NULL AND {_DISPLAYED} ORDER BY n LIMIT ?",
+            f"SELECT n, path, size, type, width, height, sha256, coalesce(({_THUMB}), ''),"
+            " (SELECT count(*) FROM alike a WHERE a.head = o.sha256) FROM objects o"
+            f" WHERE n > ? AND path IS NOT NULL AND {_DISPLAYED} AND NOT {_FOLDED} ORDER BY n LIMIT ?",
             (after, limit),
         ).fetchall()
         return [
-            Picture(n, path, size, kind, width, height, *self._origin(sha256))
-            for n, path, size, kind, width, height, sha256 in rows
+            Picture(n, path, size, kind, width, height, *self._origin(sha256), thumb, alike)
+            for n, path, size, kind, width, height, sha256, thumb, alike in rows
         ]
 
     def failed(self) -> Iterator[FailedItem]:
@@ -180,7 +202,8 @@ class Listing:
             f" count(*) FILTER (WHERE {_DISPLAYED} AND path IS NOT NULL),"
             f" coalesce(sum(size) FILTER (WHERE {_DISPLAYED} AND path IS NOT NULL), 0),"
             f" count(*) FILTER (WHERE {_DISPLAYED} AND path IS NULL),"
-            " (SELECT count(*) FROM failed_items) FROM objects o"
+            " (SELECT count(*) FROM failed_items),"
+            f" count(*) FILTER (WHERE {_DISPLAYED} AND path IS NOT NULL AND {_FOLDED}) FROM objects o"
         ).fetchone()
         return Totals(*row)
 

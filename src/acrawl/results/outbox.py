@@ -251,7 +251,9 @@ class Drain:
                     self._catalog.add_sightings(entry.value)
                 elif entry.kind == "file" and self._files_to_feeds:
                     going.append(entry)
-                    rows.append(Row(entry.delivery.item_id, _as_item(entry.value, paths[entry]), entry.delivery.url))
+                    rows.append(
+                        Row(entry.delivery.item_id, self._as_item(entry.value, paths[entry]), entry.delivery.url)
+                    )
             for feed in self._feeds:
                 for place, reason in feed.write(rows) if rows else ():
                     going[place].fail(reason)
@@ -287,6 +289,22 @@ class Drain:
             except (FileNotFoundError, ValueError) as error:  # recorded as failed; no retry helps
                 entry.fail(f"what was captured cannot be archived: {error}")
 
+    def _as_item(self, fact: FileFact, path: str | None) -> dict[str, Any]:
+        """A saved file as feeds show it; ``path`` is below the folder of files."""
+        item: dict[str, Any] = {"url": fact.url, "path": path, "sha256": fact.sha256, "size": fact.size}
+        item["type"] = fact.type
+        if fact.width:
+            item |= {"width": fact.width, "height": fact.height}
+        if fact.where:
+            item["where"] = fact.where
+        if fact.derived:
+            made = {one.kind: one.path for one in self._catalog.looks.made_of(fact.sha256)}
+            item["thumbs"] = {kind[6:]: made[kind] for kind in sorted(made) if kind.startswith("thumb:")}
+            item |= {kind: path for kind, path in made.items() if kind == "converted"}
+        if fact.broken or fact.note:
+            item |= {"broken": fact.broken, "note": fact.note}
+        return item
+
     def _count(self, entries: list[_Entry]) -> None:
         tally = self.tally
         tally.delivered += len(entries)
@@ -321,13 +339,3 @@ def _commit_all(writers: Sequence[Writer]) -> dict[str, int]:
 def _finish_all(writers: Sequence[Writer]) -> None:
     for writer in writers:
         writer.finish()
-
-
-def _as_item(fact: FileFact, path: str | None) -> dict[str, Any]:
-    """A saved file as feeds show it; ``path`` is below the folder of files."""
-    item = {"url": fact.url, "path": path, "sha256": fact.sha256, "size": fact.size, "type": fact.type}
-    if fact.width:
-        item |= {"width": fact.width, "height": fact.height}
-    if fact.where:
-        item["where"] = fact.where
-    return item

@@ -23,7 +23,7 @@ from acrawl.errors import SettingsError
 from acrawl.settings.base import Section
 from acrawl.settings.fetching import Auth, Cache, Cookies, Dns, Fetch, Proxy, Retry, Tls, retried_statuses
 from acrawl.settings.masks import masked
-from acrawl.settings.results import Cloud, Feeds, Files, Recrawl, Warc
+from acrawl.settings.results import Cloud, Feeds, Files, Images, Recrawl, Warc
 from acrawl.settings.sections import Frontier, Limits, Log, Parse, Politeness, Queues, Scope, Traps, Urls, Worker
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "Fetch",
     "Files",
     "Frontier",
+    "Images",
     "Limits",
     "Log",
     "Parse",
@@ -81,6 +82,7 @@ class Settings(Section, frozen=True):
     warc: Warc = Warc()
     cloud: Cloud = Cloud()
     recrawl: Recrawl = Recrawl()
+    images: Images = Images()
 
 
 #: Scrapy's names for settings that have one here.
@@ -113,6 +115,9 @@ SCRAPY_NAMES = {
     "HTTPCACHE_IGNORE_SCHEMES": "cache.ignore_schemes",
     "FEED_EXPORT_FIELDS": "feeds.fields",
     "FEED_EXPORT_BATCH_ITEM_COUNT": "feeds.batch_items",
+    "IMAGES_MIN_WIDTH": "images.min_width",
+    "IMAGES_MIN_HEIGHT": "images.min_height",
+    "IMAGES_THUMBS": "images.thumbs",
 }
 #: What some of their values are called here. Scrapy's cache keeps whatever comes, unless it is told otherwise.
 SCRAPY_VALUES = {"HTTPCACHE_ENABLED": {"true": "keep", "1": "keep", "false": "off", "0": "off"}}
@@ -175,7 +180,7 @@ def flatten(document: Mapping[str, Any], origin: str) -> dict[str, Any]:
     for name, value in document.items():
         if name in ELSEWHERE:
             continue
-        if isinstance(value, Mapping) and "." not in name:
+        if isinstance(value, Mapping) and "." not in name and name not in SCRAPY_NAMES:
             flat |= {f"{name}.{key}": inner for key, inner in value.items()}
         elif "." in name or name in SCRAPY_NAMES:
             flat[name] = value
@@ -206,6 +211,10 @@ def _said_here(name: str, value: Any) -> Any:
     codes = _typed(value, ()) if name == "RETRY_HTTP_CODES" else None
     if isinstance(codes, list | tuple):
         return retried_statuses(codes)
+    if name == "IMAGES_THUMBS" and isinstance(value, Mapping):
+        return {
+            key: "x".join(map(str, size)) if isinstance(size, list | tuple) else size for key, size in value.items()
+        }
     return SCRAPY_VALUES.get(name, {}).get(str(value).lower(), value)
 
 

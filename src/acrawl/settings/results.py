@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -64,3 +64,28 @@ class Recrawl(Section, frozen=True):
 
     remember: Literal["validators", "digests", "nothing"] = "validators"
     """Of each page validators (and a digest where it has no ETag), digests of all as well, or nothing at all."""
+
+
+class Images(Section, frozen=True):
+    """Which images are kept, and what is made of them (see docs/images.md). All but the sizes need Pillow."""
+
+    min_width: Count = 0
+    """An image of fewer pixels in width is not kept, and its request ends as fetched(too-small); 0 keeps all."""
+    min_height: Count = 0
+    """The same of the height; images whose size cannot be told are kept."""
+    thumbs: dict[str, str] = msgspec.field(default_factory=dict)
+    """Thumbnails to make, as in {small = "80x80", big = "400x300"}: JPEG, within that size, in thumbs/NAME."""
+    convert: Literal["off", "jpeg", "png", "webp"] = "off"
+    """A format that images of other formats are converted to as well, in converted; the originals always stay."""
+    quality: Annotated[int, msgspec.Meta(ge=1, le=100)] = 85
+    """Of what is made in JPEG and WebP."""
+    near: Annotated[int, msgspec.Meta(ge=0, le=8)] = 0
+    """Images that differ in up to so many of 64 bits are listed as looking alike; 0 does not compare, 4 is a start."""
+    check: bool = False
+    """Decode every image, so that broken ones are told from whole ones; implied by what is made of images."""
+    max_pixels: Positive = 64_000_000
+    """Larger images are saved, but not decoded; a process that decodes may use 20 bytes for each, and 512 MiB."""
+    timeout: Annotated[float, msgspec.Meta(ge=1)] = 60.0
+    """How long all that is made of one image may take."""
+    processes: Positive = 1
+    """Processes of each worker that decode images; they start with the first image."""

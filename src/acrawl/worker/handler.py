@@ -14,6 +14,7 @@ from acrawl.errors import FetchError, IgnoreRequest, RequestError
 from acrawl.fetch import Fetcher, retry
 from acrawl.fetch.base import Exchange, FileStore
 from acrawl.fetch.robots import lasts
+from acrawl.fetch.saving import too_small
 from acrawl.fetch.versions import is_same, renewed, version_of, version_of_redirect
 from acrawl.outcome import EXCLUDED, FAILED, FETCHED, RETRY, HostFacts, Item, Outcome, Sighting, Sightings
 from acrawl.parse.gist import gist, is_looked_at
@@ -26,6 +27,7 @@ from acrawl.spider import Spider
 from acrawl.worker.archiving import Archiving, harvested
 from acrawl.worker.calling import Caller, Trouble, told
 from acrawl.worker.harvest import Harvest
+from acrawl.worker.imaging import Imaging
 from acrawl.worker.items import as_item
 from acrawl.worker.lanes import Work
 from acrawl.worker.large import LargePages, cut_of, is_large
@@ -49,7 +51,8 @@ class Handler:
     """Turns leases into outcomes. Holds no state of its own but the recently reported links.
 
     ``on_part`` takes the parts of an outcome that is too large for one message. ``pipelines`` are those that items pass
-    in this process. With ``archive``, a store, what goes over the wire is captured for a web archive.
+    in this process. With ``archive``, a store, what goes over the wire is captured for a web archive. ``imaging``
+    makes of saved images what is wanted, if anything is.
     """
 
     def __init__(
@@ -70,6 +73,8 @@ class Handler:
         self._retry = spider.settings.retry
         self._fetcher = fetcher
         self._files = files
+        self.imaging: Imaging | None = None
+        self._least = spider.settings.images.min_width, spider.settings.images.min_height
         self._secret = secret
         self._spelling = Spelling(spider.settings.urls)
         self._clock = clock
@@ -167,6 +172,7 @@ class Handler:
             private_host=lane.host if lane.open else "",
             rules=lane.rules,
             sink=sink,
+            least=self._least,
             advance=work.advance,
             spacing=lane.spacing,
             again=lambda: work.again(self._clock.now()),
@@ -261,13 +267,21 @@ class Handler:
 
     async def _taken(self, work: Work, request: Request, response: Response, harvest: Harvest) -> dict[str, Any]:
         """Take an answer that has something new: its file, and what its callback makes of it."""
-        if response.file is not None:
+        file = response.file
+        small = response.unkept or (file and too_small(file.type, file.width, file.height, self._least))
+        if small:  # from the cache, it may have been kept before
+            return self._facts(FETCHED, "too-small", response, small)
+        if file is not None:
             if request.save_as:
-                response.file = msgspec.structs.replace(response.file, save_as=request.save_as)
-            harvest.add_item(Item("file", _encode(response.file)))
+                file = response.file = msgspec.structs.replace(file, save_as=request.save_as)
+            try:
+                file = file if self.imaging is None else await self.imaging.looked_at(file, work.advance)
+            except FetchError as error:  # what was made of it could not be kept
+                return self._unkept(self._judged(work, request, error), error, response, harvest)
+            harvest.add_item(Item("file", _encode(file)))
             if request.callback is None:
                 return self._facts(FETCHED, "", response)
-            response.content.lend(self._files.place(response.file), response.file.size)
+            response.content.lend(self._files.place(file), file.size)
         page = harvest.page = (
             PageTags(response, self._obeyed, self._product, self._clock.time) if self._obeyed else None
         )

@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Callable
 
 import msgspec
 
-from acrawl.clock import SystemClock
+from acrawl.clock import Clock, SystemClock
 from acrawl.cluster import parent_gone
 from acrawl.errors import EXIT_FAILED, EXIT_OK, AcrawlError, CrawlFailed, UsageError
 from acrawl.fetch import Fetcher
@@ -30,6 +30,7 @@ from acrawl.settings import Settings
 from acrawl.spider import Source, login_of
 from acrawl.version import VERSION
 from acrawl.worker.handler import Handler
+from acrawl.worker.imaging import Imaging
 from acrawl.worker.recent import RecentLinks
 from acrawl.worker.upload import ToMaster, UploadStore
 from acrawl.worker.worker import Worker
@@ -69,16 +70,14 @@ async def work(
         ask_jar = functools.partial(client.jar, name)
         fetcher = Fetcher(settings, spider.stages, login=login_of(spider), ask_jar=ask_jar)
         lined_up = running(spider, welcome.worker_pipelines)
-        async with _closing(store), _closing(archive), fetcher, lined_up as pipelines:
+        making = Imaging.open(settings.images, store)
+        async with _closing(store), _closing(archive), making as imaging, fetcher, lined_up as pipelines:
             recent = RecentLinks(settings.worker.recent)
             handler = Handler(spider, fetcher, store, welcome.secret, clock, recent, pipelines, archive)
+            handler.imaging = imaging
             worker = Worker(name, client, handler, settings, welcome.epoch, clock)
 
-            async def again() -> None:
-                sent = clock.now()
-                answer = await client.hello(msgspec.structs.replace(hello, epoch=worker.epoch, held=worker.held))
-                worker.attached(answer.epoch, answer.dropped, sent)
-
+            again = functools.partial(_attach, client, hello, worker, clock)
             client.on_break, client.on_reconnect = worker.detached, again
             _stop_on_signals(worker)
             orphaned = asyncio.create_task(_stop_with_parent(worker))
@@ -99,6 +98,13 @@ async def work(
         raise
     finally:
         await client.close()
+
+
+async def _attach(client: QueueClient, hello: Hello, worker: Worker, clock: Clock) -> None:
+    """Say again who we are and what we hold, after the connection was lost."""
+    sent = clock.now()
+    answer = await client.hello(msgspec.structs.replace(hello, epoch=worker.epoch, held=worker.held))
+    worker.attached(answer.epoch, answer.dropped, sent)
 
 
 @contextlib.asynccontextmanager

@@ -208,6 +208,9 @@ class _UploadSink:
     async def digest(self, algorithm: str) -> bytes:
         return await self._sink.digest(algorithm)
 
+    def probe(self) -> tuple[str, int, int]:
+        return self._sink.probe()
+
     async def finish(self, url: str, name: str, content_type: str) -> FileFact:
         fact = await self._sink.finish(url, name, content_type)
         self._sent = fact.sha256

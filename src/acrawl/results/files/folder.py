@@ -208,6 +208,13 @@ class FolderSink:
             await self._file.flush()
         return await self._store.run(_hashed, self._temporary, algorithm)
 
+    def probe(self) -> tuple[str, int, int]:
+        """See ``acrawl.fetch.base.Sink``."""
+        head = self._head
+        if len(head) < HEAD and self._pending:
+            head = (head + b"".join(self._pending))[:HEAD]
+        return probe(head)
+
     async def finish(self, url: str, name: str, content_type: str) -> FileFact:
         """Put the file under its hash, whole and fsynced, and say what it is."""
         sha256 = await (self._or_nothing(self._finish_large()) if self._temporary else self._finish_small())

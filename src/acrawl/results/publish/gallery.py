@@ -50,7 +50,7 @@ def write_gallery(catalog: Catalog, title: str) -> pathlib.Path:
     """
     root = catalog.root
     totals = catalog.totals()
-    pages = max(1, -(-totals.images // PER_PAGE))
+    pages = max(1, -(-(totals.images - totals.alike) // PER_PAGE))
     names = _names(root, pages)
     style = importlib.resources.files("acrawl.results").joinpath("gallery.css").read_text(encoding="utf-8")
     head = _head(title, style)
@@ -111,9 +111,15 @@ def _head(title: str, style: str) -> str:
 
 def _header(title: str, totals: Totals) -> str:
     facts = f"{totals.images:,} distinct image{'s' * (totals.images != 1)} · {_size(totals.image_bytes)}"
+    if totals.alike:
+        facts += f" · {totals.alike:,} look{'s' * (totals.alike == 1)} like another and {_be(totals.alike)} not shown"
     if totals.elsewhere:
         facts += f" · {totals.elsewhere:,} more kept by workers"
     return f"<header>\n<h1>{_text(title)}</h1>\n<p>{facts}</p>\n</header>\n"
+
+
+def _be(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def _footer() -> str:
@@ -157,11 +163,12 @@ def _card(picture: Picture) -> str:
 
 def _well(picture: Picture, alt: str) -> str:
     href = quote(picture.path)  # "./" not needed: a name never begins with a scheme, its first part is a host
-    if picture.type not in SHOWN:
+    if picture.type not in SHOWN and not picture.thumb:
         shown = _text(_kind(picture.type))
     else:
         pixels = f' width="{picture.width}" height="{picture.height}"' if picture.width and picture.height else ""
-        shown = f'<img src="{href}" alt="{alt}" loading="lazy" decoding="async"{pixels}>'
+        source = quote(picture.thumb) if picture.thumb else href
+        shown = f'<img src="{source}" alt="{alt}" loading="lazy" decoding="async"{pixels}>'
     if picture.type == "image/svg+xml":
         return f'<div class="well">{shown}</div>'
     return f'<a class="well" href="{href}">{shown}</a>'
@@ -169,7 +176,8 @@ def _well(picture: Picture, alt: str) -> str:
 
 def _facts(picture: Picture) -> str:
     pixels = f"{picture.width} \u00d7 {picture.height}" if picture.width and picture.height else ""
-    return " · ".join(fact for fact in (_text(_kind(picture.type)), pixels, _size(picture.size)) if fact)
+    alike = f"{picture.alike:,} alike" if picture.alike else ""
+    return " · ".join(fact for fact in (_text(_kind(picture.type)), pixels, _size(picture.size), alike) if fact)
 
 
 def _kind(media_type: str) -> str:

@@ -19,10 +19,29 @@ from acrawl.results.listing import Seen
 MAX_PAGES = 1000
 
 
+class MadeOfIt(msgspec.Struct, frozen=True):
+    """Something that was made of an image. ``path`` is below the folder; null where a worker kept it."""
+
+    path: str | None
+    sha256: str
+    bytes: int
+    type: str
+    width: int
+    height: int
+
+
+class Near(msgspec.Struct, frozen=True):
+    """The first image that one looks like, by one of its URLs."""
+
+    url: str
+    sha256: str
+
+
 class ImageLine(msgspec.Struct, frozen=True, omit_defaults=True):
     """One line of ``images.jsonl``. ``path`` is below the folder; null when worker ``where`` kept the bytes.
 
-    ``gone``: a later visit did not find it there any more.
+    ``gone``: a later visit did not find it there any more. The rest is said of images that were decoded: ``broken`` is
+    what is wrong with the bytes, ``note`` why less was made of them than was asked for.
     """
 
     url: str
@@ -36,6 +55,12 @@ class ImageLine(msgspec.Struct, frozen=True, omit_defaults=True):
     pages: list[Seen]
     where: str = ""
     gone: bool = False
+    thumbs: dict[str, MadeOfIt] = {}
+    converted: MadeOfIt | None = None
+    near: Near | None = None
+    dhash: str = ""
+    broken: str = ""
+    note: str = ""
 
 
 def write_images(catalog: Catalog) -> pathlib.Path:
@@ -46,8 +71,21 @@ def write_images(catalog: Catalog) -> pathlib.Path:
         for image in catalog.images():
             pages, count = catalog.pages_of(image.url, MAX_PAGES)
             facts = (image.url, image.path, image.sha256, image.size, image.type, image.width, image.height)
-            file.write(encode(ImageLine(*facts, count, pages, image.place, image.gone)) + b"\n")
+            line = ImageLine(*facts, count, pages, image.place, image.gone, *_seen(catalog, image.sha256))
+            file.write(encode(line) + b"\n")
     return path
+
+
+def _seen(catalog: Catalog, sha256: str) -> tuple[dict[str, MadeOfIt], MadeOfIt | None, Near | None, str, str, str]:
+    """What is known of an image that was decoded, for its line."""
+    made = {
+        one.kind: MadeOfIt(one.path, one.sha256, one.size, one.type, one.width, one.height)
+        for one in catalog.looks.made_of(sha256)
+    }
+    thumbs = {kind.removeprefix("thumb:"): one for kind, one in made.items() if kind.startswith("thumb:")}
+    look = catalog.looks.look_of(sha256)
+    near = Near(catalog.looks.url_of(look.near), look.near) if look.near else None
+    return thumbs, made.get("converted"), near, look.dhash, look.broken, look.note
 
 
 @contextlib.contextmanager
