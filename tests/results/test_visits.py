@@ -8,7 +8,6 @@ import json
 import pathlib
 
 import pytest
-from PIL import Image
 
 from acrawl.errors import EXIT_OK
 from crawl.changing import ChangingSite
