@@ -208,15 +208,22 @@ class FileType(msgspec.Struct, frozen=True):
 
 
 class FailedItems(msgspec.Struct, frozen=True):
-    """Items that could not be taken for one reason, and the page of one of them."""
+    """Items that could not be taken for one reason, and the page of one of them.
+
+    Of invalid items it is the field, as ``Product.price``; what was wrong with it in one of them is the ``example``.
+    """
 
     reason: str
     items: int
     url: str
+    example: str = ""
 
 
 class Saved(msgspec.Struct, frozen=True):
-    """All that the catalog says. ``urls`` lead to ``files`` distinct ones; ``elsewhere`` of those a worker keeps."""
+    """All that the catalog says. ``urls`` lead to ``files`` distinct ones; ``elsewhere`` of those a worker keeps.
+
+    ``archived`` counts the records in the index of the web archive.
+    """
 
     urls: int = 0
     files: int = 0
@@ -228,6 +235,7 @@ class Saved(msgspec.Struct, frozen=True):
     sizes: list[Slot] = []
     failed: int = 0
     failures: list[FailedItems] = []
+    archived: int = 0
 
 
 class Picture(msgspec.Struct, frozen=True):
@@ -244,17 +252,45 @@ class Picture(msgspec.Struct, frozen=True):
     data: bytes = b""
 
 
+class Changed(msgspec.Struct, frozen=True):
+    """One URL of a further visit: ``change`` is a word of `acrawl.outcome.CHANGES`.
+
+    ``status`` is that of HTTP (0 without an answer), ``to`` where a redirect leads now, ``reason`` why it was not told.
+    """
+
+    change: str
+    url: str
+    status: int
+    to: str
+    reason: str
+
+
+class Changes(msgspec.Struct, frozen=True):
+    """What the last of so many ``visits`` found changed since the one before: how much, and the first of each kind."""
+
+    visits: int
+    counts: dict[str, int]
+    examples: list[Changed]
+
+
 class Crawl(msgspec.Struct, frozen=True):
-    """Which crawl it is. ``state``: ``running``, ``finished``, ``stopped`` or ``limit``; ``command`` has no secrets."""
+    """Which crawl it is. ``state``: ``running``, ``finished``, ``stopped`` or ``limit``; ``command`` has no secrets.
+
+    ``bucket`` is where its files are, when that is no folder.
+    """
 
     spider: str
     state: str
     command: str
     job: str
+    bucket: str = ""
 
 
 class Report(msgspec.Struct, frozen=True):
-    """All figures of a crawl; ``made_at`` is when they were read, ``acrawl`` the version that did."""
+    """All figures of a crawl; ``made_at`` is when they were read, ``acrawl`` the version that did.
+
+    ``changes`` is None for a crawl that has visited its site once.
+    """
 
     acrawl: str
     made_at: float
@@ -263,3 +299,4 @@ class Report(msgspec.Struct, frozen=True):
     pages_per_second: float
     requests: Requests
     saved: Saved
+    changes: Changes | None = None

@@ -13,6 +13,9 @@ from acrawl.errors import EXIT_OK
 from acrawl.figures import Report
 from acrawl.frontier.database import Database
 from acrawl.frontier.survey import survey
+from acrawl.results.catalog import Catalog
+from acrawl.results.listing import FailedItem
+from acrawl.results.survey import survey as catalog_survey
 from report.ledgers import BEGAN, ENDS, make_ledger
 
 pytestmark = pytest.mark.process
@@ -202,3 +205,22 @@ def test_what_came_before_the_first_known_start_is_a_life_of_its_own(made):
 
 def test_the_document_is_the_struct(figures):
     assert set(figures) == set(Report.__struct_fields__)
+
+
+def test_invalid_items_are_told_of_by_field(tmp_path):
+    reasons = [f"Product.price[{n}].sum: expected int, got '{n}'" for n in range(50)]
+    reasons += ["Product.name: missing", "ValueError: at Product.name: no", "RuntimeError: a.b", "[x]: y"]
+    database = tmp_path / "results.db"
+    catalog = Catalog(database, tmp_path)
+    with catalog.batch():
+        catalog.add_failed(
+            FailedItem(str(n), f"https://e.org/{n:02}", "item", reason, "", b"") for n, reason in enumerate(reasons)
+        )
+    catalog.close()
+    first, *others = catalog_survey(database).failures
+    assert (first.reason, first.items, first.url, first.example) == (
+        "Product.price", 50, "https://e.org/00", reasons[0],
+    )  # fmt: skip
+    assert {one.reason: one.example for one in others} == {
+        "Product.name": "Product.name: missing", **dict.fromkeys(reasons[-3:], ""),
+    }  # fmt: skip

@@ -8,7 +8,7 @@ import io
 import PIL.Image
 import pytest
 
-from acrawl.outcome import FileFact
+from acrawl.outcome import Derived, FileFact
 from acrawl.results import previews
 from acrawl.results.catalog import Catalog
 from acrawl.results.files.objects import object_path
@@ -100,3 +100,18 @@ def test_files_that_are_gone_are_left_out_and_without_a_catalog_there_is_none(ca
     (catalog.root / "e.org" / "gone.png").unlink()
     assert [picture.url for picture in shown()] == ["https://e.org/here.png"]
     assert pictures(tmp_path / "none.db", tmp_path, 10) == []
+
+
+def test_a_thumbnail_that_the_crawl_has_made_is_shown_as_it_is(catalog, shown, tmp_path):
+    small = noise(200, 150, "JPEG")
+    sha256 = hashlib.sha256(small).hexdigest()
+    path = object_path(catalog.root, sha256)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(small)
+    made = [Derived("thumb:s", sha256, len(small), "image/jpeg", 200, 150)]
+    put(catalog, "large.jpg", noise(form="JPEG"), type="image/jpeg", width=900, height=700, derived=made)
+    (picture,) = shown()
+    assert (picture.shown, picture.data) == ("image/jpeg", small)
+    (catalog.root / "thumbs/s/e.org/large.jpg.jpg").unlink()
+    (picture,) = shown()
+    assert picture.shown == "image/webp"

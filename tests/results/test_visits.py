@@ -118,6 +118,20 @@ def test_a_bucket_of_images_with_thumbnails_and_an_archive_is_visited_again(site
         check(lines, found, visit)
         furnish(site, 1)
     assert profiles(tmp_path / "a") == AS_ARCHIVED
+    # A report says where the files are, and what has changed.
+    figures = json.loads(acrawl("report", "--json").out)
+    assert figures["crawl"]["bucket"] == f"{shop}/p"
+    assert figures["saved"]["archived"] >= 10
+    assert figures["changes"]["visits"] == 2
+    assert figures["changes"]["counts"] == {"added": 0, "changed": 2, "unchanged": 3, "removed": 0, "failed": 0}
+    assert [(one["change"], one["url"], one["status"]) for one in figures["changes"]["examples"]] == [
+        ("changed", site.url(path), 200) for path in ("/changed.png", "/next.png")
+    ]
+    assert acrawl("report").code == EXIT_OK
+    page = (tmp_path / "report.html").read_text()
+    assert f"They are in {shop}/p." in page
+    assert "0 added, 2 changed, 3 unchanged, 0 removed, 0 failed" in page
+    assert f"images were saved in {shop}/p; none of them can be shown here" in page
 
 
 def test_a_worker_that_sends_its_files_visits_again(site, start, tmp_path):

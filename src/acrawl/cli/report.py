@@ -14,8 +14,10 @@ from acrawl.cli.options import job_option
 from acrawl.cli.reasons import explained
 from acrawl.cli.sharing import shareable
 from acrawl.errors import EXIT_OK, FolderProblem, UsageError
-from acrawl.figures import Crawl, End, Picture, Report, Requests
+from acrawl.figures import Changed, Changes, Crawl, End, Picture, Report, Requests
+from acrawl.frontier import changes
 from acrawl.frontier.database import Database
+from acrawl.frontier.revisit import visit
 from acrawl.frontier.survey import survey
 from acrawl.job import Identity, Job, find
 from acrawl.monitor.report import render
@@ -27,6 +29,8 @@ from acrawl.version import VERSION
 
 #: Where the page goes when nothing else is said.
 PAGE = pathlib.Path("report.html")
+#: URLs that are listed of each change.
+_EXAMPLES = 20
 
 
 @click.command()
@@ -68,16 +72,32 @@ def gather(job: Job) -> Report:
     busy, now = job.busy, time.time()
     with Database(job.database, reading=True) as db:
         requests = _in_words(survey(db, identity.lives, now if busy else None))
+        changed = _changes(db)
     saved = catalog.survey(job.folder / "results.db")
+    saved = msgspec.structs.replace(saved, archived=catalog.archived(job.folder / "warc.db"))
     crawl = Crawl(
         spider=identity.spider,
         state=_state(identity, requests, busy=busy),
         command=shareable(identity.command),
         job=str(job.folder.resolve()),
+        bucket=_bucket(identity),
     )
     seconds = requests.seconds
     rate = requests.totals.sent / seconds if seconds > 0 else 0.0
-    return Report(VERSION, now, crawl, seconds, rate, requests, saved)
+    return Report(VERSION, now, crawl, seconds, rate, requests, saved, changed)
+
+
+def _changes(db: Database) -> Changes | None:
+    """What the last visit found changed; None where there was one only."""
+    with db.snapshot():
+        number = visit(db)
+        examples = [Changed(*msgspec.structs.astuple(one)) for one in changes.examples(db, _EXAMPLES)]
+        return Changes(number + 1, changes.counts(db), examples) if number else None
+
+
+def _bucket(identity: Identity) -> str:
+    """The URL of the bucket that the saved files are in; empty where they are in a folder."""
+    return identity.files if "://" in identity.files else ""
 
 
 def _state(identity: Identity, requests: Requests, *, busy: bool) -> str:
@@ -103,6 +123,8 @@ def _in_words(requests: Requests) -> Requests:
 def _pictures(job: Job, most: int) -> list[Picture]:
     """Some of the saved images, where their folder is here."""
     identity = job.identity()
+    if identity is not None and _bucket(identity):
+        return []
     places = [job.folder / "files"]
     if job.folder.resolve().name == ".acrawl":  # in the folder of the files, which may have been moved
         places.insert(0, job.folder.resolve().parent)

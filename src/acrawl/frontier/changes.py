@@ -54,6 +54,19 @@ def listed(db: Database, wanted: Collection[str] = CHANGES) -> Iterator[Change]:
             yield Change(change, url, answer, to, short(status, reason) if change == "failed" else "")
 
 
+def examples(db: Database, most: int) -> list[Change]:
+    """The first of each change but none, up to so many; looks no further than it has to."""
+    wanted = {change: min(n, most) for change, n in counts(db).items() if change != "unchanged" and n}
+    found: list[Change] = []
+    for change in listed(db, wanted.copy()) if wanted else ():
+        if wanted[change.change]:
+            found.append(change)
+            wanted[change.change] -= 1
+            if not any(wanted.values()):
+                break
+    return sorted(found, key=lambda one: CHANGES.index(one.change))
+
+
 def gone(db: Database) -> Iterator[str]:
     """The URLs of which their servers say that there is nothing (any more); none before the second visit."""
     if not visit(db):

@@ -21,7 +21,8 @@ _GONE = "EXISTS(SELECT 1 FROM gone g WHERE g.url = {}.url)"
 _FOLDED = (
     "EXISTS(SELECT 1 FROM alike a JOIN objects h ON h.sha256 = a.head WHERE a.sha256 = o.sha256 AND h.path IS NOT NULL)"
 )
-_THUMB = (
+#: The path of a thumbnail that suits a page, of an object ``o``.
+THUMB = (
     "SELECT d.path FROM derived d WHERE d.sha256 = o.sha256 AND d.kind LIKE 'thumb:%' AND d.path IS NOT NULL"
     " ORDER BY max(d.width, d.height) > 400, abs(max(d.width, d.height) - 400) LIMIT 1"
 )
@@ -189,7 +190,7 @@ class Listing:
         One that looks like another that is here is left out.
         """
         rows = self._db.execute(
-            f"SELECT n, path, size, type, width, height, sha256, coalesce(({_THUMB}), ''),"
+            f"SELECT n, path, size, type, width, height, sha256, coalesce(({THUMB}), ''),"
             " (SELECT count(*) FROM alike a WHERE a.head = o.sha256) FROM objects o"
             f" WHERE n > ? AND path IS NOT NULL AND {_DISPLAYED} AND NOT {_FOLDED} ORDER BY n LIMIT ?",
             (after, limit),

@@ -1,4 +1,6 @@
-"""Saved images made small enough to be shown in a page: thumbnails where Pillow is there, else the smallest originals.
+"""Saved images made small enough to be shown in a page: thumbnails that the crawl made, or Pillow makes now.
+
+Without either the smallest originals.
 
 The bytes come from strangers. Only formats that need no other program are decoded, and only as many bytes and pixels as
 a picture has; what cannot be decoded is left out. An SVG is handed on as it is, for an `img` element, where it can run
@@ -17,6 +19,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from acrawl.figures import Picture
+from acrawl.results.listing import THUMB
 from acrawl.results.survey import opened
 
 if TYPE_CHECKING:
@@ -50,29 +53,33 @@ def pictures(database: pathlib.Path, root: pathlib.Path, most: int = MOST) -> li
     shrink = _shrinker()
     found: list[Picture] = []
     room = MOST_BYTES
-    for path, picture in _rows(database, smallest=shrink is None):
+    for path, thumb, picture in _rows(database, smallest=shrink is None):
         if len(found) == most:
             break
-        shown = _shown(root / path, picture.type, picture.size, shrink)
+        shown = _made(root / thumb) if thumb else None
+        shown = shown or _shown(root / path, picture.type, picture.size, shrink)
         if shown is not None and len(shown[1]) <= room:
             room -= len(shown[1])
             found.append(msgspec.structs.replace(picture, shown=shown[0], data=shown[1]))
     return found
 
 
-def _rows(database: pathlib.Path, *, smallest: bool) -> Iterator[tuple[str, Picture]]:
-    """Paths of images that are here, and what is known of them.
+def _rows(database: pathlib.Path, *, smallest: bool) -> Iterator[tuple[str, str, Picture]]:
+    """Paths of images that are here, of a thumbnail of each or nothing, and what is known of them.
 
     Pixels for counting visitors are no pictures.
     """
     order = "size, n" if smallest else "n"
     with opened(database) as db:
+        has_thumbs = db.execute("SELECT 1 FROM sqlite_master WHERE name = 'derived'").fetchone()
+        thumb = f"coalesce(({THUMB}), '')" if has_thumbs else "''"
         rows = db.execute(
-            "SELECT path, sha256, type, width, height, size FROM objects WHERE path IS NOT NULL AND type LIKE 'image/%'"
+            f"SELECT path, {thumb}, sha256, type, width, height, size FROM objects o"
+            " WHERE path IS NOT NULL AND type LIKE 'image/%'"
             f" AND NOT (width BETWEEN 1 AND 2 AND height BETWEEN 1 AND 2) AND size > 0 ORDER BY {order} LIMIT ?",
             (TRIED,),
         ).fetchall()
-        for path, sha256, kind, width, height, size in rows:
+        for path, made, sha256, kind, width, height, size in rows:
             origin = db.execute(
                 "SELECT f.url, coalesce(s.page, ''), coalesce(s.alt, '') FROM files f"
                 " LEFT JOIN sightings s ON s.url = f.url WHERE f.sha256 = ?"
@@ -80,7 +87,16 @@ def _rows(database: pathlib.Path, *, smallest: bool) -> Iterator[tuple[str, Pict
                 (sha256,),
             ).fetchone()
             url, page, alt = origin or ("", "", "")
-            yield path, Picture(url, page, alt, kind, width, height, size)
+            yield path, made, Picture(url, page, alt, kind, width, height, size)
+
+
+def _made(file: pathlib.Path) -> tuple[str, bytes] | None:
+    """A thumbnail that the crawl has made, as it is; None where it is gone, or too large."""
+    try:
+        data = file.read_bytes() if file.is_file() and file.stat().st_size <= MOST_ORIGINAL else b""
+    except OSError:  # not ours to read, or gone: it is made anew
+        return None
+    return ("image/jpeg", data) if data else None
 
 
 Shrink = Callable[[bytes], "tuple[str, bytes] | None"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
+import re
 import sqlite3
 from collections.abc import Iterator
 
@@ -15,6 +16,8 @@ from acrawl.figures import FailedItems, FileType, Saved, Slot
 _SLOTS = (1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000)
 #: Types, and reasons, that are told one by one.
 _MOST = 40
+#: How the reason of an invalid item begins: a class, its field, and what is in that.
+_FIELD = re.compile(r"([A-Za-z_]\w{0,99}(?:\.[^.\[:]{1,99}|\[[^\]]{0,99}\]))[^:]{0,300}: ")
 
 
 @contextlib.contextmanager
@@ -77,7 +80,24 @@ def _sizes(db: sqlite3.Connection) -> list[Slot]:
 
 
 def _failures(db: sqlite3.Connection) -> list[FailedItems]:
+    db.create_function("about", 1, _about, deterministic=True)
+    # The bare columns are of the row that has the least URL.
     rows = db.execute(
-        "SELECT reason, count(*), min(url) FROM failed_items GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ?", (_MOST,)
+        "SELECT about(reason), count(*), min(url), reason FROM failed_items GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ?",
+        (_MOST,),
     )
-    return [FailedItems(*row) for row in rows]
+    return [FailedItems(about, items, url, reason if reason != about else "") for about, items, url, reason in rows]
+
+
+def _about(reason: str) -> str:
+    """The field that an invalid item is about; of others the reason itself."""
+    field = _FIELD.match(reason)
+    return field[1] if field else reason
+
+
+def archived(database: pathlib.Path) -> int:
+    """How many records the index of a web archive has. Raises `FolderProblem`."""
+    if not database.exists():
+        return 0
+    with opened(database) as db:
+        return _count(db, "records")

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from acrawl.figures import Picture, Report
 from acrawl.monitor.report.findings import findings
 from acrawl.monitor.report.head import cards, header, title
-from acrawl.monitor.report.outcomes import depths, ends, hosts, lines, troubles
+from acrawl.monitor.report.outcomes import changes, depths, ends, hosts, lines, troubles
 from acrawl.monitor.report.saved import files, gallery, items
 from acrawl.monitor.report.texts import esc, moment
 from acrawl.monitor.report.traffic import answers, durations, rate, retries
@@ -65,6 +65,8 @@ def _sections(report: Report, pictures: Sequence[Picture]) -> list[_Section]:
         _Section("files", "Files", "Saved files", files(report)),
         _Section("items", "Items", "Items", items(report)),
     ]
+    if report.changes is not None:
+        sections.insert(1, _Section("changes", "Changes", "What has changed", changes(report.changes)))
     if report.saved.images:
         sections.append(_Section("images", "Images", "Images", gallery(report, pictures)))
     return sections

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from acrawl.figures import Depth, Host, Line, Report, Trouble
+from acrawl.figures import Changes, Depth, Host, Line, Report, Trouble
 from acrawl.monitor.report.charts import Chart, Stack, figure, legend
-from acrawl.monitor.report.tables import Cell, Column, bar, bytes_, count, part, table, text, took
+from acrawl.monitor.report.tables import Cell, Column, bar, bytes_, count, part, plain, table, text, took
 from acrawl.monitor.report.texts import esc, link, moment, number, share, told
 
 #: Colours of the ways to end.
@@ -39,6 +39,21 @@ def troubles(found: Sequence[Trouble]) -> str:
     if not found:
         return "<p>Nothing failed, and nothing was kept out.</p>"
     return "".join(map(_trouble, found))
+
+
+def changes(found: Changes) -> str:
+    """What the last visit found changed."""
+    said = ", ".join(f"{n:,} {change}" for change, n in found.counts.items())
+    first = f"<p>Visit {found.visits} found, compared with the one before: {said}.</p>"
+    if not found.examples:
+        return first
+    heads = [Column("change", "label"), Column("URL", "text"), Column("HTTP"), Column("now", "text")]
+    rows = [
+        [text(one.change), Cell(link(one.url)), plain(one.status), Cell(link(one.to) if one.to else esc(one.reason))]
+        for one in found.examples
+    ]
+    hint = '<p class="hint"><b>More:</b> <code>acrawl changes</code> lists all of them.</p>'
+    return first + table("The first of each change", heads, rows) + hint
 
 
 def _trouble(trouble: Trouble) -> str:

@@ -14,8 +14,11 @@ from acrawl.monitor.report.texts import esc, link, middle, number, open_, size
 def files(report: Report) -> str:
     """What was saved, by type and by size."""
     saved = report.saved
+    more = f"<p>They are in {esc(report.crawl.bucket)}.</p>" if report.crawl.bucket and saved.files else ""
+    if saved.archived:
+        more += f"<p>The web archive has {saved.archived:,} answers and other records in its index.</p>"
     if not saved.files:
-        return "<p>No files were saved.</p>"
+        return f"<p>No files were saved.</p>{more}"
     facts = f"{saved.files:,} distinct files of {size(saved.bytes)} from {saved.urls:,} URLs"
     facts += f"; {saved.pages:,} of the URLs are pages whose text was saved" * bool(saved.pages)
     facts += f"; {saved.elsewhere:,} of the files are kept by workers" * bool(saved.elsewhere)
@@ -42,7 +45,9 @@ def files(report: Report) -> str:
         [Column("size", "label"), Column("files")],
         [[Cell(label, n), count(slot.count)] for n, (slot, label) in enumerate(zip(saved.sizes, labels, strict=True))],
     )
-    return f"<p>{facts}.</p>" + table("Saved files by type", heads, rows) + figure(chart, "Files by size.", numbers)
+    return (
+        f"<p>{facts}.</p>{more}" + table("Saved files by type", heads, rows) + figure(chart, "Files by size.", numbers)
+    )
 
 
 def items(report: Report) -> str:
@@ -58,8 +63,16 @@ def items(report: Report) -> str:
     first = f"<p>{', '.join(said)}.</p>" if requests.delivered is not None else f"<p>{' '.join(said)}</p>"
     if not saved.failures:
         return first
-    heads = [Column("reason", "text"), Column("items"), Column("a page that made one", "text")]
-    rows = [[text(middle(one.reason, 300)), count(one.items), Cell(link(one.url))] for one in saved.failures]
+    heads = [
+        Column("reason", "text"),
+        Column("items"),
+        Column("a page that made one", "text"),
+        Column("what is wrong", "text"),
+    ]
+    rows = [
+        [text(middle(one.reason, 300)), count(one.items), Cell(link(one.url)), text(middle(one.example, 300))]
+        for one in saved.failures
+    ]
     hint = '<p class="hint"><b>More:</b> <code>acrawl audit --items</code> lists all of them.</p>'
     return first + table("Items and files that could not be taken", heads, rows) + hint
 
@@ -68,7 +81,8 @@ def gallery(report: Report, pictures: Sequence[Picture]) -> str:
     """Some of the saved images. They are data in the page, and in `img` elements only."""
     total = report.saved.images
     if not pictures:
-        return f"<p>{total:,} images were saved; none of them can be shown here.</p>"
+        where = f" in {esc(report.crawl.bucket)}" * bool(report.crawl.bucket)
+        return f"<p>{total:,} images were saved{where}; none of them can be shown here.</p>"
     weight = sum(len(one.data) for one in pictures)
     what = "All" if len(pictures) == total else f"{len(pictures):,} of"
     said = (
