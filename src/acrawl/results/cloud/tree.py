@@ -64,19 +64,25 @@ class BucketTree:
     def vacate(self, sha256: str, name: str) -> None:
         """See `acrawl.results.catalog.Shelf.vacate`. The bytes are staged once more: another URL may give them now."""
         with _telling():
-            if self._holds(name, sha256):
-                self.bring_back(sha256, name)
+            if self._stage(sha256, name):
                 self._bucket.delete([name])
         self._sizes.pop(name, None)
 
     def bring_back(self, sha256: str, name: str) -> None:
-        """See `acrawl.results.catalog.Shelf.bring_back`: it is staged once more."""
-        key = self._key(sha256)
+        """See `acrawl.results.catalog.Shelf.bring_back`."""
         with _telling():
-            size = self._bucket.head(name)
-            if size is not None and self._bucket.head(key) is None:
-                self._bucket.copy(name, key, size)
+            self._stage(sha256, name)
+
+    def _stage(self, sha256: str, name: str) -> bool:
+        """Stage bytes that have a name once more; False where something else stands there by now."""
+        key = self._key(sha256)
+        if not self._holds(name, sha256):
+            return False
+        size = self._bucket.head(name)
+        if size is not None and self._bucket.head(key) is None:
+            self._bucket.copy(name, key, size)
         self._sizes.pop(key, None)
+        return True
 
     def missing(self, sha256: str) -> Exception | None:
         """See `acrawl.results.files.placing.Tree.missing`."""
