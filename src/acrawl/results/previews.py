@@ -2,28 +2,27 @@
 
 Without either the smallest originals.
 
-The bytes come from strangers. Only formats that need no other program are decoded, and only as many bytes and pixels as
-a picture has; what cannot be decoded is left out. An SVG is handed on as it is, for an `img` element, where it can run
-nothing and fetch nothing.
+The bytes come from strangers: they are decoded in a process of their own (`acrawl.results.imaging`), and what cannot be
+decoded, or takes too long, is left out. An SVG is handed on as it is, for an `img` element, where it can run nothing and
+fetch nothing.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-import io
+import importlib.util
+import os
 import pathlib
-import warnings
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from acrawl.figures import Picture
+from acrawl.results.imaging.children import ChildDied, Children
+from acrawl.results.imaging.making import Job, Making, Thumb
 from acrawl.results.listing import THUMB
 from acrawl.results.survey import opened
-
-if TYPE_CHECKING:
-    from PIL import Image
 
 #: Images that are shown, and how many are looked at for that many.
 MOST, TRIED = 60, 300
@@ -31,9 +30,8 @@ MOST, TRIED = 60, 300
 MOST_BYTES, MOST_ORIGINAL = 3_500_000, 60_000
 #: A thumbnail fits into such a square of pixels (twice what the page shows, for dense screens).
 SIDE = 320
-#: What is decoded at most.
-_MOST_READ, _MOST_PIXELS = 30_000_000, 25_000_000
-_FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP")
+#: What is decoded at most, in seconds at most, and the quality of a thumbnail.
+_MOST_READ, _MOST_PIXELS, _SECONDS, _QUALITY = 30_000_000, 25_000_000, 5.0, 78
 _DECODED = frozenset(f"image/{name}" for name in ("jpeg", "png", "apng", "gif", "webp", "bmp"))
 #: Bytes of an icon: sharper as it is.
 _AS_IT_IS = 6_000
@@ -50,7 +48,11 @@ def pictures(database: pathlib.Path, root: pathlib.Path, most: int = MOST) -> li
     """
     if most <= 0 or not database.exists():
         return []
-    shrink = _shrinker()
+    with _shrinker() as shrink:
+        return _chosen(database, root, most, shrink)
+
+
+def _chosen(database: pathlib.Path, root: pathlib.Path, most: int, shrink: Shrink | None) -> list[Picture]:
     found: list[Picture] = []
     room = MOST_BYTES
     for path, thumb, picture in _rows(database, smallest=shrink is None):
@@ -99,7 +101,7 @@ def _made(file: pathlib.Path) -> tuple[str, bytes] | None:
     return ("image/jpeg", data) if data else None
 
 
-Shrink = Callable[[bytes], "tuple[str, bytes] | None"]
+Shrink = Callable[[pathlib.Path, str], "tuple[str, bytes] | None"]
 
 
 def _shown(file: pathlib.Path, kind: str, size: int, shrink: Shrink | None) -> tuple[str, bytes] | None:
@@ -116,36 +118,29 @@ def _shown(file: pathlib.Path, kind: str, size: int, shrink: Shrink | None) -> t
     original = (kind, data) if is_small and len(data) <= MOST_ORIGINAL else None
     if shrink is None or kind not in _DECODED:
         return original
-    small = shrink(data)
+    small = shrink(file, kind)
     return original if small is not None and original is not None and len(data) <= _AS_IT_IS else small
 
 
-def _shrinker() -> Shrink | None:
-    """What makes thumbnails; None without Pillow."""
+@contextlib.contextmanager
+def _shrinker() -> Iterator[Shrink | None]:
+    """What makes thumbnails, in a process that ends with it; None without Pillow."""
+    if importlib.util.find_spec("PIL") is None:
+        yield None
+        return
+    children = Children(Making([Thumb("page", SIDE, SIDE)], "", _QUALITY, _MOST_PIXELS, _SECONDS), 1)
+    with asyncio.Runner() as runner:
+        try:
+            yield lambda file, kind: runner.run(_thumbnail(children, Job(os.fspath(file), kind)))
+        finally:
+            runner.run(children.close())
+
+
+async def _thumbnail(children: Children, job: Job) -> tuple[str, bytes] | None:
     try:
-        from PIL import Image
-    except ImportError:  # the extra is not there: originals are shown
-        return None
-
-    def shrink(data: bytes) -> tuple[str, bytes] | None:
-        # What a stranger's bytes make of a decoder is not foreseeable; whatever it is, the page has one image less.
-        with contextlib.suppress(Exception), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
-                if image.width * image.height <= _MOST_PIXELS:
-                    return _thumbnail(image)
-        return None
-
-    return shrink
-
-
-def _thumbnail(image: Image.Image) -> tuple[str, bytes]:
-    from PIL import ImageOps
-
-    image.draft("RGB", (SIDE, SIDE))
-    image.thumbnail((SIDE, SIDE))
-    ImageOps.exif_transpose(image, in_place=True)
-    has_alpha = "A" in image.getbands() or "transparency" in image.info
-    made = io.BytesIO()
-    image.convert("RGBA" if has_alpha else "RGB").save(made, "WEBP", quality=78, method=4)
-    return "image/webp", made.getvalue()
+        async with children.child() as child:
+            for part in (await child.ask(job)).parts:
+                return part.type, b"".join([piece async for piece in child.read(part.size)])
+    except ChildDied:  # whatever it was that killed it: the page has one image less
+        pass
+    return None
