@@ -2,9 +2,9 @@
 
 Without either the smallest originals.
 
-The bytes come from strangers: they are decoded in a process of their own (`acrawl.results.imaging`), and what cannot be
-decoded, or takes too long, is left out. An SVG is handed on as it is, for an `img` element, where it can run nothing and
-fetch nothing.
+The bytes come from strangers: a process of their own decodes them (`acrawl.results.imaging`), and what cannot be
+decoded, or takes too long, is left out. An SVG is handed on as it is, for an `img` element, where it can run nothing
+and fetch nothing.
 """
 
 from __future__ import annotations
