@@ -10,6 +10,7 @@ from collections import Counter
 from itertools import pairwise
 from typing import ClassVar
 
+import msgspec
 import pytest
 
 import acrawl.testing
@@ -270,4 +271,48 @@ def test_a_callback_can_end_the_crawl_with_a_reason():
     done = crawl(Enough, {"https://a.example/": "<a href=/one>1</a>", "https://a.example/one": ""}, most=10)
     assert done.items[0] == {"url": "https://a.example/"}
     assert heard == ["seen enough"]
+    assert done.audit.problems == []
+
+
+def test_typed_items_and_pipelines_of_workers_and_master_are_as_in_a_real_crawl():
+    told = []
+
+    class Product(msgspec.Struct):
+        name: str
+        price: int
+
+    class Early:
+        where = "worker"
+
+        def open_spider(self, spider):
+            told.append("opened")
+
+        def process_item(self, item, spider):
+            if item.name == "chair":
+                raise DropItem("not wanted")
+            item.name = item.name.upper()  # it is an object here, and data on the master
+            return item
+
+    class Late:
+        def process_item(self, item, spider):
+            told.append(dict(item))
+            if item["price"] == 0:
+                raise ValueError("no price")
+            return item
+
+    class Shop(Spider):
+        start_urls: ClassVar = ["https://shop.test/"]
+        pipelines: ClassVar = [Early, Late]
+
+        def parse(self, response):
+            yield Product("lamp", 3)
+            yield Product("chair", 10)
+            yield Product("gift", 0)
+            yield Product("table", "cheap")
+
+    done = crawl(Shop, {"https://shop.test/": "x"})
+    lamp, gift = {"name": "LAMP", "price": 3}, {"name": "GIFT", "price": 0}
+    assert (done.items, told) == ([lamp], ["opened", lamp, gift])
+    assert done.ended["https://shop.test/"] == "fetched(invalid-item)"
+    assert "Product.price: expected `int`, got `str` ('cheap')" in done.details["https://shop.test/"]
     assert done.audit.problems == []
