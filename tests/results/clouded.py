@@ -85,7 +85,7 @@ async def life(folder: pathlib.Path, url: str, point: Points) -> None:
     feeds = [open_feed(f"{url}/{name}", frontier.marks, crawl=crawl) for name in FEEDS]
     bucket = Bucket(address_of(f"{url}/files", "-o"))
     tree = BucketTree(bucket, STAGED)
-    catalog = Catalog(folder / "results.db", folder / "published", shelf=tree)
+    catalog = Catalog(folder / "results.db", folder / "published", shelf=tree, since=0.0)
     drain = Drain(frontier, feeds, catalog, Pipelines.of(Spider()), files_to_feeds=False)
     await drain.open()
     while frontier.waiting:

@@ -14,6 +14,7 @@ from acrawl.outcome import FileFact
 from acrawl.results.catalog import Catalog
 from acrawl.results.files.objects import object_path
 from acrawl.results.listing import FailedItem
+from acrawl.testing import ManualClock
 from results.helpers import png, readable, sightings
 
 
@@ -398,3 +399,14 @@ def test_what_has_vanished_is_marked_and_kept(catalog, root):
         "https://e.org/1.png": False,
         "https://e.org/2.png": True,
     }
+
+
+def test_what_one_url_gives_in_one_visit_is_kept_whatever_it_gives_next(tmp_path, root):
+    for visit in range(2):
+        catalog = Catalog(tmp_path / "results.db", root, ManualClock(time=100.0 * visit), since=100.0 * visit)
+        for n in (10 * visit, 10 * visit + 1):  # of a camera, say, that is asked every minute
+            added(catalog, stored(root, "https://e.org/a.png", png(n)))
+        catalog.forget_replaced()
+        catalog.close()
+        kept = [png(0), png(10), png(11)] if visit else [png(0), png(1)]  # another visit replaces the last one
+        assert sorted(readable(root).values()) == sorted(kept)

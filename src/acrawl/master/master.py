@@ -35,7 +35,7 @@ from acrawl.frontier.revisit import open_visit
 from acrawl.frontier.sqlite import SqliteFrontier
 from acrawl.job import Identity, Job
 from acrawl.master.broker import CrawlBroker
-from acrawl.master.output import Output, name_of, template_of
+from acrawl.master.output import SINCE, Output, name_of, template_of
 from acrawl.master.plan import Plan
 from acrawl.master.seeds import extent, gate_of, plant
 from acrawl.master.serving import serve
@@ -305,7 +305,7 @@ def _begin_visit(job: Job, identity: Identity, *, resume: bool) -> None:
 
     def begin(finished: int) -> int:
         with Database(job.database, durable=True) as db:  # the job says so next, and no power failure may part them
-            return open_visit(db, finished, marks=[BEGAN], noted={kept_before(finished + 1): KEPT})
+            return open_visit(db, finished, marks=[BEGAN, SINCE], noted={kept_before(finished + 1): KEPT})
 
     job.begin_visit(identity, begin, resume=resume)
 

@@ -34,6 +34,8 @@ from acrawl.spider import Spider
 
 #: An exchange is at most so many times as long as its content: chunks of a few bytes.
 _MOST_FRAMING = 4
+#: The mark that says when the visit began, in milliseconds of Unix time.
+SINCE = "files:since"
 #: Redirects that are read from the frontier at once.
 _REDIRECTS = 1000
 
@@ -96,7 +98,10 @@ class Output:
         named = PUBLISHERS[self._plan.publish].names if self._plan.publish else True
         template = template_of(self._plan, crawl.name, marks.get(BEGAN, 0))
         database = self._job.folder / "results.db"
-        self._catalog = await asyncio.to_thread(lambda: saved.catalog(database, named=named, template=template))
+        since = marks[SINCE] / 1000
+        self._catalog = await asyncio.to_thread(
+            lambda: saved.catalog(database, named=named, template=template, since=since)
+        )
         self.uploads = await asyncio.to_thread(self._take_uploads)
         self._drain = Drain(
             self._frontier,
@@ -110,12 +115,12 @@ class Output:
         await self._drain.open()
 
     async def _marks(self) -> dict[str, int]:
-        """How far the feeds got, and when the crawl began: recorded before any file has it in its name.
+        """How far the feeds got, and when the visit began: recorded before any file has it in its name.
 
         Also whether some of the items are not kept.
         """
         marks = await self._frontier.marks()
-        new: dict[str, int] = {}
+        new: dict[str, int] = {} if SINCE in marks else {SINCE: int(self._clock.time() * 1000)}
         is_told = self._plan.feeds or self._plan.settings.feeds.keep or template_of(self._plan).dated
         if BEGAN not in marks and is_told:
             new[BEGAN] = int(self._clock.time())

@@ -40,9 +40,9 @@ class InFolder:
                 store.close()
         self.sweep()
 
-    def catalog(self, database: pathlib.Path, *, named: bool, template: NameTemplate) -> Catalog:
-        """Open the catalog of what is saved there. Raises `FolderProblem`, `VersionMismatch`."""
-        return Catalog(database, self._folder, named=named, template=template)
+    def catalog(self, database: pathlib.Path, *, named: bool, template: NameTemplate, since: float) -> Catalog:
+        """Open the catalog of what is saved there, for a visit. Raises `FolderProblem`, `VersionMismatch`."""
+        return Catalog(database, self._folder, named=named, template=template, since=since)
 
     def sweep(self) -> None:
         """Clear away what killed workers left half-written, and cut downloads that nobody went on with."""
@@ -81,11 +81,11 @@ class InBucket:
         """See `InFolder.prepare`. What lies there may have been reported and not yet delivered: it stays."""
         self._bucket.probe("--files")
 
-    def catalog(self, database: pathlib.Path, *, named: bool, template: NameTemplate) -> Catalog:
+    def catalog(self, database: pathlib.Path, *, named: bool, template: NameTemplate, since: float) -> Catalog:
         """See `InFolder.catalog`."""
         from acrawl.results.cloud.known import Known
 
-        catalog = Catalog(database, self._rendered, named=named, template=template, shelf=self._tree)
+        catalog = Catalog(database, self._rendered, named=named, template=template, shelf=self._tree, since=since)
         self.uploads = Known(database)
         return catalog
 

@@ -17,6 +17,7 @@ Here is what records; what is read of it is `acrawl.results.listing`'s.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import pathlib
 import sqlite3
@@ -82,7 +83,7 @@ _ADD_PAGE = f"INSERT OR REPLACE INTO pages VALUES({', '.join('?' * (2 + len(Page
 _REPLACED = (
     "SELECT DISTINCT f.sha256, o.path FROM json_each(?) j JOIN files f ON f.url = json_extract(j.value, '$[0]')"
     " JOIN objects o USING(sha256) WHERE f.sha256 != json_extract(j.value, '$[1]')"
-    " AND NOT EXISTS(SELECT 1 FROM files g WHERE g.sha256 = f.sha256 AND g.url != f.url)"
+    " AND f.at < ? AND NOT EXISTS(SELECT 1 FROM files g WHERE g.sha256 = f.sha256 AND g.url != f.url)"
     " AND NOT EXISTS(SELECT 1 FROM pages p JOIN pages q USING(text_sha256) WHERE p.url = f.url AND q.url != f.url)"
 )
 _NEEDLESS = (
@@ -125,7 +126,8 @@ class Catalog(Listing):
     """See the module. Blocking; may be made in one thread and used in another, one at a time.
 
     ``root`` is the folder of the files; without ``named`` they get no readable names, else those that ``template``
-    makes. With a ``shelf`` they are there, and the folder is only what is rendered into. Raises `FolderProblem` when
+    makes. With a ``shelf`` they are there, and the folder is only what is rendered into. ``since`` is when the visit
+    began (Unix time): of what a URL gives in one visit nothing takes the place of anything. Raises `FolderProblem` when
     the database cannot be opened, `VersionMismatch` when another acrawl made it. A failure while it works is
     `CrawlFailed`.
     """
@@ -139,7 +141,9 @@ class Catalog(Listing):
         named: bool = True,
         template: NameTemplate = BY_URL,
         shelf: Shelf | None = None,
+        since: float = math.inf,
     ) -> None:
+        self._since = since
         self.root = pathlib.Path(root)
         self._named = named
         self._clock = clock or SystemClock()
@@ -275,7 +279,7 @@ class Catalog(Listing):
         """
         news = msgspec.json.encode([(fact.url, fact.sha256) for fact in facts if not fact.where]).decode()
         wanted = {fact.sha256 for fact in facts} | spared
-        for sha256, path in self._db.execute(_REPLACED, (news,)).fetchall():
+        for sha256, path in self._db.execute(_REPLACED, (news, self._since)).fetchall():
             if sha256 in wanted:
                 continue
             if path is not None:
