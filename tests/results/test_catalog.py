@@ -398,3 +398,13 @@ def test_what_has_vanished_is_marked_and_kept(catalog, root):
         "https://e.org/1.png": False,
         "https://e.org/2.png": True,
     }
+
+
+def test_bytes_that_never_came_take_nobodys_name(catalog, root):
+    before = stored(root, "https://e.org/a.png", png(1))
+    added(catalog, before)
+    for sha256 in (hashlib.sha256(png(2)).hexdigest(), "../../no/digest"):
+        assert isinstance(added(catalog, msgspec.structs.replace(before, sha256=sha256))[0], OSError | ValueError)
+        catalog.forget_replaced()
+        assert readable(root) == {"e.org/a.png": png(1)}
+        assert [image.path for image in catalog.images()] == ["e.org/a.png"]

@@ -158,3 +158,28 @@ def test_of_a_copy_to_read_nothing_made_has_a_name_of_its_own(tmp_path, fact):
     add(catalog, fact(1))
     assert paths(catalog, fact(1)) == {"thumb:small": None, "converted": None}
     catalog.close()
+
+
+def test_what_was_made_of_an_image_gives_its_names_to_what_is_made_of_the_next(catalog, fact):
+    url = "https://e.org/a.png"
+    old, new = fact(1, url), fact(2, url)
+    add(catalog, old)
+    names = paths(catalog, old)
+    for _ in range(2):  # a batch may come again
+        add(catalog, new)
+        assert paths(catalog, new) == names
+        data = readable(catalog.root)
+        assert set(data) == {"e.org/a.png", *names.values()}
+        assert data[names["thumb:small"]] == b"thumb:small" + png(2)
+    catalog.forget_replaced()
+    there = {path.name for path in (catalog.root / ".objects").glob("?/*")}
+    assert there == {new.sha256, *(made.sha256 for made in new.derived)}
+
+
+def test_what_was_made_of_several_images_alike_stays_for_those_that_are_left(catalog, fact):
+    shared = fact(1).derived
+    add(catalog, fact(2, derived=shared), fact(3, derived=shared))
+    add(catalog, fact(4, "https://e.org/2.png"))
+    catalog.forget_replaced()
+    assert readable(catalog.root)[paths(catalog, fact(3))["thumb:small"]] == b"thumb:small" + png(1)
+    assert object_path(catalog.root, shared[0].sha256).exists()

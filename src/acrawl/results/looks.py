@@ -71,6 +71,9 @@ class Look(msgspec.Struct, frozen=True):
 class Shelf(Places, Protocol):
     """Where objects and their names are: see `acrawl.results.catalog.Shelf`."""
 
+    def vacate(self, sha256: str, name: str) -> None:
+        """Give a name up that was an object's; what stands there by now instead of it stays. The bytes stay, too."""
+
     def missing(self, sha256: str) -> Exception | None:
         """Say what is wrong where there is no such object, and see to its being durable where there is."""
 
@@ -117,6 +120,15 @@ class Looks:
             if not is_taken and self._tree.place(made.sha256, candidate):
                 return candidate
         return None
+
+    def forget(self, sha256: str) -> None:
+        """Forget an image in whose place another has come: what was made of it gives up its names."""
+        for made in self.made_of(sha256):
+            if made.path is not None:
+                self._tree.vacate(made.sha256, made.path)
+            self._db.execute("INSERT OR IGNORE INTO replaced VALUES(?)", (made.sha256,))
+        for table in ("derived", "looks"):
+            self._db.execute(f"DELETE FROM {table} WHERE sha256 = ?", (sha256,))
 
     def find_alike(self, near: int) -> None:
         """Find out anew which images look alike: those that differ in at most ``near`` bits; 0 for none."""
