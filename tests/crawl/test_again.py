@@ -257,3 +257,20 @@ def test_with_the_cache_unchanged_pages_are_told_by_what_it_gives(acrawl, tmp_pa
         assert titles(site, first).keys() == {"/", "/same", "/changed"}
         assert titles(site, second) == {"/changed": "changed anew"}
         assert {path: line["change"] for path, line in told(acrawl, site).items()} == {"/changed": "changed"}
+
+
+@pytest.mark.process
+def test_files_with_the_time_in_their_names_are_numbered_anew_in_each_visit(acrawl, tmp_path):
+    (tmp_path / "visits.py").write_text(SPIDER)
+    feed = ["-o", "out/{time}/{batch}.jsonl", "-s", "feeds.batch_items=2"]
+    with ChangingSite() as site:
+        for state in ("old", "new"):
+            site.put("/", page(state, [f"/{n}" for n in range(4)]))
+            for n in range(4):
+                site.put(f"/{n}", page(f"{n} {state}"))
+            crawled(acrawl, site, *feed, *["--again"] * (state == "new"))
+        first, second = sorted((tmp_path / "out").iterdir())
+        for folder, state in ((first, "old"), (second, "new")):
+            assert sorted(path.name for path in folder.iterdir()) == ["1.jsonl", "2.jsonl", "3.jsonl"]
+            found = [line["title"] for path in folder.iterdir() for line in records(path)]
+            assert sorted(found) == sorted([state, *(f"{n} {state}" for n in range(4))])

@@ -77,7 +77,7 @@ def visit(db: Database) -> int:
 
 
 def open_visit(db: Database, finished: int, marks: Iterable[str] = ()) -> int:
-    """Begin the next visit, and forget these feeds' ``marks``, in one step; returns its number, from 1.
+    """Begin the next visit, and forget these ``marks`` (names with ``*``), in one step; returns its number, from 1.
 
     ``finished`` is the last visit that has finished: where the next one has begun already, nothing happens. Raises
     `JobConflict` where nothing is kept to visit again.
@@ -97,7 +97,7 @@ def open_visit(db: Database, finished: int, marks: Iterable[str] = ()) -> int:
         for statement in _STATEMENTS:
             db.run(statement)
         for mark in marks:
-            db.run("delete from mark where feed = ?", mark)
+            db.run("delete from mark where feed glob ?", mark)
         db.set_meta(VISIT, number + 1)
         db.set_meta(FIRST, db.meta("next_id") or 1)
         db.set_meta(_EARLIER, msgspec.json.encode(_standing(db)))

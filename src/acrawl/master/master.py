@@ -296,12 +296,16 @@ class Master:
                 loop.remove_signal_handler(number)
 
 
+#: The marks of several files that have the time in their names, and therefore others in each visit.
+_DATED = "*{time}*"
+
+
 def _begin_visit(job: Job, identity: Identity, *, resume: bool) -> None:
     """Visit a finished crawl again. Blocks. Feeds with the time in their names get others in each visit."""
 
     def begin(finished: int) -> int:
         with Database(job.database, durable=True) as db:  # the job says so next, and no power failure may part them
-            return open_visit(db, finished, marks=[BEGAN])
+            return open_visit(db, finished, marks=[BEGAN, _DATED])
 
     job.begin_visit(identity, begin, resume=resume)
 
