@@ -25,6 +25,9 @@ from acrawl.outcome import Captured, MadeFile
 INLINE: Final = 1 << 16
 #: Bytes that are hashed at once in the event loop; more go to a thread.
 _AT_ONCE = 1 << 16
+#: A connection holds back content, not what frames it. An answer is cut where so many bytes wait to be settled, and
+#: where it has so many more than so many times its content: chunks of one byte may come with kilobytes of names.
+_MOST_WAITING, _MOST_BESIDES, _MOST_FRAMING = 4 << 20, 1 << 20, 8
 #: What stands under the hash of its content must be nobody else's: it is removed when it is in the archive.
 _NONCE = 16
 _BLANK_LINE = re.compile(rb"\n\r?\n")
@@ -82,19 +85,23 @@ class Capture:
         self._block = hashlib.sha1(usedforsecurity=False)
         self._payload = hashlib.sha1(usedforsecurity=False)
         self._identity = hashlib.sha256()
-        self._head = self._size = 0
-        self._whole = False
+        self._head = self._size = self._content = self._waiting = 0
+        self._whole = self._full = False
         self._cut = "length"
         self._peer: tuple[str, list[str], str] = ("", [], "")
         self._status, self._type = 0, ""
 
     def __call__(self, data: bytes) -> None:
         """Take what came, interim answers included."""
-        self._came.append(data)
+        if not self._full:
+            self._came.append(data)
+            self._waiting += len(data)
+            self._full = self._framing is not None and self._waiting > _MOST_WAITING
 
     def restart(self) -> None:
         """The request is sent once more, over another connection."""
         self._came.clear()
+        self._waiting = 0
         self._date = self._time()
 
     def headed(self, interim: int, framing: Framing, address: str, tls: Any) -> None:
@@ -102,6 +109,7 @@ class Capture:
         came = b"".join(self._came)
         start, end = _bounds(came, interim)
         self._came = [came[end:]] if end < len(came) else []
+        self._waiting = len(came) - end
         self._framing = framing
         head = came[start:end]
         self._head = self._size = len(head)
@@ -129,7 +137,7 @@ class Capture:
         """Move on what has come of the body. Raises `FetchError` ("disk")."""
         if self._framing is None or not (self._came or self._request):
             return
-        data, self._came = b"".join(self._came), []
+        data, self._came, self._waiting = b"".join(self._came), [], 0
         head, self._request = self._request, b""
         try:
             if len(data) > _AT_ONCE:
@@ -137,6 +145,7 @@ class Capture:
             else:
                 used = self._hash(self._framing, data)
             self._size += used
+            self._full = self._full or self._size > _MOST_BESIDES + _MOST_FRAMING * self._content
             await self._blob.write(head + data[:used])
         except BaseException:  # a full disk, or cut off here: how much of it was kept, nobody knows
             self._status = 0
@@ -146,6 +155,7 @@ class Capture:
         used, content = framing.feed(data)
         self._block.update(memoryview(data)[:used])
         for piece in content:
+            self._content += len(piece)
             self._payload.update(piece)
             self._identity.update(piece)
         return used
@@ -178,7 +188,7 @@ class Capture:
             payload=_base32(self._payload),
             identity=self._identity.hexdigest(),
             chunked=framing.chunked,
-            truncated="" if framing.ended or self._whole else self._cut,
+            truncated="length" if self._full else "" if framing.ended or self._whole else self._cut,
             address=address,
             protocols=protocols,
             cipher=cipher,
