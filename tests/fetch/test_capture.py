@@ -247,12 +247,13 @@ async def test_a_request_that_is_sent_again_because_its_connection_was_dead_is_c
 async def test_credentials_and_cookies_of_requests_can_be_left_out(store):
     request = Request("http://h/", headers={"Authorization": "Basic eDp5", "X-Cookie": "stays"}, cookies={"sid": "1"})
     async with raw_server(Server(OK)) as address, fetching() as transport:
-        request = request.replace(url=f"http://{address}/")
+        request = request.replace(url=f"http://me:eDp5@{address}/")
         (it,), _ = await captured(store, transport, request)
         assert b"\r\nAuthorization: Basic eDp5\r\n" in store.parts(it)[0]
         assert b"\r\nCookie: sid=1\r\n" in store.parts(it)[0]
         (it,), _ = await captured(store, transport, request, keeps_secrets=False)
     asked, answer = store.parts(it)
+    assert it.url == f"http://{address}/"
     assert b"eDp5" not in asked
     assert b"sid" not in asked
     assert b"\r\nX-Cookie: stays\r\n" in asked

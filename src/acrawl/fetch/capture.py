@@ -18,6 +18,7 @@ from typing import Any, Final
 from acrawl.errors import FetchError
 from acrawl.fetch.base import Advance, FileStore, Sink, Stream, unheard
 from acrawl.fetch.framing import Framing
+from acrawl.fetch.headers import without_user
 from acrawl.outcome import Captured, MadeFile
 
 #: Bytes of an exchange that travel in the report: a row of the outbox costs less than a file that is synced, read and
@@ -206,7 +207,7 @@ class Recorder:
     """Captures the exchanges of one lease; those that brought an answer are told of by `finish`.
 
     ``store`` takes what is long, ``time`` is the time of day. Without ``keeps_secrets`` the lines with credentials and
-    cookies are left out of requests.
+    cookies are left out of requests, and names and passwords out of URLs.
     """
 
     def __init__(
@@ -221,7 +222,7 @@ class Recorder:
     def begin(self, url: str, head: bytes, body: bytes) -> Capture:
         """Capture one more exchange; ``head`` and ``body`` are what is sent to the server."""
         if not self._keeps_secrets:
-            head = _SECRET_LINES.sub(b"", head)
+            url, head = without_user(url), _SECRET_LINES.sub(b"", head)
         capture = Capture(url, head + body, _Blob(self._store, self._advance), self._time)
         self._captures.append(capture)
         return capture
@@ -267,7 +268,7 @@ class Recorded:
         self._stream.close()
 
 
-async def of_made(file: MadeFile, store: FileStore, time: float) -> Captured:
+async def of_made(file: MadeFile, store: FileStore, time: float, *, keeps_secrets: bool = True) -> Captured:
     """What the archive gets of a file that a callback has made. Raises `FetchError` ("disk")."""
     blob = _Blob(store, unheard)
     try:
@@ -276,7 +277,8 @@ async def of_made(file: MadeFile, store: FileStore, time: float) -> Captured:
     finally:
         await blob.discard()
     digest = _base32(hashlib.sha1(file.data, usedforsecurity=False))
-    url, media_type = " ".join(file.url.split()), " ".join(file.type.split())  # each is a line of a record
+    url = file.url if keeps_secrets else without_user(file.url)
+    url, media_type = " ".join(url.split()), " ".join(file.type.split())  # each is a line of a record
     return Captured(
         url, time, type=media_type, size=len(file.data), block=digest, payload=digest, data=data, sha256=sha256
     )
