@@ -19,7 +19,7 @@ from acrawl.logs import configure
 from acrawl.results.base import Row
 from acrawl.results.export import export as export_items
 from acrawl.results.feeds import Crawl
-from acrawl.results.feeds.spec import shown
+from acrawl.results.feeds.spec import parse, shown
 from acrawl.results.kept import GAP, KEPT, kept
 from acrawl.results.listing import ImageFile, saved_files
 
@@ -58,6 +58,8 @@ def export(
     settings = resolved(config, {}, pairs)
     configure(settings.log, quiet=quiet)
     place = Job(find(folder or job))
+    for feed in feeds:
+        place.check_place(parse(feed).path)
     with Database(place.database, reading=True) as db, db.snapshot():
         marks, waiting = books.marks(db), books.counts(db).undelivered
     if not files and KEPT not in marks:

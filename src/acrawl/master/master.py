@@ -44,7 +44,7 @@ from acrawl.outcome import Snapshot
 from acrawl.queues.messages import Hello, Welcome
 from acrawl.queues.server import QueueManager
 from acrawl.results.feeds import BEGAN
-from acrawl.results.feeds.spec import shown
+from acrawl.results.feeds.spec import parse, shown
 from acrawl.results.imaging.making import check_extra, making_of
 from acrawl.results.lineup import Lineup, lineup
 from acrawl.settings import Settings
@@ -93,6 +93,8 @@ class Master:
             command=_unsecret(plan), cwd=os.getcwd(), lives=[SystemClock().time()], files=plan.place,
             name=name_of(spider),
         )  # fmt: skip
+        for feed in plan.feeds:
+            Job(plan.job).check_place(parse(feed).path)
         with Job(plan.job) as job:  # only now, so that a mistake of the user's leaves no folder behind
             if plan.again:
                 await asyncio.to_thread(_begin_visit, job, identity, resume=plan.resume)
