@@ -23,10 +23,12 @@ from collections.abc import Callable
 
 import msgspec
 
-from acrawl.errors import FolderProblem, JobConflict, JobLocked
+from acrawl.errors import FolderProblem, JobConflict, JobLocked, UsageError
 
 #: Beginnings of lives that a job remembers: the first, and the last ones.
 _MOST_LIVES = 200
+#: What a job keeps for itself, beside its lock.
+_OWN = ("job.db*", "results.db*", "warc.db*", "job.json*", "join*.json*", "nonce*", "items.kept")
 #: Where jobs are, seen from the folder a crawl was started in: see `acrawl.cli.crawl`.
 _PLACES = (".acrawl", ".acrawl/*", "*/.acrawl", "*/.acrawl/*")
 
@@ -217,6 +219,12 @@ class Job:
             os.close(descriptor)
         return False
 
+    def check_place(self, path: str) -> None:
+        """Raise `UsageError` for a place of items that is a file of the job itself."""
+        place = pathlib.Path(os.path.realpath(path))
+        if place.parent == self.folder.resolve() and any(map(place.match, (*_OWN, "lock"))):
+            raise UsageError(f"-o {path}: is a file of the job itself; name another")
+
     def _read(self) -> Identity | None:
         path = self.folder / "job.json"
         try:
@@ -241,7 +249,7 @@ class Job:
 
     def _clear(self) -> None:
         """Remove what this class and its users made; what else lies in the folder is left alone."""
-        for pattern in ("job.db*", "results.db*", "warc.db*", "job.json*", "join*.json*", "nonce*", "items.kept"):
+        for pattern in _OWN:
             for path in self.folder.glob(pattern):
                 with contextlib.suppress(FileNotFoundError):
                     path.unlink()

@@ -8,7 +8,7 @@ import msgspec
 
 from acrawl.cookie import JarChange
 from acrawl.request import Sealed
-from acrawl.ticket import Version
+from acrawl.ticket import Moment, Version, Whole
 
 #: How an outcome ends a lease.
 FETCHED = "fetched"
@@ -91,10 +91,10 @@ class Derived(msgspec.Struct, frozen=True, array_like=True):
 
     kind: str
     sha256: str
-    size: int
+    size: Whole
     type: str
-    width: int
-    height: int
+    width: Whole
+    height: Whole
 
 
 class FileFact(msgspec.Struct, frozen=True):
@@ -110,10 +110,10 @@ class FileFact(msgspec.Struct, frozen=True):
 
     url: str
     sha256: str
-    size: int
+    size: Whole
     type: str = ""
-    width: int = 0
-    height: int = 0
+    width: Whole = 0
+    height: Whole = 0
     name: str = ""
     where: str = ""
     charset: str = ""
@@ -132,12 +132,12 @@ class PageFacts(msgspec.Struct, frozen=True, array_like=True):
     """
 
     text_sha256: str
-    length: int
+    length: Whole
     title: str = ""
     language: str = ""
     description: str = ""
-    links: int = 0
-    status: int = 0
+    links: Whole = 0
+    status: Whole = 0
     fetched_at: float = 0.0
     cut: str = ""
 
@@ -176,12 +176,12 @@ class Captured(msgspec.Struct, frozen=True, array_like=True):
     """
 
     url: str
-    date: float
-    status: int = 0
+    date: Moment
+    status: Whole = 0
     type: str = ""
-    request: int = 0
-    head: int = 0
-    size: int = 0
+    request: Whole = 0
+    head: Whole = 0
+    size: Whole = 0
     block: str = ""
     payload: str = ""
     identity: str = ""
@@ -225,15 +225,15 @@ class Outcome(msgspec.Struct, frozen=True, array_like=True):
     status: str
     reason: str = ""
     detail: str = ""
-    http_status: int = 0
-    size: int = 0
+    http_status: Whole = 0
+    size: Whole = 0
     seconds: float = 0.0
     ago: float = -1.0
     delay: float = 0.0
     requests: list[Sealed] = []
     items: list[Item] = []
     host: HostFacts | None = None
-    duplicates: int = 0
+    duplicates: Whole = 0
     latency: float = 0.0
     part: int = 0
     free: bool = False

@@ -6,8 +6,13 @@ may start, and the sum over all live tickets never exceeds what the host may bea
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
+#: What is counted, and when something was: as databases and calendars have room for, whoever says it.
+Whole = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
+Moment = Annotated[float, msgspec.Meta(ge=0, lt=253_402_300_800)]
 #: Characters of a validator that are remembered; longer ones are none.
 LONGEST_VALIDATOR = 512
 
@@ -23,7 +28,7 @@ class Version(msgspec.Struct, frozen=True, array_like=True, gc=False):
     etag: str = ""
     modified: str = ""
     digest: bytes = b""
-    length: int = 0
+    length: Whole = 0
 
 
 class Lease(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -258,3 +258,11 @@ def test_off_loopback_the_connection_is_encrypted(start, acrawl, home, live):
     done = master.end()
     assert done.code == EXIT_OK, done.err
     assert records(home / "items.jsonl") == [{"url": live.url()}]
+
+
+@pytest.mark.parametrize("option", ["-o", "--files", "--warc", "--job"])
+def test_a_name_that_no_record_can_keep_is_refused(typed, home, option):
+    done = typed("run", "one.py", option, "caf\udce9.jsonl", cwd=home)
+    assert done.code == EXIT_USAGE
+    assert "caf\\udce9.jsonl: has bytes in it that are no UTF-8" in done.complaint
+    untouched(home)

@@ -267,3 +267,23 @@ def test_an_older_job_that_knows_no_name_has_one_in_files(job, typed, tmp_path):
     record.write_bytes(msgspec.json.encode(facts))
     assert typed("export", job, "-o", "{name}.jsonl").code == EXIT_OK
     assert (tmp_path / "spider.jsonl").exists()
+
+
+@pytest.mark.parametrize("name", ["job.db", "results.db", "items.kept:csv", "job.json"])
+def test_the_jobs_own_files_are_no_place_for_items(job, typed, tmp_path, name):
+    before = (job / "items.kept").read_bytes(), (job / "job.json").read_bytes()
+    (tmp_path / "link").symlink_to(job)
+    for folder in (job, "link"):
+        done = typed("export", job, "-o", f"{folder}/{name}", "--overwrite")
+        assert done.code == EXIT_USAGE
+        assert "a file of the job itself" in done.complaint
+    assert ((job / "items.kept").read_bytes(), (job / "job.json").read_bytes()) == before
+    with Database(job / "job.db", reading=True) as db:
+        assert not db.value("select exists(select 1 from sqlite_master where name = 'items')")
+
+
+def test_a_bucket_is_refused_and_no_folder_is_made_for_it(job, typed, tmp_path):
+    done = typed("export", job, "-o", "s3://bucket/a.jsonl")
+    assert done.code == EXIT_USAGE
+    assert "only a crawl writes into buckets" in done.complaint
+    assert [path.name for path in tmp_path.iterdir()] == ["job"]

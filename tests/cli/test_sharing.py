@@ -26,6 +26,9 @@ from acrawl.cli.sharing import shareable
         (("run", "s.py", "-o", "https://hook.test/T0/secret"), "acrawl run s.py -o 'https://hook.test/***'"),
         (("run", "s.py", "--output", "a b.jsonl"), "acrawl run s.py --output 'a b.jsonl'"),
         (("pages", "https://ann:pw@a.test/?api_key=1&p=2"), "acrawl pages 'https://ann:***@a.test/?api_key=***&p=2'"),
+        (("run", "s.py", "-qs", "auth.password=x"), "acrawl run s.py -q -s 'auth.password=***'"),
+        (("run", "s.py", "-qo", "https://hook.test/T0/x"), "acrawl run s.py -q -o 'https://hook.test/***'"),
+        (("images", "ann:pw@a.test/"), "acrawl images 'ann:***@a.test/'"),
         ((), ""),
     ],
 )

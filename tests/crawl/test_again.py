@@ -292,3 +292,19 @@ def test_the_items_of_one_visit_or_the_newest_of_each_page_are_exported(acrawl, 
             "of files there is the present state only"
             in acrawl("export", "-o", "y.csv", "--files", "--visit", "1").complaint
         )
+
+
+def test_files_with_the_time_in_their_names_are_numbered_anew_in_each_visit(acrawl, tmp_path):
+    (tmp_path / "visits.py").write_text(SPIDER)
+    feed = ["-o", "out/{time}/{batch}.jsonl", "-s", "feeds.batch_items=2"]
+    with ChangingSite() as site:
+        for state in ("old", "new"):
+            site.put("/", page(state, [f"/{n}" for n in range(4)]))
+            for n in range(4):
+                site.put(f"/{n}", page(f"{n} {state}"))
+            crawled(acrawl, site, *feed, *["--again"] * (state == "new"))
+        first, second = sorted((tmp_path / "out").iterdir())
+        for folder, state in ((first, "old"), (second, "new")):
+            assert sorted(path.name for path in folder.iterdir()) == ["1.jsonl", "2.jsonl", "3.jsonl"]
+            found = [line["title"] for path in folder.iterdir() for line in records(path)]
+            assert sorted(found) == sorted([state, *(f"{n} {state}" for n in range(4))])

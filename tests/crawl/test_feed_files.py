@@ -61,3 +61,11 @@ def test_a_wrong_path_is_said_in_one_line_before_the_crawl_begins(acrawl, live, 
     assert done.code == 2
     assert "there is no {bacth} to fill in" in done.complaint
     assert "did you mean {batch}?" in done.complaint
+
+
+def test_no_items_are_written_into_the_books_of_the_job(acrawl, live, tmp_path):
+    (tmp_path / "shop.py").write_text(f"ORIGIN = {live.origin!r}\n{SPIDER}")
+    done = acrawl("run", "shop.py", "-q", "--job", "books", "-o", "books/results.db")
+    assert done.code == 2
+    assert "a file of the job itself" in done.complaint
+    assert [path.name for path in tmp_path.iterdir()] == ["shop.py"]

@@ -197,3 +197,15 @@ def test_texts_of_pages_are_named_by_the_template_too(acrawl, tmp_path, live):
     assert done.code == EXIT_OK, done.err
     named = {record["file"]: record["url"] for record in records(tmp_path / "texts" / "pages.jsonl")}
     assert named == {"index.md": live.url("/"), "page.md": live.url("/deep/er/page")}
+
+
+def test_what_the_job_of_the_same_folder_removes_of_its_own_is_no_file_of_the_crawl(acrawl, tmp_path, live):
+    live.page("/", ["/a.png", "/b.png"])
+    for n, name in enumerate("ab"):
+        live.picture(f"/{name}.png", n)
+    (tmp_path / "shop.py").write_text(SHOP.replace("covers/No. {n}", "exchanges/").replace("../rest/", "uploads/"))
+    command = ["run", "shop.py", "-a", f"url={live.url()}", "--files", "all", "--job", "all", "--workers", 1]
+    done = acrawl(*command, "--warc", "w/site")
+    assert done.code == EXIT_OK, done.err
+    found = {path.relative_to(tmp_path / "all").as_posix() for path in (tmp_path / "all").glob("*/*.png")}
+    assert found == {"_uploads/a.png", "_exchanges/b.png"}

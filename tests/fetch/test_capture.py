@@ -247,12 +247,13 @@ async def test_a_request_that_is_sent_again_because_its_connection_was_dead_is_c
 async def test_credentials_and_cookies_of_requests_can_be_left_out(store):
     request = Request("http://h/", headers={"Authorization": "Basic eDp5", "X-Cookie": "stays"}, cookies={"sid": "1"})
     async with raw_server(Server(OK)) as address, fetching() as transport:
-        request = request.replace(url=f"http://{address}/")
+        request = request.replace(url=f"http://me:eDp5@{address}/")
         (it,), _ = await captured(store, transport, request)
         assert b"\r\nAuthorization: Basic eDp5\r\n" in store.parts(it)[0]
         assert b"\r\nCookie: sid=1\r\n" in store.parts(it)[0]
         (it,), _ = await captured(store, transport, request, keeps_secrets=False)
     asked, answer = store.parts(it)
+    assert it.url == f"http://{address}/"
     assert b"eDp5" not in asked
     assert b"sid" not in asked
     assert b"\r\nX-Cookie: stays\r\n" in asked
@@ -348,3 +349,34 @@ async def test_what_is_cut_off_while_it_is_stored_is_no_capture():
         fetch.cancel()
         await asyncio.gather(fetch, return_exceptions=True)
         assert await recorder.finish() == []
+
+
+@pytest.mark.parametrize("content", [1, 7000])
+@pytest.mark.asyncio
+async def test_what_frames_a_body_is_captured_in_proportion_only(store, content):
+    chunk = b"%x;" % content + b"e" * 7000 + b"\r\n" + b"x" * content + b"\r\n"
+    answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk * 1000 + b"0\r\n\r\n"
+    async with raw_server(Server(answer)) as address, fetching() as transport:
+        (it,), response = await captured(store, transport, Request(f"http://{address}/"))
+        response.content.release()
+    assert response.size == 1000 * content
+    _, kept = store.parts(it)
+    assert (kept == answer, it.truncated) == ((True, "") if content > 1 else (False, "length"))
+    assert answer.startswith(kept)
+    assert it.block == sha1(kept)
+    assert content > 1 or len(kept) < 6 << 20
+
+
+@pytest.mark.asyncio
+async def test_no_more_of_an_answer_waits_in_memory_than_its_content_explains(store):
+    recorder = Recorder(store, time.time)
+    capture = recorder.begin("http://e.org/", b"GET / HTTP/1.1\r\n\r\n", b"")
+    capture(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    capture.headed(0, Framing(None, chunked=True), "", None)
+    capture.answered(200, {}, direct=True)
+    for _ in range(100):  # none of it has content that somebody could read
+        capture(b"1;" + b"e" * (1 << 20))
+    (it,) = await recorder.finish()
+    await recorder.discard()
+    assert it.truncated == "length"
+    assert it.size < 6 << 20

@@ -98,3 +98,13 @@ async def test_what_a_callback_makes_is_kept_as_it_is(store, size):
     data = it.data or object_path(store.objects.root, it.sha256).read_bytes()
     assert data[: it.size] == bytes(size)
     assert (it.status, it.request, it.head, it.size, it.date) == (0, 0, 0, size, 5.0)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("url", "kept"),
+    [("https://me:pass@e.org/a@b", "https://e.org/a@b"), ("urn:isbn:0451450523", "urn:isbn:0451450523")],
+)
+async def test_the_password_of_what_a_callback_makes_something_of_can_be_left_out(store, url, kept):
+    assert (await of_made(MadeFile(url, b"x"), store, 5.0)).url == url
+    assert (await of_made(MadeFile(url, b"x"), store, 5.0, keeps_secrets=False)).url == kept

@@ -410,3 +410,13 @@ def test_what_one_url_gives_in_one_visit_is_kept_whatever_it_gives_next(tmp_path
         catalog.close()
         kept = [png(0), png(10), png(11)] if visit else [png(0), png(1)]  # another visit replaces the last one
         assert sorted(readable(root).values()) == sorted(kept)
+
+
+def test_bytes_that_never_came_take_nobodys_name(catalog, root):
+    before = stored(root, "https://e.org/a.png", png(1))
+    added(catalog, before)
+    for sha256 in (hashlib.sha256(png(2)).hexdigest(), "../../no/digest"):
+        assert isinstance(added(catalog, msgspec.structs.replace(before, sha256=sha256))[0], OSError | ValueError)
+        catalog.forget_replaced()
+        assert readable(root) == {"e.org/a.png": png(1)}
+        assert [image.path for image in catalog.images()] == ["e.org/a.png"]

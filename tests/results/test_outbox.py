@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from acrawl.errors import CrawlFailed, DropItem
-from acrawl.outcome import FileFact, Item, Refused, Tally
+from acrawl.outcome import Captured, Derived, FileFact, Item, Refused, Tally
 from acrawl.results import outbox
 from acrawl.results.catalog import Catalog
 from acrawl.results.feeds import open_feed
@@ -295,3 +295,22 @@ async def test_what_pipelines_of_workers_dropped_is_counted_with_what_those_of_t
     async with draining(tmp_path, frontier, Picky) as (drain, _):
         assert await drain.drain() == Tally(delivered=4, items=1, dropped=6)
     assert lines(tmp_path) == [{"n": 0}]
+
+
+@pytest.mark.asyncio
+async def test_what_a_worker_says_that_cannot_be_is_failed_and_the_rest_is_delivered(tmp_path):
+    (fact,) = await saved(tmp_path, png(1))
+    thumb = Derived("thumb:a", fact.sha256, 1, "image/jpeg", 1, 1)
+    lies = [
+        *(msgspec.structs.replace(fact, size=size) for size in (-1, 1 << 63)),
+        msgspec.structs.replace(fact, width=(1 << 64) - 1),
+        msgspec.structs.replace(fact, derived=[msgspec.structs.replace(thumb, height=1 << 63)]),
+        *(Item("dropped", encode(count)) for count in (-5, 1 << 63)),
+        *(Item("exchange", encode(Captured(fact.url, date))) for date in (-1.0, 1e300, float("inf"))),
+        *(Item("exchange", encode(Captured(fact.url, 1.0, **{name: -1}))) for name in ("request", "head", "size")),
+    ]
+    frontier = MemoryFrontier([*lies, fact])
+    async with draining(tmp_path, frontier) as (drain, catalog):
+        tally = await drain.drain()
+        assert (tally.failed, tally.files, tally.dropped) == (len(lies), 1, 0)
+        assert [image.size for image in catalog.images()] == [fact.size]

@@ -105,6 +105,8 @@ def test_a_template_that_cannot_be_is_refused_in_one_line(text, words):
         ("{sha256}", "{sha256}.png"),
         (".acrawl/job.db", "_.acrawl/job.db"),
         ("job.json", "_job.json"),
+        ("exchanges/a.gif", "_exchanges/a.gif"),
+        ("items.kept", "_items.kept"),
         ("a\0b\r\n", "a_b__.png"),
     ],
 )

@@ -11,6 +11,7 @@ import subprocess
 import sys
 
 import fastwarc.warc
+import msgspec
 import pytest
 from warcio.archiveiterator import ArchiveIterator
 
@@ -314,3 +315,27 @@ def test_wherever_it_is_killed_an_archive_has_every_exchange_once(tmp_path):
     )
     assert finished.returncode == 0, finished.stderr
     assert int(finished.stdout) >= 20
+
+
+@pytest.mark.parametrize(
+    ("lie", "more", "why"),
+    [
+        ("http://e.org/\r\nContent-Length: 0", {}, "line break"),
+        ("http://e.org/", {"address": "::1\nWARC-Type: warcinfo"}, "line break"),
+        ("http://e.org/", {"head": b"x" * 50, "size": 10}, "bytes"),
+        ("http://e.org/", {"date": float("nan")}, "NaN"),
+    ],
+)
+def test_an_exchange_that_no_worker_can_have_seen_is_refused_before_anything_is_written(tmp_path, lie, more, why):
+    size = more.pop("size", None)
+    it = exchange(lie, b"x", **more)
+    it = it if size is None else msgspec.structs.replace(it, size=size)
+    archive = opened(tmp_path)
+    archive.write("id1", exchange("http://e.org/1", b"1"))
+    before = archive.commit()
+    with pytest.raises(ValueError, match=why):
+        archive.write("id2", it)
+    assert archive.commit() == before
+    archive.finish()
+    archive.close()
+    assert [facts["url"] for _, _, facts in cdxj(tmp_path)] == ["http://e.org/1"]

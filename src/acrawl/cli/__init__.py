@@ -67,6 +67,9 @@ class Verbs(click.Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """As click's; what was typed is kept for the job's record."""
         ctx.meta[TYPED] = list(args)
+        for word in args:
+            if not word.isascii() and (shown := word.encode("utf-8", "backslashreplace").decode()) != word:
+                ctx.fail(f"{shown}: has bytes in it that are no UTF-8, and the job's record can keep none")
         return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -20,7 +20,7 @@ from acrawl.results.base import Row
 from acrawl.results.export import Source
 from acrawl.results.export import export as export_items
 from acrawl.results.feeds import Crawl
-from acrawl.results.feeds.spec import shown
+from acrawl.results.feeds.spec import parse, shown
 from acrawl.results.kept import GAP, KEPT, kept, kept_before, newest
 from acrawl.results.listing import saved_items
 
@@ -65,6 +65,8 @@ def export(  # noqa: PLR0913 - the command line's options, each named once
     settings = resolved(config, {}, pairs)
     configure(settings.log, quiet=quiet)
     place = Job(find(folder or job))
+    for feed in feeds:
+        place.check_place(parse(feed).path)
     with Database(place.database, reading=True) as db, db.snapshot():
         marks, waiting = books.marks(db), books.counts(db).undelivered
         last = visit(db)

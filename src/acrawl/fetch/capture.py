@@ -18,6 +18,7 @@ from typing import Any, Final
 from acrawl.errors import FetchError
 from acrawl.fetch.base import Advance, FileStore, Sink, Stream, unheard
 from acrawl.fetch.framing import Framing
+from acrawl.fetch.headers import without_user
 from acrawl.outcome import Captured, MadeFile
 
 #: Bytes of an exchange that travel in the report: a row of the outbox costs less than a file that is synced, read and
@@ -25,6 +26,9 @@ from acrawl.outcome import Captured, MadeFile
 INLINE: Final = 1 << 16
 #: Bytes that are hashed at once in the event loop; more go to a thread.
 _AT_ONCE = 1 << 16
+#: A connection holds back content, not what frames it. An answer is cut where so many bytes wait to be settled, and
+#: where it has so many more than so many times its content: chunks of one byte may come with kilobytes of names.
+_MOST_WAITING, _MOST_BESIDES, _MOST_FRAMING = 4 << 20, 1 << 20, 8
 #: What stands under the hash of its content must be nobody else's: it is removed when it is in the archive.
 _NONCE = 16
 _BLANK_LINE = re.compile(rb"\n\r?\n")
@@ -82,19 +86,23 @@ class Capture:
         self._block = hashlib.sha1(usedforsecurity=False)
         self._payload = hashlib.sha1(usedforsecurity=False)
         self._identity = hashlib.sha256()
-        self._head = self._size = 0
-        self._whole = False
+        self._head = self._size = self._content = self._waiting = 0
+        self._whole = self._full = False
         self._cut = "length"
         self._peer: tuple[str, list[str], str] = ("", [], "")
         self._status, self._type = 0, ""
 
     def __call__(self, data: bytes) -> None:
         """Take what came, interim answers included."""
-        self._came.append(data)
+        if not self._full:
+            self._came.append(data)
+            self._waiting += len(data)
+            self._full = self._framing is not None and self._waiting > _MOST_WAITING
 
     def restart(self) -> None:
         """The request is sent once more, over another connection."""
         self._came.clear()
+        self._waiting = 0
         self._date = self._time()
 
     def headed(self, interim: int, framing: Framing, address: str, tls: Any) -> None:
@@ -102,6 +110,7 @@ class Capture:
         came = b"".join(self._came)
         start, end = _bounds(came, interim)
         self._came = [came[end:]] if end < len(came) else []
+        self._waiting = len(came) - end
         self._framing = framing
         head = came[start:end]
         self._head = self._size = len(head)
@@ -129,7 +138,7 @@ class Capture:
         """Move on what has come of the body. Raises `FetchError` ("disk")."""
         if self._framing is None or not (self._came or self._request):
             return
-        data, self._came = b"".join(self._came), []
+        data, self._came, self._waiting = b"".join(self._came), [], 0
         head, self._request = self._request, b""
         try:
             if len(data) > _AT_ONCE:
@@ -137,6 +146,7 @@ class Capture:
             else:
                 used = self._hash(self._framing, data)
             self._size += used
+            self._full = self._full or self._size > _MOST_BESIDES + _MOST_FRAMING * self._content
             await self._blob.write(head + data[:used])
         except BaseException:  # a full disk, or cut off here: how much of it was kept, nobody knows
             self._status = 0
@@ -146,6 +156,7 @@ class Capture:
         used, content = framing.feed(data)
         self._block.update(memoryview(data)[:used])
         for piece in content:
+            self._content += len(piece)
             self._payload.update(piece)
             self._identity.update(piece)
         return used
@@ -178,7 +189,7 @@ class Capture:
             payload=_base32(self._payload),
             identity=self._identity.hexdigest(),
             chunked=framing.chunked,
-            truncated="" if framing.ended or self._whole else self._cut,
+            truncated="length" if self._full else "" if framing.ended or self._whole else self._cut,
             address=address,
             protocols=protocols,
             cipher=cipher,
@@ -196,7 +207,7 @@ class Recorder:
     """Captures the exchanges of one lease; those that brought an answer are told of by `finish`.
 
     ``store`` takes what is long, ``time`` is the time of day. Without ``keeps_secrets`` the lines with credentials and
-    cookies are left out of requests.
+    cookies are left out of requests, and names and passwords out of URLs.
     """
 
     def __init__(
@@ -211,7 +222,7 @@ class Recorder:
     def begin(self, url: str, head: bytes, body: bytes) -> Capture:
         """Capture one more exchange; ``head`` and ``body`` are what is sent to the server."""
         if not self._keeps_secrets:
-            head = _SECRET_LINES.sub(b"", head)
+            url, head = without_user(url), _SECRET_LINES.sub(b"", head)
         capture = Capture(url, head + body, _Blob(self._store, self._advance), self._time)
         self._captures.append(capture)
         return capture
@@ -257,7 +268,7 @@ class Recorded:
         self._stream.close()
 
 
-async def of_made(file: MadeFile, store: FileStore, time: float) -> Captured:
+async def of_made(file: MadeFile, store: FileStore, time: float, *, keeps_secrets: bool = True) -> Captured:
     """What the archive gets of a file that a callback has made. Raises `FetchError` ("disk")."""
     blob = _Blob(store, unheard)
     try:
@@ -266,7 +277,8 @@ async def of_made(file: MadeFile, store: FileStore, time: float) -> Captured:
     finally:
         await blob.discard()
     digest = _base32(hashlib.sha1(file.data, usedforsecurity=False))
-    url, media_type = " ".join(file.url.split()), " ".join(file.type.split())  # each is a line of a record
+    url = file.url if keeps_secrets else without_user(file.url)
+    url, media_type = " ".join(url.split()), " ".join(file.type.split())  # each is a line of a record
     return Captured(
         url, time, type=media_type, size=len(file.data), block=digest, payload=digest, data=data, sha256=sha256
     )

@@ -95,7 +95,7 @@ def referrer_for(url: str, referrer: str) -> str:
     origin = host_of(referrer)
     if host_of(url) == origin and len(referrer) <= _MAX_REFERRER:
         whole = referrer.partition("#")[0]
-        return whole if whole.startswith(origin) else _without_user(whole)
+        return whole if whole.startswith(origin) else without_user(whole)
     if referrer.startswith("https://") and url.startswith("http://"):
         return ""
     return origin + "/"
@@ -125,10 +125,11 @@ def file_name(disposition: str) -> str:
     return collapse_rfc2231_value((encoded or names or [""])[0])
 
 
-def _without_user(url: str) -> str:
-    scheme, _, rest = url.partition("://")
+def without_user(url: str) -> str:
+    """Return a URL without the name and the password that may stand before its host."""
+    scheme, slashes, rest = url.partition("://")
     authority, slash, path = rest.partition("/")
-    return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
+    return f"{scheme}{slashes}{authority.rpartition('@')[2]}{slash}{path}"
 
 
 def _token(name: str) -> str:

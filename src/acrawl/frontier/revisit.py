@@ -77,7 +77,7 @@ def visit(db: Database) -> int:
 
 
 def open_visit(db: Database, finished: int, marks: Iterable[str] = (), noted: Mapping[str, str] | None = None) -> int:
-    """Begin the next visit, and forget these feeds' ``marks``, in one step; returns its number, from 1.
+    """Begin the next visit, and forget these ``marks`` (names with ``*``), in one step; returns its number, from 1.
 
     The marks of others are ``noted`` under new names: how far these have got as it begins.
     ``finished`` is the last visit that has finished: where the next one has begun already, nothing happens. Raises
@@ -98,7 +98,7 @@ def open_visit(db: Database, finished: int, marks: Iterable[str] = (), noted: Ma
         for statement in _STATEMENTS:
             db.run(statement)
         for mark in marks:
-            db.run("delete from mark where feed = ?", mark)
+            db.run("delete from mark where feed glob ?", mark)
         for name, feed in (noted or {}).items():
             db.run(
                 "insert or replace into mark values(?, coalesce((select length from mark where feed = ?), 0))",

@@ -44,7 +44,7 @@ from acrawl.outcome import Snapshot
 from acrawl.queues.messages import Hello, Welcome
 from acrawl.queues.server import QueueManager
 from acrawl.results.feeds import BEGAN
-from acrawl.results.feeds.spec import shown
+from acrawl.results.feeds.spec import parse, shown
 from acrawl.results.imaging.making import check_extra, making_of
 from acrawl.results.kept import KEPT, kept_before
 from acrawl.results.lineup import Lineup, lineup
@@ -94,6 +94,8 @@ class Master:
             command=_unsecret(plan), cwd=os.getcwd(), lives=[SystemClock().time()], files=plan.place,
             name=name_of(spider),
         )  # fmt: skip
+        for feed in plan.feeds:
+            Job(plan.job).check_place(parse(feed).path)
         with Job(plan.job) as job:  # only now, so that a mistake of the user's leaves no folder behind
             if plan.again:
                 await asyncio.to_thread(_begin_visit, job, identity, resume=plan.resume)
@@ -297,6 +299,10 @@ class Master:
                 loop.remove_signal_handler(number)
 
 
+#: The marks of several files that have the time in their names, and therefore others in each visit.
+_DATED = "*{time}*"
+
+
 def _begin_visit(job: Job, identity: Identity, *, resume: bool) -> None:
     """Visit a finished crawl again. Blocks.
 
@@ -305,7 +311,7 @@ def _begin_visit(job: Job, identity: Identity, *, resume: bool) -> None:
 
     def begin(finished: int) -> int:
         with Database(job.database, durable=True) as db:  # the job says so next, and no power failure may part them
-            return open_visit(db, finished, marks=[BEGAN, SINCE], noted={kept_before(finished + 1): KEPT})
+            return open_visit(db, finished, marks=[BEGAN, SINCE, _DATED], noted={kept_before(finished + 1): KEPT})
 
     job.begin_visit(identity, begin, resume=resume)
 

@@ -79,9 +79,10 @@ _ADD_FILE = (
     " sha256 = excluded.sha256, place = excluded.place, type = excluded.type, charset = excluded.charset"
 )
 _ADD_PAGE = f"INSERT OR REPLACE INTO pages VALUES({', '.join('?' * (2 + len(PageFacts.__struct_fields__)))})"
-#: Objects whose only URL gives other bytes now. Of equal texts the first page's file stands for all.
+#: Objects whose only URL gives other bytes now, and these. Of equal texts the first page's file stands for all.
 _REPLACED = (
-    "SELECT DISTINCT f.sha256, o.path FROM json_each(?) j JOIN files f ON f.url = json_extract(j.value, '$[0]')"
+    "SELECT DISTINCT f.sha256, o.path, json_extract(j.value, '$[1]')"
+    " FROM json_each(?) j JOIN files f ON f.url = json_extract(j.value, '$[0]')"
     " JOIN objects o USING(sha256) WHERE f.sha256 != json_extract(j.value, '$[1]')"
     " AND f.at < ? AND NOT EXISTS(SELECT 1 FROM files g WHERE g.sha256 = f.sha256 AND g.url != f.url)"
     " AND NOT EXISTS(SELECT 1 FROM pages p JOIN pages q USING(text_sha256) WHERE p.url = f.url AND q.url != f.url)"
@@ -275,12 +276,14 @@ class Catalog(Listing):
     def _replace(self, facts: Sequence[FileFact], spared: Set[str]) -> None:
         """Take their names from the bytes in whose place others have come, and from what was made of them.
 
-        The bytes stay until `forget_replaced`.
+        The bytes stay until `forget_replaced`. Nothing comes in their place where a worker is wrong, and the others are
+        not here.
         """
         news = msgspec.json.encode([(fact.url, fact.sha256) for fact in facts if not fact.where]).decode()
         wanted = {fact.sha256 for fact in facts} | spared
-        for sha256, path in self._db.execute(_REPLACED, (news, self._since)).fetchall():
-            if sha256 in wanted:
+        known = self._names_of(wanted)
+        for sha256, path, new in self._db.execute(_REPLACED, (news, self._since)).fetchall():
+            if sha256 in wanted or not (known.get(new) or self._tree.missing(new) is None):
                 continue
             if path is not None:
                 self._tree.vacate(sha256, path)

@@ -150,7 +150,7 @@ class _Place:
 
 def _place(spec: Spec, marks: Mapping[str, int], crawl: Crawl) -> _Place | None:
     """Where a file is written aside; None for what is not."""
-    if spec.path == "-" or not (spec.format in FORMATS or spec.format in STORES):
+    if spec.path == "-" or spec.address is not None or not (spec.format in FORMATS or spec.format in STORES):
         return None
     template = read(os.path.abspath(spec.path), spec.typed, crawl.name, marks.get(BEGAN, 0))
     path = template.before

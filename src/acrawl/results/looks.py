@@ -74,7 +74,7 @@ class Shelf(Places, Protocol):
     """Where objects and their names are: see `acrawl.results.catalog.Shelf`."""
 
     def vacate(self, sha256: str, name: str) -> None:
-        """Give a name up that was an object's."""
+        """Give a name up that was an object's; what stands there by now instead of it stays. The bytes stay, too."""
 
     def bring_back(self, sha256: str, name: str) -> None:
         """See to it that an object that has this name can be placed under another one, too."""

@@ -25,6 +25,7 @@ from acrawl.results.counted import Counted
 from acrawl.results.listing import FailedItem, ImageFile, as_item
 from acrawl.results.pipelines import Passage, Pipelines
 from acrawl.results.warc.archive import Archive
+from acrawl.ticket import Whole
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ _DECODERS: dict[str, Callable[[bytes], Any]] = {
     "exchange": msgspec.msgpack.Decoder(Captured).decode,
     "sightings": msgspec.msgpack.Decoder(Sightings).decode,
     "refused": msgspec.msgpack.Decoder(Refused).decode,
-    "dropped": msgspec.msgpack.Decoder(int).decode,
+    "dropped": msgspec.msgpack.Decoder(Whole).decode,
 }
 #: Fields that are remembered as warned of; more are not warned of.
 _MOST_WARNED = 1000

@@ -47,7 +47,7 @@ class Warc(Section, frozen=True):
     max_bytes: Positive = 1_000_000_000
     """Bytes of a file of the archive after which the next one begins."""
     secrets: bool = True
-    """Keep the Authorization and Cookie headers of requests in the archive, as they were sent."""
+    """Keep the Authorization and Cookie headers of requests in the archive, and the passwords in their URLs."""
 
 
 class Cloud(Section, frozen=True):

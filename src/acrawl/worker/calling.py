@@ -154,7 +154,8 @@ class Caller:
         if self._archive is None:
             return
         try:
-            harvest.add_item(Item("exchange", _encode(await of_made(file, self._archive, self._time()))))
+            made = await of_made(file, self._archive, self._time(), keeps_secrets=self._spider.settings.warc.secrets)
+            harvest.add_item(Item("exchange", _encode(made)))
         except FetchError as error:  # as for the file itself
             harvest.unkept = error
 

@@ -65,7 +65,8 @@ _DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|c
 _PLAIN = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9_-])?")
 #: What acrawl itself puts beside the folders of the hosts, and where the job's folder is the same, too.
 _OURS = re.compile(
-    r"(index|gallery(-\d+)?)\.html|(images|pages)\.jsonl|(results|job)\.db.*|((job|join|join-local)\.json|nonce)(\.new)?|lock",
+    r"(index|gallery(-\d+)?)\.html|(images|pages)\.jsonl|(results|job|warc)\.db.*|items\.kept"
+    r"|((job|join|join-local)\.json|nonce)(\.new)?|lock|exchanges|feeds|uploads",
     re.IGNORECASE,
 )
 

@@ -278,8 +278,8 @@ class Archive:
         """Raises ValueError where there are fewer than it says."""
         with open(object_path(self._stored, it.sha256), "rb") if it.sha256 else io.BytesIO(it.data) as file:
             there = os.fstat(file.fileno()).st_size if it.sha256 else len(it.data)
-            if there < it.request + it.size:
-                raise ValueError(f"of {it.request + it.size} bytes {there} are there")
+            if there < it.request + it.size or it.size < it.head:
+                raise ValueError(f"of {it.request + max(it.head, it.size)} bytes {there} are there")
             yield file
 
     @contextlib.contextmanager

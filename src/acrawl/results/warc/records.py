@@ -28,7 +28,12 @@ _SPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, "urn:acrawl:warc")
 
 
 def member(fields: Fields, length: int, block: Iterable[bytes], level: int = PACKED) -> Iterator[bytes]:
-    """Return a record in pieces, as a gzip member of its own. ``block`` has ``length`` bytes."""
+    """Return a record in pieces, as a gzip member of its own. ``block`` has ``length`` bytes.
+
+    Raises ValueError, before anything else, for a field with a line break in it, which would begin another field.
+    """
+    if any("\n" in value or "\r" in value for _, value in fields):
+        raise ValueError("a field of its record has a line break in it")
     lines = "".join(f"{name}: {value}\r\n" for name, value in [*fields, ("Content-Length", str(length))])
     packer = zlib.compressobj(level, wbits=_GZIP)
     yield packer.compress(_VERSION + lines.encode() + b"\r\n")

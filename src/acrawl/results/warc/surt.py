@@ -27,4 +27,5 @@ def surt(url: str) -> str:
         host = f"{host}:{port}"
     path = parts.path.rstrip("/") or "/"
     query = "&".join(sorted(parts.query.split("&"))) if parts.query else ""
-    return f"{host}){path}?{query}" if query else f"{host}){path}"
+    key = f"{host}){path}?{query}" if query else f"{host}){path}"
+    return key.replace(" ", "%20")  # a space ends the key in a line of the index
