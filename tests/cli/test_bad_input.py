@@ -124,6 +124,12 @@ USAGE = {
     "listen-big-port": ((*RUN, "--listen", "127.0.0.1:70000"), ["70000"]),
     "both-resume-and-fresh": ((*RUN, "--resume", "--fresh"), ["--resume", "--fresh"]),
     "no-join": (("work", "one.py"), ["--join"]),
+    "archive-in-a-bucket": ((*RUN, "--warc", "s3://shop/web"), ["--warc s3://shop/web", "a place on this machine"]),
+    "job-in-a-bucket": ((*RUN, "--job", "s3://shop/job"), ["--job s3://shop/job", "a place on this machine"]),
+    "report-in-a-bucket": (("report", "folder", "-o", "s3://shop/r.html"), ["--output s3://shop/r.html"]),
+    "links-in-a-bucket": (("links", "http://127.0.0.1:1/", "-o", "gs://shop/l.csv"), ["--output gs://shop/l.csv"]),
+    "page-in-a-bucket": (("fetch", "http://127.0.0.1:1/", "-o", "az://shop/p"), ["--output az://shop/p"]),
+    "one-slash": (("images", "http://127.0.0.1:1/", "-o", "s3:/shop/pictures"), ["two slashes: s3://shop/pictures"]),
     "wrong-images-option": ((*IMAGES, "--hosts", "some"), ["some"]),
 }
 
@@ -164,7 +170,7 @@ def test_what_the_machine_refuses_is_one_line_and_3(acrawl, home, arguments, wor
 LATE = {
     "unknown-format": (("-o", "items.parkay"), EXIT_USAGE, ["items.parkay", "jsonl"]),
     "unknown-format-named": (("-o", "items.jsonl:xlm"), EXIT_USAGE, ["xlm", "jsonl"]),
-    "feed-is-folder": (("-o", "folder"), EXIT_USAGE, ["folder"]),
+    "feed-is-folder": (("-o", "folder"), EXIT_ENVIRONMENT, ["folder: is a folder; name a file in it"]),
     "feed-is-folder-with-format": (("-o", "folder:jsonl"), EXIT_ENVIRONMENT, ["folder"]),
     "feed-in-proc": (("-o", "/proc/items.jsonl"), EXIT_ENVIRONMENT, ["/proc/items.jsonl"]),
     "feed-below-file": (("-o", "file/items.jsonl"), EXIT_ENVIRONMENT, ["file/items.jsonl"]),

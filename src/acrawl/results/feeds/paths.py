@@ -63,7 +63,7 @@ def _several(spec: Spec, template: Template, marks: Mapping[str, int], crawl: Cr
         )
     name = os.path.abspath(spec.path)
     _check(spec, template.path(marks.get(f"{name}:batch", 1)), marks.get(name))
-    os.makedirs(os.path.dirname(name), exist_ok=True)
+    os.makedirs(os.path.dirname(template.before), exist_ok=True)
     clear(name, template, marks, overwrite=overwrite)
 
     def make(path: str, marks: Mapping[str, int]) -> FileFeed:
