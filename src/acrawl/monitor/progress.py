@@ -128,7 +128,7 @@ class Progress:
         eta = f", about {_duration(waiting / rate)} left" if rate > 0.5 and waiting else ""
         return (
             f"{state}: {done:,} done, {waiting:,} queued, {now.failed:,} failed, "
-            f"{rate:,.0f} pages/s, {_size(speed)}/s, {workers} workers{coming}{eta}"
+            f"{rate:,.0f} requests/s, {_size(speed)}/s, {workers} workers{coming}{eta}"
         )
 
     def _rates(self, done: int, size: int) -> tuple[float, float]:
