@@ -59,6 +59,7 @@ async def work(
     name, clock, settings = name_worker(), SystemClock(), Settings()
     client = QueueClient((join.host, join.port), join.authkey, tls=tls, settings=settings.queues)
     hello = Hello(name, VERSION, source.identity, source.sha256)
+    over = False
     try:
         welcome = await client.hello(hello)
         settings = msgspec.convert(welcome.settings, Settings)
@@ -83,6 +84,7 @@ async def work(
             orphaned = asyncio.create_task(_stop_with_parent(worker))
             try:
                 await worker.run()
+                over = True
             finally:
                 orphaned.cancel()
                 await asyncio.gather(orphaned, return_exceptions=True)
@@ -91,7 +93,8 @@ async def work(
     except CrawlFailed:
         if "ACRAWL_PARENT" not in os.environ:
             raise
-        await _leave_to_master(client, name)
+        if not over:  # else a pipeline could not be closed: the log has it, and the master waits for nothing
+            await _leave_to_master(client, name)
         return EXIT_FAILED
     except UsageError:  # the spider cannot begin: the master need not wait for this worker
         await client.bye(name)
