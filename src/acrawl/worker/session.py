@@ -81,13 +81,8 @@ async def work(
             again = functools.partial(_attach, client, hello, worker, clock)
             client.on_break, client.on_reconnect = worker.detached, again
             _stop_on_signals(worker)
-            orphaned = asyncio.create_task(_stop_with_parent(worker))
-            try:
-                await worker.run()
-                over = True
-            finally:
-                orphaned.cancel()
-                await asyncio.gather(orphaned, return_exceptions=True)
+            await _run(worker)
+            over = True
         log.info("worker %s ends after %d requests", name, worker.done)
         return EXIT_OK
     except CrawlFailed:
@@ -101,6 +96,16 @@ async def work(
         raise
     finally:
         await client.close()
+
+
+async def _run(worker: Worker) -> None:
+    """Work until the end, the master's or one's own."""
+    orphaned = asyncio.create_task(_stop_with_parent(worker))
+    try:
+        await worker.run()
+    finally:
+        orphaned.cancel()
+        await asyncio.gather(orphaned, return_exceptions=True)
 
 
 async def _attach(client: QueueClient, hello: Hello, worker: Worker, clock: Clock) -> None:
