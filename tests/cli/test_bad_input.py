@@ -190,9 +190,37 @@ def test_results_that_cannot_be_written_stop_the_crawl_before_it_begins(acrawl, 
         assert word in done.complaint
     assert not live.log
     assert (home / "file").read_text() == FILES["file"]
-    # The mistake mended, the same crawl begins, without a word about --fresh.
+    # The mistake mended, in the spider or in the command, the crawl begins, without a word about --fresh.
     job = ("--job", "job") if "--job" in more else ()
+    (home / "one.py").write_text(f"{SPIDER}# mended")
     mended = acrawl(*command, *job, "-o", "items.jsonl")
+    assert mended.code == EXIT_OK, mended.err
+    assert "going on" not in mended.err
+    assert records(home / "items.jsonl") == [{"url": live.url()}]
+
+
+@pytest.mark.parametrize("where", ["master", "worker"])
+def test_a_pipeline_that_cannot_be_opened_leaves_no_crawl_behind(acrawl, home, live, where):
+    live.page("/")
+    pipeline = f"""
+class Broken:
+    where = {where!r}
+
+    def open_spider(self):
+        raise OSError("no such database")
+
+    def process_item(self, item):
+        return item
+
+
+One.pipelines = [Broken]
+"""
+    command = (*RUN, "--workers", 1, "-a", f"url={live.url()}", "-o", "items.jsonl")
+    (home / "one.py").write_text(SPIDER + pipeline)
+    done = acrawl(*command)
+    assert done.code == EXIT_USAGE, done.err
+    (home / "one.py").write_text(SPIDER)
+    mended = acrawl(*command)
     assert mended.code == EXIT_OK, mended.err
     assert records(home / "items.jsonl") == [{"url": live.url()}]
 

@@ -25,12 +25,12 @@ SHOWN = 10_000_000
 _TOLD = {
     "fetched(noindex)": (
         "noindex",
-        "{:,} pages asked for it, and their items were left out (politeness.obey_robots_tags)",
+        "{:,} of the pages asked for it, and their items were left out (politeness.obey_robots_tags)",
     ),
     "fetched(cut)": ("cut", "{:,} pages are so large that only their beginnings were parsed ([parse] settings)"),
     "fetched(invalid-item)": (
         "invalid items",
-        "{:,} pages gave items that are not as they should be; those failed, and all else of the pages is there",
+        "{:,} of the pages gave items that are not as they should be; those failed, and all else of the pages is there",
     ),
     "excluded(trap)": (
         "trap",
