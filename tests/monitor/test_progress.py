@@ -48,7 +48,9 @@ def test_a_pipe_gets_plain_lines_now_and_then_and_the_books_at_the_end():
     end = lines.index("join with [red]this[/red]") + 1
     assert lines[end] == "crawl finished"
     assert "failed           3 (dns 3)" in lines[end:]
-    assert any(line.startswith("noindex          7 of the pages") and "obey_robots_tags" in line for line in lines[end:])
+    assert any(
+        line.startswith("noindex          7 of the pages") and "obey_robots_tags" in line for line in lines[end:]
+    )
     assert any(line.startswith("trap             9 pages") and "--reason trap" in line for line in lines[end:])
     assert any(line.startswith("cut              2 pages") and "[parse]" in line for line in lines[end:])
     assert "fetched          1,000 (12.3 MB)" in lines[end:]
