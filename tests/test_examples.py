@@ -100,6 +100,34 @@ def test_pictures(live, run, tmp_path):
     assert all((tmp_path / "pictures" / item["path"]).is_file() for item in saved)
 
 
+def test_prices(live, acrawl, run, tmp_path):
+    """Two visits: the second has the book alone whose price has changed; one without a price fails, and only that."""
+    pod = "<article class=product_pod><h3><a href=/book/{n}>Book {n}</a></h3></article>"
+    book = "<h1>Book {n}</h1><p class=price_color>{price}</p><div id=product_gallery><img src=/{n}.png></div>"
+    live.add("/", "".join(pod.format(n=n) for n in (1, 2, 3)))
+    for n, price in ((1, "£51.77"), (2, "£20"), (3, "£ask")):
+        live.add(f"/book/{n}", book.format(n=n, price=price))
+        live.picture(f"/{n}.png", n)
+
+    words = ("-a", f"site={live.origin}", "-o", "{time}.csv", "--files", "covers")
+    assert [(one["title"], one["price"], one["currency"]) for one in run("prices.py", *words)] == [
+        ("Book 1", 51.77, "£"),
+        ("Book 2", 20.0, "£"),
+    ]
+    assert {path.name for path in (tmp_path / "covers").glob("*.png")} == {"Book 1.png", "Book 2.png", "Book 3.png"}
+    assert "Book.price: expected `float`, got `str` ('£ask')" in acrawl("audit", "--items").out
+    live.add("/book/2", book.format(n=2, price="£18.50"))
+    both = run("prices.py", *words, "--again")
+    assert sorted((one["title"], one["price"]) for one in both) == [
+        ("Book 1", 51.77),
+        ("Book 2", 18.5),
+        ("Book 2", 20.0),
+    ]
+    assert f"changed    {live.url('/book/2')}" in acrawl("changes").out
+    first, second = sorted(tmp_path.glob("*.csv"))
+    assert [len(path.read_text().splitlines()) for path in (first, second)] == [3, 2]
+
+
 def test_news(live, run):
     entry = "<url><loc>{url}</loc><lastmod>{day}</lastmod></url>"
     dated = {"/news/new": "2024-05-02", "/news/old": "2024-04-01", "/sport/new": "2024-05-03"}

@@ -177,6 +177,10 @@ class Job:
                 f"go on with it by {how}, begin anew by --fresh, or give another --job"
             )
 
+    def forget(self) -> None:
+        """Let it be as if no crawl had begun here."""
+        self._clear()
+
     def finish(self) -> None:
         """Record that the crawl has finished. Idempotent."""
         before = self._read()

@@ -124,6 +124,12 @@ USAGE = {
     "listen-big-port": ((*RUN, "--listen", "127.0.0.1:70000"), ["70000"]),
     "both-resume-and-fresh": ((*RUN, "--resume", "--fresh"), ["--resume", "--fresh"]),
     "no-join": (("work", "one.py"), ["--join"]),
+    "archive-in-a-bucket": ((*RUN, "--warc", "s3://shop/web"), ["--warc s3://shop/web", "a place on this machine"]),
+    "job-in-a-bucket": ((*RUN, "--job", "s3://shop/job"), ["--job s3://shop/job", "a place on this machine"]),
+    "report-in-a-bucket": (("report", "folder", "-o", "s3://shop/r.html"), ["--output s3://shop/r.html"]),
+    "links-in-a-bucket": (("links", "http://127.0.0.1:1/", "-o", "gs://shop/l.csv"), ["--output gs://shop/l.csv"]),
+    "page-in-a-bucket": (("fetch", "http://127.0.0.1:1/", "-o", "az://shop/p"), ["--output az://shop/p"]),
+    "one-slash": (("images", "http://127.0.0.1:1/", "-o", "s3:/shop/pictures"), ["two slashes: s3://shop/pictures"]),
     "wrong-images-option": ((*IMAGES, "--hosts", "some"), ["some"]),
 }
 
@@ -164,7 +170,7 @@ def test_what_the_machine_refuses_is_one_line_and_3(acrawl, home, arguments, wor
 LATE = {
     "unknown-format": (("-o", "items.parkay"), EXIT_USAGE, ["items.parkay", "jsonl"]),
     "unknown-format-named": (("-o", "items.jsonl:xlm"), EXIT_USAGE, ["xlm", "jsonl"]),
-    "feed-is-folder": (("-o", "folder"), EXIT_USAGE, ["folder"]),
+    "feed-is-folder": (("-o", "folder"), EXIT_ENVIRONMENT, ["folder: is a folder; name a file in it"]),
     "feed-is-folder-with-format": (("-o", "folder:jsonl"), EXIT_ENVIRONMENT, ["folder"]),
     "feed-in-proc": (("-o", "/proc/items.jsonl"), EXIT_ENVIRONMENT, ["/proc/items.jsonl"]),
     "feed-below-file": (("-o", "file/items.jsonl"), EXIT_ENVIRONMENT, ["file/items.jsonl"]),
@@ -184,9 +190,37 @@ def test_results_that_cannot_be_written_stop_the_crawl_before_it_begins(acrawl, 
         assert word in done.complaint
     assert not live.log
     assert (home / "file").read_text() == FILES["file"]
-    # The mistake mended, the same crawl begins, without a word about --fresh.
+    # The mistake mended, in the spider or in the command, the crawl begins, without a word about --fresh.
     job = ("--job", "job") if "--job" in more else ()
+    (home / "one.py").write_text(f"{SPIDER}# mended")
     mended = acrawl(*command, *job, "-o", "items.jsonl")
+    assert mended.code == EXIT_OK, mended.err
+    assert "going on" not in mended.err
+    assert records(home / "items.jsonl") == [{"url": live.url()}]
+
+
+@pytest.mark.parametrize("where", ["master", "worker"])
+def test_a_pipeline_that_cannot_be_opened_leaves_no_crawl_behind(acrawl, home, live, where):
+    live.page("/")
+    pipeline = f"""
+class Broken:
+    where = {where!r}
+
+    def open_spider(self):
+        raise OSError("no such database")
+
+    def process_item(self, item):
+        return item
+
+
+One.pipelines = [Broken]
+"""
+    command = (*RUN, "--workers", 1, "-a", f"url={live.url()}", "-o", "items.jsonl")
+    (home / "one.py").write_text(SPIDER + pipeline)
+    done = acrawl(*command)
+    assert done.code == EXIT_USAGE, done.err
+    (home / "one.py").write_text(SPIDER)
+    mended = acrawl(*command)
     assert mended.code == EXIT_OK, mended.err
     assert records(home / "items.jsonl") == [{"url": live.url()}]
 

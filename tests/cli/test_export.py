@@ -166,6 +166,7 @@ def test_what_stands_in_the_way_is_one_line(job, typed, tmp_path, refused_url):
         (): ("Missing option '-o'", EXIT_USAGE),
         ("-o", "a.csv", "--job", job): ("name the job once", EXIT_USAGE),
         ("-o", "folder.csv"): ("is a folder; name a file in it", EXIT_ENVIRONMENT),
+        ("-o", "."): ("is a folder; name a file in it", EXIT_ENVIRONMENT),
         ("-o", "file/a.csv"): ("cannot be written: ", EXIT_ENVIRONMENT),
         ("-o", refused_url): ("cannot be reached", EXIT_ENVIRONMENT),
     }
@@ -189,6 +190,7 @@ def test_saved_files_are_written_as_a_crawl_shows_them(typed, tmp_path):
     with catalog.batch():
         catalog.add_files(facts)
     catalog.close()
+    assert "--files writes a list of them" in typed("export", job, "-o", "none.jsonl").err
     done = typed("export", job, "--files", "-o", "a.jsonl", "-o", "a.sqlite")
     assert (done.code, done.err) == (EXIT_OK, "2 files to a.jsonl, a.sqlite\n")
     first, second = lines((tmp_path / "a.jsonl").read_text())

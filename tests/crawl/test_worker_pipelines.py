@@ -93,6 +93,46 @@ def test_they_get_the_object_itself_in_each_worker_and_what_they_stop_is_counted
     assert len(opened) == 2
 
 
+STUCK = """
+import atexit
+import pathlib
+import time
+
+from acrawl import Spider
+
+
+class Stuck:
+    where = "worker"
+
+    def process_item(self, item):
+        return item
+
+    def close_spider(self):
+        closed = time.monotonic()
+        atexit.register(lambda: pathlib.Path("took").write_text(str(time.monotonic() - closed)))
+        raise OSError("no such printer")
+
+
+class Shop(Spider):
+    pipelines = [Stuck]
+
+    def __init__(self, url):
+        self.start_urls = [url]
+
+    def parse(self, response):
+        yield {"url": response.url}
+"""
+
+
+def test_a_worker_whose_pipeline_cannot_be_closed_tells_and_goes(live, acrawl, tmp_path: pathlib.Path):
+    live.page("/")
+    (tmp_path / "shop.py").write_text(STUCK)
+    done = acrawl("run", "shop.py", "-a", f"url={live.url()}", "--workers", 1)
+    assert done.code == EXIT_OK, done.err
+    assert "no such printer" in done.err
+    assert float((tmp_path / "took").read_text()) < 4  # seconds; a cluster kills after five
+
+
 KILLED = """
 import os
 import pathlib

@@ -48,13 +48,15 @@ def test_a_pipe_gets_plain_lines_now_and_then_and_the_books_at_the_end():
     end = lines.index("join with [red]this[/red]") + 1
     assert lines[end] == "crawl finished"
     assert "failed           3 (dns 3)" in lines[end:]
-    assert any(line.startswith("noindex          7 pages") and "obey_robots_tags" in line for line in lines[end:])
+    assert any(
+        line.startswith("noindex          7 of the pages") and "obey_robots_tags" in line for line in lines[end:]
+    )
     assert any(line.startswith("trap             9 pages") and "--reason trap" in line for line in lines[end:])
     assert any(line.startswith("cut              2 pages") and "[parse]" in line for line in lines[end:])
     assert "fetched          1,000 (12.3 MB)" in lines[end:]
     assert "items delivered  4" in lines[end:]
     assert "items dropped    3 (by pipelines)" in lines[end:]
-    assert any(line.startswith("invalid items    4 pages") for line in lines[end:])
+    assert any(line.startswith("invalid items    4 of the pages") for line in lines[end:])
     assert "items FAILED     2 (the log says why; acrawl audit --items --job 'my job' lists them)" in lines[end:]
 
 

@@ -126,6 +126,20 @@ def test_images_are_counted_by_type_and_size(pictures, typed):
 # -- a ledger that is made
 
 
+def test_of_each_failure_five_requests_are_shown_or_all_there_are(made):
+    with Database(str(made), reading=True) as db:
+        troubles = survey(db).troubles
+    assert min(one.end.requests for one in troubles) > 5
+    assert {len(one.examples) for one in troubles} == {5}
+
+
+def test_of_a_rare_failure_all_requests_are_shown(tmp_path):
+    make_ledger(tmp_path / "job.db", 2000)
+    with Database(str(tmp_path / "job.db"), reading=True) as db:
+        (rare,) = (one for one in survey(db).troubles if one.end.requests < 5)
+    assert len(rare.examples) == rare.end.requests == 2
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     file = tmp_path_factory.mktemp("made") / "job.db"

@@ -240,6 +240,7 @@ def test_what_a_killed_probe_left_goes_with_the_next(bucket):
         ("s3://shop/x.jsonl?region=eu", "has no options"),
         ("s3://", "names no bucket"),
         ("s3://shop", "names a bucket, and no object in it"),
+        ("s3:/shop/x.jsonl", "has two slashes: s3://shop/x.jsonl"),
         ("s3://../x.jsonl", "no bucket can be called"),
         ("s3://shop/a//x.jsonl", "a part that is empty"),
         ("s3://shop/../x.jsonl", "a part that is empty, . or .."),

@@ -59,6 +59,17 @@ def table(spec):
         return list(rows[0])[1:], [list(row.values())[1:] for row in rows]
 
 
+@pytest.mark.parametrize("name", ["a.jsonl", "a.csv", "a.sqlite", "{batch}.json"])
+def test_a_chosen_field_that_no_item_has_is_named_once_at_the_end(tmp_path, caplog, name):
+    settings = Feeds(fields=("id", "price.amount", "prise"), batch_items=2 * ("{batch}" in name))
+    feed = open_feed(str(tmp_path / name), {}, crawl=Crawl(settings))
+    deliver(feed, [{"id": 1}, {"id": 2}], [{"id": 3, "price": {"amount": 5}}])
+    feed.finish()
+    feed.close()
+    (said,) = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert said == f"-o {tmp_path / name}: none of 3 items has the field prise"
+
+
 @pytest.mark.parametrize("spec", STORES, indirect=True)
 def test_a_store_has_only_the_chosen_fields_in_their_order(spec):
     feed = open_feed(spec, {}, crawl=Crawl(Feeds(fields=("b", "a"))))

@@ -291,6 +291,12 @@ def test_files_are_numbered_and_each_is_whole(tmp_path):
     assert (tmp_path / "csv-003.csv").exists()
 
 
+def test_numbered_files_may_lie_in_a_folder_that_is_called_after_the_crawl(tmp_path):
+    written(tmp_path / "{name}" / "{batch}.jsonl", [{"n": n} for n in range(3)], batch_items=2)
+    assert [path.name for path in tmp_path.iterdir()] == ["my_shop"]
+    assert sorted(path.name for path in (tmp_path / "my_shop").iterdir()) == ["1.jsonl", "2.jsonl"]
+
+
 def test_a_file_ends_when_it_has_its_size(tmp_path):
     written(tmp_path / "{batch}.jsonl", [{"text": "x" * 100}] * 100, batch_bytes=3000)
     sizes = [path.stat().st_size for path in sorted(tmp_path.iterdir())]

@@ -67,6 +67,7 @@ def test_scrapys_dict_has_sides_too():
         ([Yielding], "pipeline Yielding: process_item has a yield in it; let it return the item"),
         ([Lost], """pipeline Lost: where = 'moon'; it is "master" or "worker\""""),
         (["nowhere.Pipeline"], "pipeline 'nowhere.Pipeline' cannot be loaded: No module named 'nowhere'"),
+        (["Pipeline"], "pipeline 'Pipeline': write its module, too, as in module.Pipeline"),
         (Saving, "pipelines = Saving: it is a list, so write pipelines = [Saving]"),
         ("shop.Saving", "pipelines = 'shop.Saving': it is a list, so write pipelines = ['shop.Saving']"),
     ],

@@ -235,7 +235,7 @@ def test_what_is_there_is_not_overwritten_unless_that_is_asked_for(tmp_path):
     with pytest.raises(EnvironmentProblem, match="is there already"):
         opened(tmp_path)
     assert len(records(files(tmp_path)[0])) == 3
-    with pytest.raises(EnvironmentProblem, match="were delivered"):
+    with pytest.raises(EnvironmentProblem, match="give the --warc that it was begun with"):
         opened(tmp_path, marks | {LENGTH: 10_000})
     archive = opened(tmp_path, marks)
     archive.write("a", exchange("http://e.org/2", b"y"))

@@ -53,7 +53,14 @@ def images(arguments: dict[str, str], files: pathlib.Path | Address, hosts: str,
 
 @click.command()
 @click.argument("spider", metavar="SPIDER")
-@click.option("-o", "--output", "feeds", multiple=True, metavar="PATH[:FORMAT]", help="Where items go; - for stdout.")
+@click.option(
+    "-o",
+    "--output",
+    "feeds",
+    multiple=True,
+    metavar="PATH[:FORMAT]",
+    help="Where items go: a file (.jsonl .json .csv .xml .sqlite .parquet), a URL, - for stdout; may be repeated.",
+)
 @click.option("-a", "arguments", multiple=True, metavar="NAME=VALUE", help="An argument of the spider.")
 @click.option("--files", type=Files(), metavar="PLACE", help="Where saved files go: a folder, or s3://...")
 @scoped("host", "domain", "path", "any")

@@ -12,7 +12,7 @@ import msgspec
 from acrawl.cli.chain import Chain
 from acrawl.cli.hop import told
 from acrawl.cli.loop import run_loop
-from acrawl.cli.options import arguments_of, resolved, written
+from acrawl.cli.options import Local, arguments_of, resolved, written
 from acrawl.errors import EXIT_FAILED, EXIT_OK, FolderProblem, UsageError
 from acrawl.fetch import Fetcher
 from acrawl.logs import configure
@@ -42,7 +42,7 @@ class Wanted(msgspec.Struct, frozen=True):
 @click.option("--follow/--no-follow", default=True, help="Follow redirects [default], or stop at the first.")
 @click.option("-v", "--verbose", is_flag=True, help="Show the heads of requests and answers too.")
 @click.option("--body", is_flag=True, help="Write the body to standard output, and all else to standard error.")
-@click.option("-o", "--output", type=click.Path(path_type=pathlib.Path, dir_okay=False), help="A file for the body.")
+@click.option("-o", "--output", type=Local(dir_okay=False), help="A file for the body.")
 @click.option("--spider", metavar="SPIDER", help="Use the settings and stages of this spider.")
 @click.option("-a", "arguments", multiple=True, metavar="NAME=VALUE", help="An argument of the spider.")
 @click.option("-s", "--set", "pairs", multiple=True, metavar="SECTION.KEY=VALUE", help="Change a setting.")

@@ -17,7 +17,7 @@ import msgspec
 
 from acrawl.cli.crawl import make_plan
 from acrawl.cli.launch import crawl
-from acrawl.cli.options import of_sites
+from acrawl.cli.options import Local, of_sites
 from acrawl.cli.reasons import explained
 from acrawl.errors import EXIT_FAILED, EXIT_OK, UsageError
 from acrawl.frontier import books
@@ -62,7 +62,7 @@ class Finding(msgspec.Struct, frozen=True):
 @click.option("--external", is_flag=True, help="Ask for links that leave the site, too; they are never followed on.")
 @click.option("--anchors", is_flag=True, help="Look also whether the places (#name) exist that links lead to.")
 @click.option("--fail", is_flag=True, help="Exit with 1 when a link is broken, or nothing was read.")
-@click.option("-o", "--output", type=click.Path(path_type=pathlib.Path), metavar="FILE.jsonl|.csv",
+@click.option("-o", "--output", type=Local(), metavar="FILE.jsonl|.csv",
               help="Write what was found there, a line for each link on each page.")  # fmt: skip
 @of_sites
 def links(

@@ -23,22 +23,37 @@ F = TypeVar("F", bound=Callable[..., Any])
 #: Where the words of the command line are kept in click's contexts.
 TYPED = "acrawl.typed"
 
+
+class Local(click.Path):
+    """A path of this machine: a URL of a bucket is refused, and not taken for the name of a folder."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(path_type=pathlib.Path, **options)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """See `click.ParamType.convert`. Raises `UsageError`."""
+        if isinstance(value, str) and is_address(value):
+            option = param.opts[-1] if param is not None else ""
+            raise UsageError(
+                f"{option} {value}: name a place on this machine; buckets are for the feeds and saved files of a crawl"
+            )
+        return super().convert(value, param, ctx)
+
+
 _SHARED = [
     click.option(
         "--workers", type=click.IntRange(0, 256), default=None, help="Local worker processes [default: cores]."
     ),
     click.option("-s", "--set", "pairs", multiple=True, metavar="SECTION.KEY=VALUE", help="Change a setting."),
     click.option("--config", type=click.Path(path_type=pathlib.Path), help="A TOML file of settings."),
-    click.option(
-        "--job", type=click.Path(path_type=pathlib.Path, file_okay=False), help="Where the crawl keeps its state."
-    ),
+    click.option("--job", type=Local(file_okay=False), help="Where the crawl keeps its state."),
     click.option("--resume", is_flag=True, help="Go on with the crawl in the job folder, even if it differs."),
     click.option("--fresh", is_flag=True, help="Forget what is in the job folder."),
     click.option("--listen", metavar="HOST:PORT", help="Let workers of other machines join (port 8001 by default)."),
     click.option("--authkey-file", type=click.Path(path_type=pathlib.Path), help="A key of your own for --listen."),
     click.option(
         "--warc",
-        type=click.Path(path_type=pathlib.Path),
+        type=Local(),
         metavar="PREFIX",
         help="Keep a web archive: PREFIX-00000.warc.gz.",
     ),
@@ -101,7 +116,7 @@ def _toml_list(texts: tuple[str, ...]) -> str:
 #: The job that a verb asks or mends.
 job_option = click.option(
     "--job",
-    type=click.Path(path_type=pathlib.Path, file_okay=False),
+    type=Local(file_okay=False),
     help="The job folder [default: the only one below ./.acrawl and ./*/.acrawl].",
 )
 

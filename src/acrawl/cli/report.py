@@ -10,7 +10,7 @@ import time
 import click
 import msgspec
 
-from acrawl.cli.options import job_option
+from acrawl.cli.options import Local, job_option
 from acrawl.cli.reasons import explained
 from acrawl.cli.sharing import shareable
 from acrawl.errors import EXIT_OK, FolderProblem, UsageError
@@ -35,7 +35,7 @@ _EXAMPLES = 20
 
 @click.command()
 @click.argument("folder", required=False, type=click.Path(path_type=pathlib.Path, file_okay=False), metavar="[JOB]")
-@click.option("-o", "--output", type=click.Path(path_type=pathlib.Path), metavar="FILE",
+@click.option("-o", "--output", type=Local(), metavar="FILE",
               help=f"Where it goes; - for stdout [default: {PAGE}, JSON to stdout].")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Write the figures as one JSON document instead of a page.")
 @click.option("--images", "most", type=click.IntRange(0, 500), default=previews.MOST, show_default=True,

@@ -7,7 +7,7 @@ some seconds, and no more memory than a small one.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from acrawl.figures import DELIVERED, DROPPED, Answer, Depth, End, Line, Requests, Retried, Totals, Trouble
 from acrawl.frontier import books, durations, periods
@@ -20,6 +20,8 @@ from acrawl.url import host_of
 LISTED = 20
 #: Requests that are shown for each way of failing.
 EXAMPLES = 5
+#: Of a way of failing that has so few, each is looked at; of others the first of each of `EXAMPLES` groups.
+_FEW = 1000
 #: Hosts that are listed.
 HOSTS = 30
 #: Sites that are named, of the first requests that came in.
@@ -110,7 +112,7 @@ def _answers(db: Database, sent: str) -> list[Answer]:
     return [Answer(*row) for row in rows]
 
 
-def _troubles(db: Database, ends: Iterable[End]) -> list[Trouble]:
+def _troubles(db: Database, ends: Sequence[End]) -> list[Trouble]:
     """Requests of each way of ending but plain success: the first of each of some groups, told apart by numbers.
 
     One pass, without sorting: a window over millions of failures would have to.
@@ -118,9 +120,13 @@ def _troubles(db: Database, ends: Iterable[End]) -> list[Trouble]:
     numbers: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
     named = {number: (status, reason) for number, status, reason in db.all("select id, status, reason from ending")}
     ill = f"not {ended_as(db, FETCHED)}"
-    rows = db.all(f"select ending, min(id) from ledger l where {ill} group by ending, id % {EXAMPLES} order by 2")
+    rare = {(end.status, end.reason) for end in ends if end.requests <= _FEW}
+    few = ", ".join(str(number) for number, kind in named.items() if kind in rare) or "0"
+    group = f"case when ending in ({few}) then id else id % {EXAMPLES} end"
+    rows = db.all(f"select ending, min(id) from ledger l where {ill} group by ending, {group} order by 2")
     for ending, number in rows:
-        numbers[named[ending]].append(number)
+        if len(numbers[named[ending]]) < EXAMPLES:
+            numbers[named[ending]].append(number)
     rows = db.all(
         f"select ending, count(*) from (select distinct ending, host from ledger l where host != 0 and {ill}) "
         "group by 1"

@@ -27,6 +27,7 @@ from acrawl.errors import (
     EXIT_USAGE,
     AcrawlError,
     CrawlFailed,
+    EnvironmentProblem,
     UsageError,
 )
 from acrawl.frontier.database import Database
@@ -103,14 +104,21 @@ class Master:
             else:
                 going_on = job.begin(identity, resume=plan.resume, fresh=plan.fresh, anew=plan.check)
             self._frontier = await SqliteFrontier.open(job.database, plan.settings, gate, SystemClock())
+            refused = False
             try:
                 if going_on:
                     log.info("going on with the crawl in %s, visit %d", plan.job, self._frontier.visit + 1)
                 if plan.resume:
                     await self._frontier.reopen()
                 code = await self._crawl(job, gate)
+            except (UsageError, EnvironmentProblem):
+                now = await self._frontier.snapshot()
+                refused = not (going_on or now.fetched or now.failed or now.excluded or now.quarantined)
+                raise
             finally:
                 await self._frontier.close()
+                if refused:  # nothing was fetched: with the mistake mended it is another crawl, and need not be told so
+                    job.forget()
             if code == EXIT_OK and not plan.check:
                 job.finish()
             return code

@@ -108,7 +108,7 @@ class Output:
             feeds,
             self._catalog,
             Pipelines.of(self._spider),
-            files_to_feeds=not self._plan.publish,
+            files_to_feeds=self._plan.settings.feeds.files and not self._plan.publish,
             archive=await asyncio.to_thread(self._open_archive, marks),
             counted=Counted.of(marks),
         )

@@ -25,12 +25,12 @@ SHOWN = 10_000_000
 _TOLD = {
     "fetched(noindex)": (
         "noindex",
-        "{:,} pages asked for it, and their items were left out (politeness.obey_robots_tags)",
+        "{:,} of the pages asked for it, and their items were left out (politeness.obey_robots_tags)",
     ),
     "fetched(cut)": ("cut", "{:,} pages are so large that only their beginnings were parsed ([parse] settings)"),
     "fetched(invalid-item)": (
         "invalid items",
-        "{:,} pages gave items that are not as they should be; those failed, and all else of the pages is there",
+        "{:,} of the pages gave items that are not as they should be; those failed, and all else of the pages is there",
     ),
     "excluded(trap)": (
         "trap",
@@ -128,7 +128,7 @@ class Progress:
         eta = f", about {_duration(waiting / rate)} left" if rate > 0.5 and waiting else ""
         return (
             f"{state}: {done:,} done, {waiting:,} queued, {now.failed:,} failed, "
-            f"{rate:,.0f} pages/s, {_size(speed)}/s, {workers} workers{coming}{eta}"
+            f"{rate:,.0f} requests/s, {_size(speed)}/s, {workers} workers{coming}{eta}"
         )
 
     def _rates(self, done: int, size: int) -> tuple[float, float]:

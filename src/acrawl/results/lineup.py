@@ -73,6 +73,8 @@ def _loaded(place: Any) -> Any:
     if not isinstance(place, str):
         return place
     module, _, name = place.rpartition(".")
+    if not module:
+        raise SpiderError(f"pipeline {place!r}: write its module, too, as in module.{place}, or list the class itself")
     try:
         return getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:

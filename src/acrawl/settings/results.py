@@ -39,6 +39,8 @@ class Feeds(Section, frozen=True):
     """The same as fields for one -o alone, by its name as it is typed: {"items.csv" = ["name", "price"]}."""
     patience: Seconds = 120.0
     """Seconds that a server that takes items is waited for when it does not answer; then the crawl ends, resumable."""
+    files: bool = True
+    """Saved files are items of the feeds, too: url, path, sha256, size, type; pipelines do not see them."""
 
 
 class Warc(Section, frozen=True):

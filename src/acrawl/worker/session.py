@@ -59,6 +59,7 @@ async def work(
     name, clock, settings = name_worker(), SystemClock(), Settings()
     client = QueueClient((join.host, join.port), join.authkey, tls=tls, settings=settings.queues)
     hello = Hello(name, VERSION, source.identity, source.sha256)
+    over = False
     try:
         welcome = await client.hello(hello)
         settings = msgspec.convert(welcome.settings, Settings)
@@ -80,24 +81,31 @@ async def work(
             again = functools.partial(_attach, client, hello, worker, clock)
             client.on_break, client.on_reconnect = worker.detached, again
             _stop_on_signals(worker)
-            orphaned = asyncio.create_task(_stop_with_parent(worker))
-            try:
-                await worker.run()
-            finally:
-                orphaned.cancel()
-                await asyncio.gather(orphaned, return_exceptions=True)
+            await _run(worker)
+            over = True
         log.info("worker %s ends after %d requests", name, worker.done)
         return EXIT_OK
     except CrawlFailed:
         if "ACRAWL_PARENT" not in os.environ:
             raise
-        await _leave_to_master(client, name)
+        if not over:  # else a pipeline could not be closed: the log has it, and the master waits for nothing
+            await _leave_to_master(client, name)
         return EXIT_FAILED
     except UsageError:  # the spider cannot begin: the master need not wait for this worker
         await client.bye(name)
         raise
     finally:
         await client.close()
+
+
+async def _run(worker: Worker) -> None:
+    """Work until the end, the master's or one's own."""
+    orphaned = asyncio.create_task(_stop_with_parent(worker))
+    try:
+        await worker.run()
+    finally:
+        orphaned.cancel()
+        await asyncio.gather(orphaned, return_exceptions=True)
 
 
 async def _attach(client: QueueClient, hello: Hello, worker: Worker, clock: Clock) -> None:

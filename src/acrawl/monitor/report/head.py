@@ -86,7 +86,7 @@ def _cards(report: Report) -> list[_Card]:
     found = [
         counted("fetched", "Fetched", totals.fetched, f"{share(totals.fetched, totals.sent)} of those tried"),
         counted("failed", "Failed", totals.failed, f"{share(totals.failed, totals.sent)} of those tried"),
-        _Card("pages_per_second", "Rate", rate, f"{number(rate)} <small>pages/s</small>", f"over {work} of work"),
+        _Card("pages_per_second", "Rate", rate, f"{number(rate)} <small>requests/s</small>", f"over {work} of work"),
         _Card("bytes", "Received", totals.bytes, size(totals.bytes), _speed(report)),
         counted("discovered", "Discovered", totals.discovered, f"{totals.duplicates:,} met again"),
         counted("excluded", "Kept out", totals.excluded, f"{share(totals.excluded, totals.discovered)} of all"),

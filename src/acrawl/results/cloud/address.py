@@ -32,14 +32,16 @@ class Address(NamedTuple):
 
 def is_address(typed: str) -> bool:
     """Whether this names a place in an object store, well or badly."""
-    scheme, slashes, _ = typed.partition("://")
-    return bool(slashes) and scheme.lower() in SCHEMES
+    scheme, colon, _ = typed.partition(":/")
+    return bool(colon) and scheme.lower() in SCHEMES
 
 
 def address_of(typed: str, option: str) -> Address:
     """Read a URL; ``option`` is where it was typed. Raises `UsageError`."""
-    scheme, _, rest = typed.partition("://")
+    scheme, slashes, rest = typed.partition("://")
     scheme = scheme.lower()
+    if not slashes:
+        raise UsageError(f"{option} {typed}: a place in a bucket has two slashes: {typed.replace(':/', '://', 1)}")
     bucket, _, key = rest.partition("/")
     if "@" in bucket:
         raise UsageError(

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from acrawl.errors import FolderProblem, UsageError
 from acrawl.results.base import Feed
+from acrawl.results.feeds.chosen import ChosenFeed
 from acrawl.results.feeds.flat import FlatFeed
 from acrawl.results.feeds.paths import Crawl, layers, open_file
 from acrawl.results.feeds.spec import SCHEMES, STORES, TABLES, Spec, parse, shown
@@ -34,6 +35,9 @@ def open_feed(typed: str, marks: Mapping[str, int], *, overwrite: bool = False, 
 def open_spec(spec: Spec, marks: Mapping[str, int], *, overwrite: bool = False, crawl: Crawl = _ANY) -> Feed:
     """The same for what has been read already."""
     feed = _opened(spec, marks, crawl, overwrite=overwrite)
+    fields = crawl.fields(spec)
+    if fields:
+        feed = ChosenFeed(feed, shown(spec.typed), fields)
     return FlatFeed(feed) if crawl.settings.flatten and spec.format in TABLES else feed
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from acrawl.errors import UsageError
+from acrawl.errors import FolderProblem, UsageError
 from acrawl.results.cloud.address import SCHEMES as CLOUDS
 from acrawl.results.cloud.address import Address, address_of, is_address, path_of
 from acrawl.results.feeds.base import Format
@@ -61,7 +61,10 @@ class Spec(NamedTuple):
 
 
 def parse(typed: str) -> Spec:
-    """Read a ``-o``. Raises `UsageError` for a format that is not known, naming those that are."""
+    """Read a ``-o``.
+
+    Raises `UsageError` for a format that is not known, naming those that are, and `FolderProblem` for a folder.
+    """
     cloud = is_address(typed)
     if "://" in typed and not cloud and not typed.lower().startswith("file:"):
         return _server(typed)
@@ -79,6 +82,8 @@ def parse(typed: str) -> Spec:
     if name in STORES and (codec or path == "-"):
         what = f"{name} cannot be compressed" if codec else f"standard output cannot be {name}"
         raise UsageError(f"-o {typed}: {what}; {_known()}")
+    if not name and address is None and os.path.isdir(path):
+        raise FolderProblem(f"-o {typed}: is a folder; name a file in it, as in {os.path.join(path, 'items.jsonl')}")
     if name not in FORMATS and name not in STORES:
         what = f"there is no format {name!r}" if name else "the name does not tell the format"
         raise UsageError(f"-o {typed}: {what}{_nearest(name or suffix[1:])}; {_known()}")

@@ -37,9 +37,9 @@ def open_store(spec: Spec, marks: Mapping[str, int], crawl: Crawl, *, overwrite:
         raise UsageError(f"-o {spec.typed}: {{batch}} numbers files of text; {spec.format} is one file")
     name = template.path()
     if os.path.isdir(name):
-        raise FolderProblem(f"-o {spec.path}: is a folder; name a file in it")
+        raise FolderProblem(f"-o {spec.typed}: is a folder; name a file in it")
     if os.path.exists(name) and not os.path.isfile(name):
-        raise FolderProblem(f"-o {spec.path}: is no regular file, as {spec.format} needs; name another one")
+        raise FolderProblem(f"-o {spec.typed}: is no regular file, as {spec.format} needs; name another one")
     if spec.format == "sqlite":
         from acrawl.results.feeds.sqlite import opened as sqlite
 
@@ -47,7 +47,7 @@ def open_store(spec: Spec, marks: Mapping[str, int], crawl: Crawl, *, overwrite:
     try:
         from acrawl.results.feeds.parquet import opened as parquet
     except ImportError:  # nothing has begun
-        raise MissingExtra(f"-o {spec.path}: needs pyarrow: pip install 'acrawl[parquet]'") from None
+        raise MissingExtra(f"-o {spec.typed}: needs pyarrow: pip install 'acrawl[parquet]'") from None
     return parquet(pathlib.Path(name), marks, crawl.fields(spec), overwrite=overwrite)
 
 

@@ -218,8 +218,8 @@ class Archive:
         size = path.stat().st_size if self._number in there else 0
         if size < self._length:
             raise EnvironmentProblem(
-                f"{self.name}: {path} has {size} bytes, but {self._length} were delivered to it: "
-                "put the file back, or begin anew with --fresh"
+                f"{self.name}: {path} has {size} bytes, but this job's archive has {self._length} there: give the "
+                "--warc that it was begun with, put the file back, or begin anew with --fresh"
             )
         begun = self._index.begun()
         for number, path in there.items():
