@@ -21,6 +21,7 @@ from acrawl.errors import AcrawlError, CrawlFailed
 from acrawl.outcome import Captured, Delivery, FileFact, PageFile, Refused, Sightings, Tally
 from acrawl.results.base import Feed, Outbox, Row, Writer
 from acrawl.results.catalog import Catalog
+from acrawl.results.committing import Committer
 from acrawl.results.counted import Counted
 from acrawl.results.listing import FailedItem
 from acrawl.results.pipelines import Passage, Pipelines
@@ -122,6 +123,7 @@ class Drain:
         self._feeds = feeds
         self._archive = archive
         self._writers: list[Writer] = [*feeds, *([] if archive is None else [archive])]
+        self._committer = Committer(self._writers)
         self._catalog = catalog
         self._pipelines = pipelines
         self._files_to_feeds = files_to_feeds
@@ -141,7 +143,7 @@ class Drain:
         The first mark matters: a feed that is appended to and dies before its first commit is cut back to it.
         """
         await self._pipelines.open()
-        await self._frontier.done([], await self.in_thread(_commit_all, self._writers) | self._counts())
+        await self._frontier.done([], await self.in_thread(self._committer.commit) | self._counts())
 
     async def run(self) -> None:
         """Deliver until cancelled or closed. A batch under way is finished first. Raises `CrawlFailed`."""
@@ -258,7 +260,7 @@ class Drain:
                 for place, reason in feed.write(rows) if rows else ():
                     going[place].fail(reason)
             self._add_exchanges([entry for entry in entries if entry.kind == "exchange"])
-            marks = _commit_all(self._writers)
+            marks = self._committer.commit()
             self._catalog.add_failed(entry.failure for entry in entries if entry.failure is not None)
         return marks
 
@@ -327,13 +329,10 @@ class Drain:
         return self._counted.marks(self.tally) if self._counted is not None else {}
 
     def _close_all(self) -> None:
+        self._committer.close()
         for writer in self._writers:
             writer.close()
         self._catalog.close()
-
-
-def _commit_all(writers: Sequence[Writer]) -> dict[str, int]:
-    return {name: mark for writer in writers for name, mark in writer.commit().items()}
 
 
 def _finish_all(writers: Sequence[Writer]) -> None:
