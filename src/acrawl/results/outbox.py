@@ -29,8 +29,10 @@ from acrawl.results.warc.archive import Archive
 
 log = logging.getLogger(__name__)
 
-#: Entries of the outbox that are delivered in one transaction.
+#: Entries of the outbox that are delivered in one transaction; of a long one up to so many times as many, while they
+#: are no more bytes than these: a commit costs the same for all.
 BATCH = 500
+GROWTH, _BYTES = 8, 4 << 20
 _DECODERS: dict[str, Callable[[bytes], Any]] = {
     "item": msgspec.msgpack.Decoder().decode,
     "file": msgspec.msgpack.Decoder(FileFact).decode,
@@ -131,6 +133,7 @@ class Drain:
         self._counted = counted
         self._thread = ThreadPoolExecutor(1, "acrawl-results")
         self._turn = asyncio.Lock()
+        self._size = BATCH
         self._more = asyncio.Event()
         self._broken = ""
         self._closed = False
@@ -149,7 +152,8 @@ class Drain:
         """Deliver until cancelled or closed. A batch under way is finished first. Raises `CrawlFailed`."""
         while not self._closed:
             self._more.clear()
-            if await self._step() < BATCH:
+            wanted = self._size
+            if await self._step() < wanted:
                 with contextlib.suppress(TimeoutError):  # little to deliver and nobody called: let it gather
                     async with asyncio.timeout(self._poll):
                         await self._more.wait()
@@ -202,7 +206,9 @@ class Drain:
         async with self._turn:
             if self._broken:
                 raise CrawlFailed(f"nothing more can be delivered: {self._broken}")
-            deliveries = await self._frontier.outbox(BATCH)
+            deliveries = await self._frontier.outbox(self._size)
+            is_long = len(deliveries) == self._size and sum(len(one.item.body) for one in deliveries) <= _BYTES // 2
+            self._size = min(2 * self._size, GROWTH * BATCH) if is_long else BATCH
             if not deliveries:
                 return 0
             self._broken = "a delivery was broken off"
