@@ -24,6 +24,7 @@ import msgspec
 
 from acrawl.results import export as exporting
 from acrawl.results.base import Row
+from acrawl.results.committing import Committer
 from acrawl.results.feeds import Crawl, open_feed
 from acrawl.results.kept import keep, place
 from acrawl.results.kept import kept as stored
@@ -58,14 +59,16 @@ def export(path, count):
 
 
 def written(targets, count):
+    committer = Committer(targets)
     for start in range(0, count, BATCH):
         rows = [Row(f"{n:032x}", item(n), item(n)["url"]) for n in range(start, min(start + BATCH, count))]
         for target in targets:
             target.write(rows)
-            target.commit()
+        committer.commit()
     for target in targets:
         target.finish()
         target.close()
+    committer.close()
 
 
 def bare_jsonl(file, count):

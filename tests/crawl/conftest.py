@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import pathlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from acrawl.cli import main
 from crawl.command import DEADLINE, Command, Done
 from crawl.site import LiveSite
+
+Typed = Callable[..., Done]
 
 
 @pytest.fixture
@@ -39,5 +43,20 @@ def acrawl(start: Callable[..., Command]) -> Callable[..., Done]:
 
     def run(*arguments: object, deadline: float = DEADLINE, **more: object) -> Done:
         return start(*arguments, **more).end(deadline)
+
+    return run
+
+
+@pytest.fixture
+def typed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> Typed:
+    """Type ``acrawl ARGUMENTS`` in the test's folder (or ``cwd``), without a new process: for verbs that only ask."""
+
+    def run(*arguments: object, cwd: str | os.PathLike[str] = tmp_path) -> Done:
+        monkeypatch.chdir(cwd)
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            main([str(argument) for argument in arguments])
+        said = capsys.readouterr()
+        return Done(int(end.value.code or 0), said.out, said.err)
 
     return run

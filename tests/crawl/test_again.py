@@ -82,14 +82,14 @@ def change(site: ChangingSite) -> None:
     site.put("/new-added", page("new"), etag='"1"')
 
 
-def told(acrawl, site: ChangingSite, *kinds: str) -> dict[str, dict]:
-    done = acrawl("changes", "--json", *kinds)
+def told(typed, site: ChangingSite, *kinds: str) -> dict[str, dict]:
+    done = typed("changes", "--json", *kinds)
     assert done.code == EXIT_OK, done.err
     return {line["url"].removeprefix(site.origin): line for line in map(json.loads, done.out.splitlines())}
 
 
-def balanced(acrawl) -> None:
-    done = acrawl("audit")
+def balanced(typed) -> None:
+    done = typed("audit")
     assert done.code == EXIT_OK, done.out + done.err
 
 
@@ -109,7 +109,7 @@ def titles(site: ChangingSite, path: pathlib.Path) -> dict[str, str]:
 
 @pytest.mark.process
 @pytest.mark.timeout(120)
-def test_three_visits_fetch_what_has_changed_and_tell_of_it(acrawl, tmp_path):
+def test_three_visits_fetch_what_has_changed_and_tell_of_it(acrawl, typed, tmp_path):
     (tmp_path / "visits.py").write_text(SPIDER)
     with ChangingSite() as site:
         furnish(site)
@@ -140,7 +140,7 @@ def test_three_visits_fetch_what_has_changed_and_tell_of_it(acrawl, tmp_path):
         assert all(items[path] == f"{path} anew" for path in changed)
 
         # Each change is told of, by the right word.
-        lines = told(acrawl, site)
+        lines = told(typed, site)
         words = {path: line["change"] for path, line in lines.items()}
         assert words == {
             "/": "changed", "/moved-changed": "changed", **dict.fromkeys(changed, "changed"),
@@ -149,11 +149,11 @@ def test_three_visits_fetch_what_has_changed_and_tell_of_it(acrawl, tmp_path):
         assert lines["/moved-changed"]["to"] == site.url("/strong-same")
         assert lines["/trouble-failed"]["reason"] == "failed(http-500)"
         same = {path for path in PAGES if path.endswith("-same")}
-        assert told(acrawl, site, "unchanged").keys() == {*same, "/left-same", "/moved-same"}
+        assert told(typed, site, "unchanged").keys() == {*same, "/left-same", "/moved-same"}
         counts = f"1 added, {len(changed) + 2} changed, {len(same) + 2} unchanged, 1 removed, 1 failed"
         assert re.search(rf"since the last visit +{counts}\n", done.err)
-        assert acrawl("changes").out.endswith(f"\n{counts}\n")
-        balanced(acrawl)
+        assert typed("changes").out.endswith(f"\n{counts}\n")
+        balanced(typed)
 
         # In the third one, what was in trouble is compared with what was there before, and what is back is new.
         site.put("/trouble-failed", page("/trouble-failed"), etag='"1"')
@@ -163,12 +163,12 @@ def test_three_visits_fetch_what_has_changed_and_tell_of_it(acrawl, tmp_path):
         assert third["/trouble-failed"] == (304, ("If-None-Match",))
         assert third["/gone-removed"] == (200, ())
         assert titles(site, tmp_path / "third.jsonl") == {"/gone-removed": "back"}
-        assert {path: line["change"] for path, line in told(acrawl, site).items()} == {"/gone-removed": "added"}
-        balanced(acrawl)
+        assert {path: line["change"] for path, line in told(typed, site).items()} == {"/gone-removed": "added"}
+        balanced(typed)
 
 
 @pytest.mark.process
-def test_a_visit_begins_only_where_one_has_finished(acrawl, start, tmp_path):
+def test_a_visit_begins_only_where_one_has_finished(acrawl, typed, start, tmp_path):
     (tmp_path / "visits.py").write_text(SPIDER)
     with ChangingSite() as site:
         command = ["run", "visits.py", "-a", f"url={site.url('/')}", "--workers", 1]
@@ -177,8 +177,8 @@ def test_a_visit_begins_only_where_one_has_finished(acrawl, start, tmp_path):
         assert none.complaint.endswith("no crawl has begun here; run it once without --again")
         assert acrawl(*command, "--again", "--fresh").code == EXIT_USAGE
 
-        site.put("/", page("home", [f"/{n}" for n in range(30)]))
-        for n in range(30):
+        site.put("/", page("home", [f"/{n}" for n in range(12)]))
+        for n in range(12):
             site.put(f"/{n}", page(str(n)), etag='"1"')
         running = start(*command, "-s", "politeness.delay=0.3")
         running.says("has joined")
@@ -196,14 +196,14 @@ def test_a_visit_begins_only_where_one_has_finished(acrawl, start, tmp_path):
         visiting.says("has joined")
         visiting.kill()
         visiting.end()
-        assert acrawl(*command, "--again", "-s", "limits.max_pages=31").code == EXIT_OK  # 31 of this visit
+        assert acrawl(*command, "--again", "-s", "limits.max_pages=13").code == EXIT_OK  # 13 of this visit
         asked = site.asked()
-        assert {path for path, (status, _) in asked.items() if status == 304} == {f"/{n}" for n in range(30)}
-        balanced(acrawl)
+        assert {path for path, (status, _) in asked.items() if status == 304} == {f"/{n}" for n in range(12)}
+        balanced(typed)
 
 
 @pytest.mark.process
-def test_images_that_changed_get_their_new_bytes_under_their_names_and_vanished_ones_stay(acrawl, tmp_path):
+def test_images_that_changed_get_their_new_bytes_under_their_names_and_vanished_ones_stay(acrawl, typed, tmp_path):
     folder = tmp_path / "pictures"
     with ChangingSite() as site:
         names = ("same", "changed", "vanished", "twin-1", "twin-2")
@@ -239,11 +239,11 @@ def test_images_that_changed_get_their_new_bytes_under_their_names_and_vanished_
         (folder / ".objects" / after["same.png"]["sha256"][0] / after["same.png"]["sha256"]).unlink()
         assert acrawl(*command, "--again").code == EXIT_OK
         assert site.asked()["/same.png"] == (200, ())
-        balanced(acrawl)
+        balanced(typed)
 
 
 @pytest.mark.process
-def test_with_the_cache_unchanged_pages_are_told_by_what_it_gives(acrawl, tmp_path):
+def test_with_the_cache_unchanged_pages_are_told_by_what_it_gives(acrawl, typed, tmp_path):
     (tmp_path / "visits.py").write_text(SPIDER)
     with ChangingSite() as site:
         site.put("/", page("home", ["/same", "/changed"]), etag='"1"')
@@ -256,7 +256,7 @@ def test_with_the_cache_unchanged_pages_are_told_by_what_it_gives(acrawl, tmp_pa
         first, second = sorted(tmp_path.glob("items-*.jsonl"))  # each visit has a time of its own
         assert titles(site, first).keys() == {"/", "/same", "/changed"}
         assert titles(site, second) == {"/changed": "changed anew"}
-        assert {path: line["change"] for path, line in told(acrawl, site).items()} == {"/changed": "changed"}
+        assert {path: line["change"] for path, line in told(typed, site).items()} == {"/changed": "changed"}
 
 
 @pytest.mark.process

@@ -51,7 +51,7 @@ def contents(folder):
 
 
 @pytest.mark.process
-def test_a_recrawl_of_an_image_site_downloads_nothing(acrawl, tmp_path):
+def test_a_recrawl_of_an_image_site_downloads_nothing(acrawl, typed, tmp_path):
     with LiveSite() as site:
         furnish(site, '"1"')
         crawl = ["images", site.url(), "-o", "pictures", "-s", "cache.mode=http", "--workers", 2]
@@ -72,12 +72,12 @@ def test_a_recrawl_of_an_image_site_downloads_nothing(acrawl, tmp_path):
         assert {n: h for n, h in contents(tmp_path / "pictures").items() if n.endswith(".png")} == {
             n: h for n, h in before.items() if n.endswith(".png")
         }
-        told = acrawl("why", site.url("/second"), "--job", "pictures/.acrawl").out
+        told = typed("why", site.url("/second"), "--job", "pictures/.acrawl").out
         assert "fetched(unchanged): its server says" in told
 
 
 @pytest.mark.process
-def test_what_was_recorded_is_replayed_without_a_network(acrawl, tmp_path):
+def test_what_was_recorded_is_replayed_without_a_network(acrawl, typed, tmp_path):
     (tmp_path / "words.py").write_text(SPIDER)
     with LiveSite() as site:
         furnish(site, None)
@@ -97,7 +97,7 @@ def test_what_was_recorded_is_replayed_without_a_network(acrawl, tmp_path):
         "Zw\xf6lf",
         "Third",
     }
-    lost = acrawl("why", f"{url}gone", "--job", "files/.acrawl").out
+    lost = typed("why", f"{url}gone", "--job", "files/.acrawl").out
     assert "failed(http-404)" in lost
     assert "from the cache" in lost
 

@@ -58,7 +58,9 @@ class Shop(Spider):
 """
 
 
-def test_bad_items_fail_alone_and_are_told_of_in_the_ledger_the_log_and_the_list(live, acrawl, tmp_path: pathlib.Path):
+def test_bad_items_fail_alone_and_are_told_of_in_the_ledger_the_log_and_the_list(
+    live, acrawl, typed, tmp_path: pathlib.Path
+):
     for path in ("/", "/model", "/plain", "/single", "/large"):
         live.page(path)
     (tmp_path / "shop.py").write_text(SPIDER)
@@ -85,14 +87,14 @@ def test_bad_items_fail_alone_and_are_told_of_in_the_ledger_the_log_and_the_list
     assert told["items FAILED"].split()[2] == "5"
     assert "acrawl audit --items --job .acrawl/shop" in told["items FAILED"]
     assert "2 pages" in told["invalid items"]
-    assert acrawl("audit", "--items").out.count(expected) == 3
-    why = acrawl("why", live.url()).out
+    assert typed("audit", "--items").out.count(expected) == 3
+    why = typed("why", live.url()).out
     assert "fetched(invalid-item)" in why
     assert f"4 of its items: {expected}; dict.x: <object" in why
-    why = acrawl("why", live.url("/model")).out
+    why = typed("why", live.url("/model")).out
     assert "failed(invalid-item)" in why
     assert "Offer.price: Input should be greater than 0 (got -1)" in why
-    assert "Expected `str`, got `int`" in acrawl("why", live.url("/plain")).out
+    assert "Expected `str`, got `int`" in typed("why", live.url("/plain")).out
 
 
 MANY = """

@@ -57,7 +57,7 @@ def ledger(folder):
         database.close()
 
 
-def test_a_limit_ends_a_crawl_of_endless_seeds_and_a_raised_one_goes_on(acrawl, live, tmp_path):
+def test_a_limit_ends_a_crawl_of_endless_seeds_and_a_raised_one_goes_on(acrawl, typed, live, tmp_path):
     for number in range(200):
         live.page(f"/{number}")
     (tmp_path / "endless.py").write_text(ENDLESS)
@@ -70,7 +70,7 @@ def test_a_limit_ends_a_crawl_of_endless_seeds_and_a_raised_one_goes_on(acrawl, 
     assert done.code == EXIT_LIMIT, done.err
     urls = [record["url"] for record in records(tmp_path / "items.jsonl")]
     assert len(urls) == len(set(urls)) == 60
-    assert acrawl("audit").code == EXIT_OK
+    assert typed("audit").code == EXIT_OK
 
 
 def test_heavy_requests_travel_in_parts(acrawl, live, tmp_path):
@@ -87,13 +87,13 @@ def test_heavy_requests_travel_in_parts(acrawl, live, tmp_path):
     assert records(tmp_path / "items.jsonl") == [{"whole": True}]
 
 
-def test_an_item_too_large_to_travel_fails_its_request_and_names_the_setting(acrawl, live, tmp_path):
+def test_an_item_too_large_to_travel_is_told_of_in_the_ledger_and_names_the_setting(acrawl, typed, live, tmp_path):
     live.page("/")
     (tmp_path / "huge.py").write_text(HEAVY.replace("def parse", "def pages").replace("def huge", "def parse"))
     done = acrawl("run", "huge.py", "-a", f"origin={live.origin}", "-o", "items.jsonl", "--workers", 1, "-q")
     assert done.code == EXIT_OK, done.err[:2000]
-    assert "queues.max_message" in acrawl("why", live.url()).out
-    assert ledger(tmp_path / ".acrawl" / "heavy") == {"failed callback": 1}
+    assert "queues.max_message" in typed("why", live.url()).out
+    assert ledger(tmp_path / ".acrawl" / "heavy") == {"fetched invalid-item": 1}
 
 
 def test_a_key_function_that_raises_ends_the_crawl_in_one_line(acrawl, live, tmp_path):

@@ -33,7 +33,7 @@ class Shop(Spider):
 
 
 def test_items_are_told_by_what_became_of_them_and_those_that_failed_can_be_listed(
-    live, acrawl, tmp_path: pathlib.Path
+    live, acrawl, typed, tmp_path: pathlib.Path
 ):
     live.page("/")
     (tmp_path / "shop.py").write_text(SPIDER)
@@ -47,6 +47,6 @@ def test_items_are_told_by_what_became_of_them_and_those_that_failed_can_be_list
         ("FAILED", "1"),
     ]
     assert "acrawl audit --items" in done.err
-    told = acrawl("audit", "--items")
+    told = typed("audit", "--items")
     (line,) = [line for line in told.out.splitlines() if line.startswith(live.url())]
     assert "KeyError" in line

@@ -18,7 +18,7 @@ OPTIONS = ("--workers", 1, "-s", "scope.max_depth=1", "-s", "fetch.max_body=2000
 
 @pytest.mark.process
 @pytest.mark.timeout(2 * DEADLINE)
-def test_no_page_stalls_a_worker_or_fills_its_memory(acrawl, live, tmp_path):
+def test_no_page_stalls_a_worker_or_fills_its_memory(acrawl, typed, live, tmp_path):
     for name in MONSTERS:
         live.add(f"/{name}", page(name))
     live.page("/end")
@@ -34,8 +34,8 @@ def test_no_page_stalls_a_worker_or_fills_its_memory(acrawl, live, tmp_path):
     assert max(item["peak"] for item in items if "peak" in item) < 600 << 20
     cut = sum(bool(item["cut"]) for item in read.values())
     assert f"{cut} pages are so large" in done.err
-    assert "links: more than 100,000 at byte" in acrawl("why", live.url("/links"), "--job", "job").out
-    audit = acrawl("audit", "--job", "job")
+    assert "links: more than 100,000 at byte" in typed("why", live.url("/links"), "--job", "job").out
+    audit = typed("audit", "--job", "job")
     assert audit.code == EXIT_OK, audit.out
     assert f"fetched(cut) {cut}" in " ".join(audit.out.replace(":", " ").split()), audit.out
 

@@ -96,7 +96,7 @@ def test_endless_traps_in_a_made_up_web_are_left_and_its_items_are_whole():
     assert done.audit.problems == []
 
 
-def test_why_tells_of_the_trap_and_retry_brings_it_back_under_a_larger_budget(acrawl, live, tmp_path):
+def test_why_tells_of_the_trap_and_retry_brings_it_back_under_a_larger_budget(acrawl, typed, live, tmp_path):
     days = [f"/day/{2020 + n // 28}-01-{n % 28 + 1:02}" for n in range(300)]
     for today, tomorrow in zip(days, [*days[1:], "/"], strict=True):
         live.page(today, [tomorrow], text="<p>There are no events on this day.</p>")
@@ -111,7 +111,7 @@ def test_why_tells_of_the_trap_and_retry_brings_it_back_under_a_larger_budget(ac
     fetched = len(live.log)
     assert 40 < fetched < 300
 
-    story = acrawl("why", live.url(days[fetched - 6])).out
+    story = typed("why", live.url(days[fetched - 6])).out
     assert "excluded(trap)" in story
     assert "calendar: some 40 pages like /day/* brought nothing but more of them (traps.calendar is 40)" in story
     assert "traps.enabled=false" in story
@@ -121,4 +121,4 @@ def test_why_tells_of_the_trap_and_retry_brings_it_back_under_a_larger_budget(ac
     assert done.code == EXIT_OK, done.err
     assert len(live.log) == 306
     assert live.repeated == {}
-    assert acrawl("audit").code == EXIT_OK
+    assert typed("audit").code == EXIT_OK

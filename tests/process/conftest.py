@@ -1,5 +1,5 @@
 """The fixtures of whole crawls."""
 
-from crawl.conftest import acrawl, live, start
+from crawl.conftest import acrawl, live, start, typed
 
-__all__ = ["acrawl", "live", "start"]
+__all__ = ["acrawl", "live", "start", "typed"]

@@ -27,7 +27,7 @@ class Visits(Spider):
         yield {"url": response.url, "text": response.css("p::text").get()}
         yield from response.follow_all()
 """
-PAGES = 60
+PAGES = 40
 
 
 def furnish(site: ChangingSite, visit: int) -> None:

@@ -19,8 +19,8 @@ from results.pictures import encoded, photo
 
 pytestmark = pytest.mark.process
 
-IMAGES = 24
-CONTENTS = 18
+IMAGES = 16
+CONTENTS = 12
 OPTIONS = (
     "--thumbs", "40x40", "--thumbs", "big=120x120", "--convert", "webp", "-s", "queues.grace_seconds=0.3",
     "-s", "frontier.max_lost=99",
@@ -79,7 +79,7 @@ def test_workers_and_a_master_that_are_killed_cost_no_image_its_thumbnail(live, 
     furnish(live)
     command = ("images", live.url(), "-o", "pictures", "--workers", 2, *OPTIONS)
     master = start(*command)
-    for requests in (5, 10):
+    for requests in (4, 8):
         live.wait_for(requests)
         os.kill(master.children()[0], signal.SIGKILL)
     until(lambda: any(map(decoders, master.children())))
@@ -99,7 +99,7 @@ def test_a_worker_that_sends_its_files_and_is_killed_costs_no_image_its_thumbnai
     join = tmp_path / "pictures" / ".acrawl" / "join.json"
     until(join.exists)
     work = "work", "--join", join, "--send-files", "acrawl.spiders.images:Images"
-    for requests in (6, 13):
+    for requests in (5, 10):
         worker = start(*work, env={"TMPDIR": str(tmp_path / "tmp")})
         live.wait_for(requests)
         worker.kill()

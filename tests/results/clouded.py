@@ -49,11 +49,16 @@ def image(n: int) -> bytes:
     return data + bytes(9 << 20) if n % CONTENTS == CONTENTS - 1 else data
 
 
+def address(n: int) -> str:
+    """One URL a content, of which several would like the same name."""
+    return f"https://e.org/{n % 3}.png?{n % CONTENTS}"
+
+
 def things() -> list[Any]:
     made: list[Any] = []
     for n in range(IMAGES):
         data = image(n)
-        fact = FileFact(f"https://e.org/{n % 3}.png", hashlib.sha256(data).hexdigest(), len(data), "image/png")
+        fact = FileFact(address(n), hashlib.sha256(data).hexdigest(), len(data), "image/png")
         made += [{"n": n, "late": n} if n > 12 else {"n": n}, fact]
     return made
 
@@ -112,7 +117,7 @@ def check(url: str, folder: pathlib.Path) -> None:
     assert [int(line.split(",")[0]) for part in parts for line in part] == list(range(IMAGES))
     listed = [json.loads(line) for line in found.pop("files/images.jsonl").splitlines()]
     assert sorted(found.values()) == sorted(image(n) for n in range(CONTENTS)), sorted(found)
-    by_url = {f"https://e.org/{n % 3}.png": image(n) for n in range(IMAGES)}
+    by_url = {address(n): image(n) for n in range(IMAGES)}
     assert {line["url"]: found[f"files/{line['path']}"] for line in listed} == by_url
 
 

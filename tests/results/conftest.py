@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
+import pathlib
+import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator
 
 import pytest
 
-from crawl.conftest import acrawl, live, start
+from crawl.conftest import acrawl, live, start, typed
 from results.postgres import Server
 from results.s3 import Store, environ, environment
 
-__all__ = ["acrawl", "live", "start"]
+__all__ = ["acrawl", "live", "start", "typed"]
+
+
+#: Bytes that have to be free in memory.
+_ROOM = 256 << 20
+
+
+@pytest.fixture
+def memory(tmp_path: pathlib.Path) -> Iterator[pathlib.Path]:
+    """A folder for many deaths by SIGKILL, which take no page cache along: in memory, where no fsync waits for a disk.
+
+    The usual one where there is no such room.
+    """
+    place = pathlib.Path("/dev/shm")
+    if not place.is_dir() or shutil.disk_usage(place).free < _ROOM:
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(prefix="acrawl-", dir=place) as folder:
+        yield pathlib.Path(folder)
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ from results.s3 import Refusing, Store, contents, environ, environment
 pytestmark = [pytest.mark.process]
 
 CLOUDED = pathlib.Path(__file__).with_name("clouded.py")
-PICTURES, CONTENTS = 40, 18
+PICTURES, CONTENTS = 30, 12
 
 
 @pytest.fixture

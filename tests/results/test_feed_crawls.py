@@ -74,12 +74,12 @@ def test_a_crawl_writes_to_all_of_them_and_tells_nobody_the_password(shelf, acra
 
 
 def test_a_master_that_is_killed_at_random_moments_loses_and_doubles_nothing(
-    shelf, start, acrawl, live, tmp_path, database
+    shelf, start, acrawl, typed, live, tmp_path, database
 ):
     live.delay = 0.05
     chance = random.Random()
     kills = 0
-    for _ in range(4):
+    for _ in range(3):
         crawl = start(*shelf, *stores(database), "--resume")
         asked = len(live.log)
         until(lambda begun=asked: len(live.log) > begun or not crawl.alive, 30)  # noqa: B023 - asked at once
@@ -96,7 +96,7 @@ def test_a_master_that_is_killed_at_random_moments_loses_and_doubles_nothing(
     assert sorted(json.loads(line)["url"] for line in (tmp_path / "items.jsonl").read_text().splitlines()) == expected
     # The job has kept the same, and an export is what the crawl has written.
     server = f"{database}#exported"
-    done = acrawl("export", "-o", "out/items.sqlite", "-o", server, "-o", "out/items.parquet", "-o", "out/items.jsonl")
+    done = typed("export", "-o", "out/items.sqlite", "-o", server, "-o", "out/items.parquet", "-o", "out/items.jsonl")
     assert done.code == EXIT_OK, done.err
     assert (tmp_path / "out" / "items.jsonl").read_bytes() == (tmp_path / "items.jsonl").read_bytes()
     assert urls_in(tmp_path / "out", database, "exported") == [expected] * 3
@@ -105,18 +105,18 @@ def test_a_master_that_is_killed_at_random_moments_loses_and_doubles_nothing(
         assert connection.execute(same).fetchone() == (PAGES,)
 
 
-def test_a_crawl_is_exported_while_it_runs_and_when_it_has_been_begun_anew(shelf, start, acrawl, live, tmp_path):
+def test_a_crawl_is_exported_while_it_runs_and_when_it_has_been_begun_anew(shelf, start, acrawl, typed, live, tmp_path):
     live.delay = 0.2
     crawl = start(*shelf)
     kept = tmp_path / ".acrawl" / "shelf" / "items.kept"
     until(lambda: kept.exists() and kept.stat().st_size > 0, 30)
     beside = []
-    until(lambda: beside.append(acrawl("export", "-o", f"{len(beside)}.jsonl")) or has_items(beside[-1]), 30)
+    until(lambda: beside.append(typed("export", "-o", f"{len(beside)}.jsonl")) or has_items(beside[-1]), 30)
     assert crawl.alive
     assert beside[-1].code == EXIT_OK
     live.delay = 0.0
     assert crawl.end().code == EXIT_OK
-    assert acrawl("export", "-o", "all.jsonl").code == EXIT_OK
+    assert typed("export", "-o", "all.jsonl").code == EXIT_OK
     early = (tmp_path / f"{len(beside) - 1}.jsonl").read_bytes()
     whole = (tmp_path / "all.jsonl").read_bytes()
     assert whole.startswith(early)
@@ -124,17 +124,17 @@ def test_a_crawl_is_exported_while_it_runs_and_when_it_has_been_begun_anew(shelf
     done = acrawl(*shelf, "--fresh", "-s", "feeds.keep=no", "-s", "limits.max_pages=5")
     assert done.code == EXIT_LIMIT
     assert not kept.exists()
-    assert "this crawl keeps no items" in acrawl("export", "-o", "none.jsonl").complaint
+    assert "this crawl keeps no items" in typed("export", "-o", "none.jsonl").complaint
 
 
 def has_items(done):
     return not done.err.startswith("0 items")
 
 
-def test_items_that_were_not_kept_for_a_while_are_missed_aloud(shelf, acrawl, tmp_path):
+def test_items_that_were_not_kept_for_a_while_are_missed_aloud(shelf, acrawl, typed, tmp_path):
     assert acrawl(*shelf, "-s", "feeds.keep=no", "-s", "limits.max_pages=5").code == EXIT_LIMIT
     acrawl(*shelf, "--resume")
-    done = acrawl("export", "-o", "a.jsonl")
+    done = typed("export", "-o", "a.jsonl")
     assert done.code == EXIT_OK
     assert "for a while the crawl went on with feeds.keep off" in done.err
 

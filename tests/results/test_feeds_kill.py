@@ -25,9 +25,9 @@ SCRIPT = pathlib.Path(__file__).with_name("killed.py")
         "gathered.csv",
     ],
 )
-def test_wherever_it_is_killed_a_feed_has_every_item_once(tmp_path, spec):
+def test_wherever_it_is_killed_a_feed_has_every_item_once(memory, spec):
     finished = subprocess.run(
-        [sys.executable, SCRIPT, tmp_path, spec], capture_output=True, text=True, timeout=300, check=False
+        [sys.executable, SCRIPT, memory, spec], capture_output=True, text=True, timeout=300, check=False
     )
     assert finished.returncode == 0, finished.stderr
     assert int(finished.stdout) >= 25, "that many points there are in the shortest of them"

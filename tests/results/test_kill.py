@@ -35,30 +35,30 @@ def points(tmp_path_factory):
 @pytest.mark.process
 @pytest.mark.parametrize("template", [DEFAULT, "{type}/{n:03}", "{name:1}"])
 @pytest.mark.parametrize("seed", [random.randrange(1 << 32) if "CI" not in os.environ else 1])
-def test_whatever_is_killed_everything_arrives_exactly_once(tmp_path, points, template, seed):
+def test_whatever_is_killed_everything_arrives_exactly_once(memory, points, template, seed):
     # Given a drain that is killed five times, each time a few points after it went on
     chance = random.Random(seed)
     kills = 0
     for _ in range(5):
-        killed = drained(tmp_path, chance.randint(1, points // 4), template)
+        killed = drained(memory, chance.randint(1, points // 4), template)
         assert killed.returncode in (-signal.SIGKILL, 0), killed.stderr
         kills += killed.returncode != 0
     assert kills >= 3
     # When it may live
-    finished = drained(tmp_path, 0, template)
+    finished = drained(memory, 0, template)
     assert finished.returncode == 0, finished.stderr
     # Then every item and every file is in the feed exactly once and in order
-    lines = [json.loads(line) for line in (tmp_path / "items.jsonl").read_bytes().splitlines()]
+    lines = [json.loads(line) for line in (memory / "items.jsonl").read_bytes().splitlines()]
     assert [line["n"] for line in lines[::2]] == list(range(IMAGES))
     assert [line["url"].rpartition("?")[2] for line in lines[1::2]] == list(map(str, range(IMAGES)))
     # and every content is stored once, under one readable name that has its bytes
-    files = readable(tmp_path / "files")
+    files = readable(memory / "files")
     assert sorted(files.values()) == sorted(png(n) for n in range(CONTENTS))
-    assert len(objects(tmp_path / "files")) == CONTENTS
+    assert len(objects(memory / "files")) == CONTENTS
     assert {line["path"] for line in lines[1::2]} == set(files)
-    assert temporaries(tmp_path / "files") == []
+    assert temporaries(memory / "files") == []
     # and the catalog says the same
-    catalog = Catalog(tmp_path / "results.db", tmp_path / "files")
+    catalog = Catalog(memory / "results.db", memory / "files")
     totals = catalog.totals()
     assert (totals.files, totals.objects, totals.failed_items) == (IMAGES, CONTENTS, IMAGES)
     assert sorted(item.reason for item in catalog.failed()) == sorted(f"Product.n: {n}" for n in range(IMAGES))

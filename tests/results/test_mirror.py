@@ -36,26 +36,26 @@ def whole(tmp_path_factory):
 
 @pytest.mark.process
 @pytest.mark.parametrize("seed", [random.randrange(1 << 32) for _ in range(3)] if "CI" not in os.environ else [1, 2, 3])
-def test_whatever_is_killed_the_copy_is_the_same(tmp_path, whole, seed):
+def test_whatever_is_killed_the_copy_is_the_same(memory, whole, seed):
     files, points = whole
     assert len(files) == 2 * PAGES + 1
     chance = random.Random(seed)
     kills = 0
     for _ in range(5):
-        killed = made(tmp_path, chance.randint(1, points // 2))
+        killed = made(memory, chance.randint(1, points // 2))
         assert killed.returncode in (-signal.SIGKILL, 0), killed.stderr
         kills += killed.returncode != 0
-        part = readable(tmp_path / "files")
+        part = readable(memory / "files")
         assert part.items() <= files.items()
     assert kills >= 2
-    finished = made(tmp_path, 0)
+    finished = made(memory, 0)
     assert finished.returncode == 0, finished.stderr
-    assert readable(tmp_path / "files") == files
-    assert temporaries(tmp_path / "files") == []
+    assert readable(memory / "files") == files
+    assert temporaries(memory / "files") == []
     # Made once more, nothing is written.
-    before = {name: (tmp_path / "files" / name).stat().st_mtime_ns for name in files if name != "index.html"}
-    made(tmp_path, 0)
-    assert before == {name: (tmp_path / "files" / name).stat().st_mtime_ns for name in before}
+    before = {name: (memory / "files" / name).stat().st_mtime_ns for name in files if name != "index.html"}
+    made(memory, 0)
+    assert before == {name: (memory / "files" / name).stat().st_mtime_ns for name in before}
 
 
 async def copied(folder, pages, redirects=(), starts=()):

@@ -109,6 +109,7 @@ async def test_an_item_that_cannot_be_taken_is_kept_with_its_reason_and_the_craw
 @pytest.mark.asyncio
 async def test_nothing_is_forgotten_before_it_is_durable(tmp_path, monkeypatch):
     monkeypatch.setattr(outbox, "BATCH", 2)
+    monkeypatch.setattr(outbox, "GROWTH", 1)
     facts = await saved(tmp_path, *map(png, range(3)))
     frontier = MemoryFrontier([thing for n, fact in enumerate(facts) for thing in ({"n": n}, fact)])
     seen = []
@@ -314,3 +315,22 @@ async def test_what_a_worker_says_that_cannot_be_is_failed_and_the_rest_is_deliv
         tally = await drain.drain()
         assert (tally.failed, tally.files, tally.dropped) == (len(lies), 1, 0)
         assert [image.size for image in catalog.images()] == [fact.size]
+
+
+@pytest.mark.asyncio
+async def test_a_long_outbox_is_delivered_in_larger_batches_as_long_as_they_are_small_in_bytes(tmp_path, monkeypatch):
+    monkeypatch.setattr(outbox, "BATCH", 2)
+    asked = []
+    for text in ("", "x" * (2 << 20)):
+        frontier = MemoryFrontier([{"text": text}] * 12)
+        deliver, counts = frontier.outbox, []
+
+        async def noted(n, deliver=deliver, counts=counts):
+            counts.append(n)
+            return await deliver(n)
+
+        frontier.outbox = noted
+        async with draining(tmp_path / str(len(text)), frontier) as (drain, _):
+            await drain.drain()
+        asked.append(counts)
+    assert asked == [[2, 4, 8, 2], [2] * 7]

@@ -308,10 +308,10 @@ def test_what_was_stored_and_is_gone_or_short_is_told_before_anything_is_written
 
 @pytest.mark.process
 @pytest.mark.timeout(120)
-def test_wherever_it_is_killed_an_archive_has_every_exchange_once(tmp_path):
+def test_wherever_it_is_killed_an_archive_has_every_exchange_once(memory):
     script = pathlib.Path(__file__).with_name("warced.py")
     finished = subprocess.run(
-        [sys.executable, script, tmp_path, "5"], capture_output=True, text=True, timeout=110, check=False
+        [sys.executable, script, memory, "5"], capture_output=True, text=True, timeout=110, check=False
     )
     assert finished.returncode == 0, finished.stderr
     assert int(finished.stdout) >= 20

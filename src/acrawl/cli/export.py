@@ -83,7 +83,7 @@ def export(  # noqa: PLR0913 - the command line's options, each named once
     if not quiet:
         click.echo(f"{done.items:,} {'files' if files else 'items'} to {', '.join(map(shown, feeds))}", err=True)
     catalog = place.folder / "results.db"
-    if not done.items and not files and catalog.exists() and any(saved_files(catalog)):
+    if not done.items and not files and catalog.exists() and any(saved_items(catalog)):
         click.echo("acrawl: what this crawl has are saved files; --files writes a list of them", err=True)
     if GAP in marks and not files:
         click.echo("acrawl: there were more: for a while the crawl went on with feeds.keep off", err=True)

@@ -40,7 +40,7 @@ class _Entry(msgspec.Struct, frozen=True, array_like=True):
     item: Any
 
 
-_encoder = msgspec.msgpack.Encoder()
+_encode = msgspec.msgpack.Encoder().encode
 _decoder = msgspec.msgpack.Decoder(_Entry)
 
 
@@ -56,17 +56,18 @@ class _Entries:
 
     def encode(self, rows: Sequence[Row]) -> tuple[bytes, list[Unfit]]:
         """See `acrawl.results.feeds.base.Format.encode`."""
-        parts: list[bytes] = []
-        unfit: list[Unfit] = []
         at = self._clock.time()
-        for place, row in enumerate(rows):
-            try:
-                data = _encoded(row, at)
-            except Exception as error:  # noqa: BLE001 - users' objects raise what they like: recorded as failed
-                unfit.append((place, f"it cannot be kept in the job: {error}"))
-                continue
-            parts += len(data).to_bytes(_HEAD, "big"), data
-        return b"".join(parts), unfit
+        unfit: list[Unfit] = []
+        try:
+            entries = [_encode((row.id, row.page, at, row.value)) for row in rows]
+        except Exception:  # noqa: BLE001 - users' objects raise what they like: find out which; the rest is written
+            entries = []
+            for place, row in enumerate(rows):
+                try:
+                    entries.append(_encoded(row, at))
+                except Exception as error:  # noqa: BLE001 - as above: it is recorded as failed
+                    unfit.append((place, f"it cannot be kept in the job: {error}"))
+        return b"".join([part for entry in entries for part in (len(entry).to_bytes(_HEAD, "big"), entry)]), unfit
 
     def end(self) -> bytes:
         """Nothing: a file of entries is whole at any mark."""
@@ -148,9 +149,9 @@ def kept(job: pathlib.Path, length: int, start: int = 0) -> Iterator[list[Row]]:
 
 def _encoded(row: Row, at: float) -> bytes:
     try:
-        return _encoder.encode(_Entry(row.id, row.page, at, row.value))
+        return _encode((row.id, row.page, at, row.value))
     except OverflowError:  # JSON has such numbers
-        return _encoder.encode(_Entry(row.id, row.page, at, msgspec.msgpack.Ext(_JSON, msgspec.json.encode(row.value))))
+        return _encode((row.id, row.page, at, msgspec.msgpack.Ext(_JSON, msgspec.json.encode(row.value))))
 
 
 def _rows(content: BinaryIO) -> Iterator[list[Row]]:

@@ -21,6 +21,7 @@ from acrawl.errors import AcrawlError, CrawlFailed
 from acrawl.outcome import Captured, Delivery, FileFact, PageFile, Refused, Sightings, Tally
 from acrawl.results.base import Feed, Outbox, Row, Writer
 from acrawl.results.catalog import Catalog
+from acrawl.results.committing import Committer
 from acrawl.results.counted import Counted
 from acrawl.results.listing import FailedItem, ImageFile, as_item
 from acrawl.results.pipelines import Passage, Pipelines
@@ -29,8 +30,10 @@ from acrawl.ticket import Whole
 
 log = logging.getLogger(__name__)
 
-#: Entries of the outbox that are delivered in one transaction.
+#: Entries of the outbox that are delivered in one transaction; of a long one up to so many times as many, while they
+#: are no more bytes than these: a commit costs the same for all.
 BATCH = 500
+GROWTH, _BYTES = 8, 4 << 20
 _DECODERS: dict[str, Callable[[bytes], Any]] = {
     "item": msgspec.msgpack.Decoder().decode,
     "file": msgspec.msgpack.Decoder(FileFact).decode,
@@ -123,6 +126,7 @@ class Drain:
         self._feeds = feeds
         self._archive = archive
         self._writers: list[Writer] = [*feeds, *([] if archive is None else [archive])]
+        self._committer = Committer(self._writers)
         self._catalog = catalog
         self._pipelines = pipelines
         self._files_to_feeds = files_to_feeds
@@ -130,6 +134,7 @@ class Drain:
         self._counted = counted
         self._thread = ThreadPoolExecutor(1, "acrawl-results")
         self._turn = asyncio.Lock()
+        self._size = BATCH
         self._more = asyncio.Event()
         self._broken = ""
         self._closed = False
@@ -142,13 +147,14 @@ class Drain:
         The first mark matters: a feed that is appended to and dies before its first commit is cut back to it.
         """
         await self._pipelines.open()
-        await self._frontier.done([], await self.in_thread(_commit_all, self._writers) | self._counts())
+        await self._frontier.done([], await self.in_thread(self._committer.commit) | self._counts())
 
     async def run(self) -> None:
         """Deliver until cancelled or closed. A batch under way is finished first. Raises `CrawlFailed`."""
         while not self._closed:
             self._more.clear()
-            if await self._step() < BATCH:
+            wanted = self._size
+            if await self._step() < wanted:
                 with contextlib.suppress(TimeoutError):  # little to deliver and nobody called: let it gather
                     async with asyncio.timeout(self._poll):
                         await self._more.wait()
@@ -201,7 +207,9 @@ class Drain:
         async with self._turn:
             if self._broken:
                 raise CrawlFailed(f"nothing more can be delivered: {self._broken}")
-            deliveries = await self._frontier.outbox(BATCH)
+            deliveries = await self._frontier.outbox(self._size)
+            is_long = len(deliveries) == self._size and sum(len(one.item.body) for one in deliveries) <= _BYTES // 2
+            self._size = min(2 * self._size, GROWTH * BATCH) if is_long else BATCH
             if not deliveries:
                 return 0
             self._broken = "a delivery was broken off"
@@ -259,7 +267,7 @@ class Drain:
                 for place, reason in feed.write(rows) if rows else ():
                     going[place].fail(reason)
             self._add_exchanges([entry for entry in entries if entry.kind == "exchange"])
-            marks = _commit_all(self._writers)
+            marks = self._committer.commit()
             self._catalog.add_failed(entry.failure for entry in entries if entry.failure is not None)
         return marks
 
@@ -319,13 +327,10 @@ class Drain:
         return self._counted.marks(self.tally) if self._counted is not None else {}
 
     def _close_all(self) -> None:
+        self._committer.close()
         for writer in self._writers:
             writer.close()
         self._catalog.close()
-
-
-def _commit_all(writers: Sequence[Writer]) -> dict[str, int]:
-    return {name: mark for writer in writers for name, mark in writer.commit().items()}
 
 
 def _finish_all(writers: Sequence[Writer]) -> None:

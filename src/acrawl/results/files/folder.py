@@ -129,8 +129,8 @@ class FolderSink:
     """One file on its way into a `FolderStore`; see ``acrawl.fetch.base.Sink``."""
 
     __slots__ = (
-        "_advance", "_file", "_hash", "_head", "_kept", "_left", "_partial", "_pending", "_pending_size", "_size",
-        "_store", "_temporary", "_vouched",
+        "_advance", "_block", "_file", "_hash", "_head", "_kept", "_left", "_partial", "_pending", "_pending_size",
+        "_size", "_store", "_temporary", "_vouched",
     )  # fmt: skip
 
     def __init__(self, store: FolderStore, advance: Callable[[int], None]) -> None:
@@ -142,6 +142,7 @@ class FolderSink:
     def _begin(self) -> None:
         self._pending: list[bytes] = []
         self._pending_size = 0
+        self._block = bytearray()
         self._size = 0
         self._vouched = 0
         self._hash: Any = None
@@ -191,6 +192,9 @@ class FolderSink:
 
     async def write(self, chunk: bytes) -> None:
         """Append. Raises `FetchError` ("disk") when the bytes cannot be kept; nothing is left on disk then."""
+        if self._temporary:
+            await self._or_nothing(self._gather(chunk))
+            return
         self._pending.append(chunk)
         self._pending_size += len(chunk)
         if self._pending_size >= BLOCK:
@@ -211,8 +215,8 @@ class FolderSink:
     def probe(self) -> tuple[str, int, int]:
         """See ``acrawl.fetch.base.Sink``."""
         head = self._head
-        if len(head) < HEAD and self._pending:
-            head = (head + b"".join(self._pending))[:HEAD]
+        if len(head) < HEAD and self._pending_size:
+            head = (head + b"".join(self._pending) + self._block[: self._pending_size])[:HEAD]
         return probe(head)
 
     async def finish(self, url: str, name: str, content_type: str) -> FileFact:
@@ -278,14 +282,32 @@ class FolderSink:
             await self.discard()
             raise
 
-    async def _spill(self) -> None:
-        data = b"".join(self._pending)
-        self._pending.clear()
-        self._pending_size = 0
-        if not data:
+    async def _gather(self, chunk: bytes) -> None:
+        """Append to a large file, in the same memory each time: fresh memory costs a page fault for each 4 KiB."""
+        if self._pending_size + len(chunk) > BLOCK:
+            await self._spill()
+        if len(chunk) >= BLOCK:
+            await self._put(chunk)
             return
-        if not self._temporary:
+        self._block = self._block or bytearray(BLOCK)
+        self._block[self._pending_size : self._pending_size + len(chunk)] = chunk
+        self._pending_size += len(chunk)
+
+    async def _spill(self) -> None:
+        if not self._pending_size:
+            return
+        data: bytes | memoryview
+        if self._temporary:
+            data = memoryview(self._block)[: self._pending_size]
+        else:
             await self._open()
+            data = b"".join(self._pending)
+            self._pending.clear()
+        self._pending_size = 0
+        await self._put(data)
+
+    async def _put(self, data: bytes | memoryview) -> None:
+        """Write it. Were that cancelled, a thread might still read: this sink gets nothing more, or another block."""
         if self._size < HEAD:
             self._head += data[: HEAD - self._size]
         await self._store.run(self._hash.update, data)
