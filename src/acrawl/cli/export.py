@@ -72,7 +72,8 @@ def export(
     if not quiet:
         click.echo(f"{done.items:,} {'files' if files else 'items'} to {', '.join(map(shown, feeds))}", err=True)
     if GAP in marks and not files:
-        click.echo("acrawl: there were more: for a while the crawl went on with feeds.keep off", err=True)
+        why = "with feeds.keep off, or by an acrawl that kept none"
+        click.echo(f"acrawl: there were more: for a while the crawl went on {why}", err=True)
     if waiting:
         click.echo(f"acrawl: {waiting:,} results are not delivered yet; they come as the crawl goes on", err=True)
     if done.unfit:
