@@ -18,6 +18,7 @@ import pytest
 from acrawl.errors import EXIT_ENVIRONMENT, EXIT_FAILED, EXIT_OK, EXIT_USAGE
 from acrawl.frontier.database import Database
 from acrawl.job import Identity, Job
+from acrawl.outcome import Derived
 from acrawl.results.base import Row
 from acrawl.results.catalog import Catalog
 from acrawl.results.feeds import BEGAN
@@ -180,7 +181,10 @@ def test_saved_files_are_written_as_a_crawl_shows_them(typed, tmp_path):
     job = made(tmp_path / "job", [])
     store = FolderStore(tmp_path / "files")
     facts = [asyncio.run(save(store, f"https://e.org/{n}", png(n), "", "image/png")) for n in (2, 1)]
+    small = asyncio.run(save(store, "", b"small", "", "image/jpeg"))
     store.close()
+    made_of_it = [Derived(kind, small.sha256, 5, "image/jpeg", 2, 2) for kind in ("thumb:s", "converted")]
+    facts[1] = msgspec.structs.replace(facts[1], derived=made_of_it, note="an animation")
     catalog = Catalog(job / "results.db", tmp_path / "files")
     with catalog.batch():
         catalog.add_files(facts)
@@ -194,6 +198,9 @@ def test_saved_files_are_written_as_a_crawl_shows_them(typed, tmp_path):
         "type": "image/png", "width": 4, "height": 4,
     }  # fmt: skip
     assert (tmp_path / "files" / second["path"]).read_bytes() == png(2)
+    assert (first["thumbs"], first["converted"], first["broken"], first["note"]) == (
+        {"s": "thumbs/s/e.org/1.png.jpg"}, "converted/e.org/1.png.jpg", "", "an animation",
+    )  # fmt: skip
     assert [row[0] for row in rows(tmp_path / "a.sqlite")] == ["https://e.org/1", "https://e.org/2"]
 
 

@@ -257,3 +257,38 @@ def test_with_the_cache_unchanged_pages_are_told_by_what_it_gives(acrawl, tmp_pa
         assert titles(site, first).keys() == {"/", "/same", "/changed"}
         assert titles(site, second) == {"/changed": "changed anew"}
         assert {path: line["change"] for path, line in told(acrawl, site).items()} == {"/changed": "changed"}
+
+
+@pytest.mark.process
+def test_the_items_of_one_visit_or_the_newest_of_each_page_are_exported(acrawl, tmp_path):
+    (tmp_path / "visits.py").write_text(SPIDER)
+
+    def exported(*words):
+        assert acrawl("export", "-o", "x.jsonl", "--overwrite", *words).code == EXIT_OK
+        return [(line["url"].removeprefix(site.origin), line["title"]) for line in records(tmp_path / "x.jsonl")]
+
+    with ChangingSite() as site:
+        site.put("/", page("home", ["/same", "/changed", "/gone"]), etag='"1"')
+        for name in ("same", "changed", "gone"):
+            site.put(f"/{name}", page(name), etag='"1"')
+        crawled(acrawl, site)
+        site.put("/changed", page("second"), etag='"2"')
+        del site.things["/gone"]
+        crawled(acrawl, site, "--again")
+        crawled(acrawl, site, "--again")  # nothing is new
+        site.put("/changed", page("fourth"), etag='"4"')
+        crawled(acrawl, site, "--again")
+        first = [("/", "home"), ("/changed", "changed"), ("/gone", "gone"), ("/same", "same")]
+        assert sorted(exported()) == sorted([*first, ("/changed", "second"), ("/changed", "fourth")])
+        assert sorted(exported("--visit", "1")) == first
+        assert exported("--visit", "2") == [("/changed", "second")]
+        assert exported("--visit", "3") == []
+        assert exported("--visit", "4") == exported("--visit", "last") == [("/changed", "fourth")]
+        assert sorted(exported("--visit", "newest")) == [("/", "home"), ("/changed", "fourth"), ("/same", "same")]
+        refused = acrawl("export", "-o", "y.jsonl", "--visit", "5")
+        assert refused.code == EXIT_USAGE
+        assert refused.complaint.endswith("--visit 5: give a number from 1 to 4, last or newest")
+        assert (
+            "of files there is the present state only"
+            in acrawl("export", "-o", "y.csv", "--files", "--visit", "1").complaint
+        )

@@ -1,5 +1,6 @@
 """Buckets of real servers that speak S3: what they keep, what they refuse, and what is said then."""
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -8,6 +9,8 @@ import uuid
 import pytest
 
 from acrawl.errors import CrawlFailed, EnvironmentProblem, UsageError
+from acrawl.outcome import Derived, FileFact
+from acrawl.results.catalog import Catalog
 from acrawl.results.cloud.address import address_of, path_of
 from acrawl.results.cloud.bucket import PART, PROBE, Bucket
 from acrawl.results.cloud.faults import explained
@@ -277,3 +280,34 @@ def test_a_missing_extra_is_named(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "s3://shop: needs obstore: pip install 'acrawl[cloud]'\n"
+
+
+def test_a_copy_that_fails_is_told_of_whatever_is_named_after_it(bucket):
+    tree = BucketTree(bucket, ".objects/job")
+    digest = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
+    bucket.put(f".objects/job/{digest}", b"hello")
+    tree.expect([(digest, "a.txt")])
+    bucket.delete([f".objects/job/{digest}"])  # somebody empties it under us
+    assert tree.place(digest, "a.txt")
+    tree.expect([])  # the texts of pages, say, of the same batch
+    with pytest.raises(CrawlFailed, match="is gone; crawl anew with --fresh"):
+        tree.settle()
+    tree.close()
+
+
+def test_thumbnails_that_are_the_same_have_a_name_each_whenever_they_come(bucket, tmp_path):
+    catalog = Catalog(tmp_path / "results.db", tmp_path, shelf=BucketTree(bucket, ".objects/job"))
+    for n in (1, 2):
+        data = b"image %d" % n
+        digests = [hashlib.sha256(body).hexdigest() for body in (data, b"thumbnail")]
+        bucket.put(f".objects/job/{digests[0]}", data)
+        if n == 1:  # the other worker looked just before this was committed, and did not send it again
+            bucket.put(f".objects/job/{digests[1]}", b"thumbnail")
+        made = [Derived("thumb:s", digests[1], 9, "image/jpeg", 1, 1)]
+        with catalog.batch():
+            catalog.add_files([FileFact(f"https://e.org/{n}.png", digests[0], 7, "image/png", 4, 4, derived=made)])
+    catalog.close()
+    found = {one.key: b"".join(bucket.read(one.key)) for one in bucket.below("")}
+    assert found == {f"e.org/{n}.png": b"image %d" % n for n in (1, 2)} | {
+        f"thumbs/s/e.org/{n}.png.jpg": b"thumbnail" for n in (1, 2)
+    }

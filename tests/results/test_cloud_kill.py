@@ -61,6 +61,17 @@ def test_feeds_and_files_survive_deaths_at_requests(moto, tmp_path):
     assert int(done.stdout) >= 2
 
 
+def test_images_that_are_renumbered_between_visits_survive_deaths_at_any_request(moto, tmp_path):
+    bucket, first = f"shop-{uuid.uuid4().hex[:12]}", random.randint(1, 50)
+    moto.make(bucket)
+    script = CLOUDED.with_name("renumbered.py")
+    command = [sys.executable, script, tmp_path, f"s3://{bucket}", str(first), str(first + 3)]
+    with environ(environment(moto.url)):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
+    assert done.returncode == 0, f"from point {first}: {done.stderr}"
+    assert int(done.stdout) == 4
+
+
 SPIDER = """
 from acrawl import Request, Spider
 

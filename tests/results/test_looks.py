@@ -158,3 +158,65 @@ def test_of_a_copy_to_read_nothing_made_has_a_name_of_its_own(tmp_path, fact):
     add(catalog, fact(1))
     assert paths(catalog, fact(1)) == {"thumb:small": None, "converted": None}
     catalog.close()
+
+
+def test_what_was_made_of_replaced_bytes_goes_and_that_of_the_new_ones_gets_its_names(catalog, fact):
+    old, new = fact(1, "https://e.org/a.png"), fact(2, "https://e.org/a.png")
+    add(catalog, old)
+    names = paths(catalog, old)
+    for _ in range(2):  # it may come again, as everything may
+        add(catalog, new)
+    catalog.forget_replaced()
+    assert paths(catalog, old) == {}
+    assert catalog.looks.look_of(old.sha256) == Look()
+    assert paths(catalog, new) == names
+    assert sorted(readable(catalog.root)) == sorted(["e.org/a.png", *names.values()])
+    for made in old.derived:
+        assert not object_path(catalog.root, made.sha256).exists()
+    for made in new.derived:
+        assert object_path(catalog.root, made.sha256).exists()
+
+
+def test_a_thumbnail_that_another_image_shares_stays_when_one_of_them_is_replaced(catalog, fact, put):
+    shared = [Derived("thumb:small", put(b"grey"), 4, "image/jpeg", 2, 2)]
+    one, other = fact(1, derived=shared), fact(2, derived=shared)
+    add(catalog, one, other)
+    add(catalog, fact(3, one.url))
+    catalog.forget_replaced()
+    assert paths(catalog, other) == {"thumb:small": "thumbs/small/e.org/2.png.jpg"}
+    assert (catalog.root / "thumbs/small/e.org/2.png.jpg").read_bytes() == b"grey"
+    assert object_path(catalog.root, shared[0].sha256).exists()
+
+
+def test_a_batch_that_dies_while_it_replaces_thumbnails_is_made_whole_when_it_comes_again(catalog, fact):
+    old, new = fact(1, "https://e.org/a.png"), fact(2, "https://e.org/a.png")
+    add(catalog, old)
+    names = paths(catalog, old)
+
+    def die():
+        catalog.add_files([new])
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError), catalog.batch():
+        die()
+    add(catalog, new)
+    assert paths(catalog, new) == names
+    assert sorted(readable(catalog.root)) == sorted(["e.org/a.png", *names.values()])
+
+
+def test_bytes_that_come_back_at_another_url_have_their_thumbnails_there(catalog, fact):
+    old, new = fact(1, "https://e.org/a.png"), fact(2, "https://e.org/a.png")
+    add(catalog, old)
+    add(catalog, new)
+    add(catalog, fact(1, "https://e.org/b.png"))
+    catalog.forget_replaced()
+    assert paths(catalog, old)["thumb:small"] == "thumbs/small/e.org/b.png.jpg"
+    assert (catalog.root / "thumbs/small/e.org/b.png.jpg").read_bytes() == b"thumb:small" + png(1)
+
+
+def test_what_an_image_looks_like_is_no_image_that_was_replaced(catalog, fact):
+    first, second = fact(1, dhash="00ff00ff00ff00ff"), fact(2, dhash="00ff00ff00ff00fe")
+    add(catalog, first, second)
+    catalog.find_alike(4)
+    add(catalog, fact(3, first.url))  # and nobody asks again what looks alike
+    assert catalog.looks.look_of(second.sha256).near == ""

@@ -6,7 +6,7 @@ after it the visit goes on as any crawl does. Blocks.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -78,9 +78,10 @@ def visit(db: Database) -> int:
     return int(db.meta(VISIT) or 0)
 
 
-def open_visit(db: Database, finished: int, marks: Iterable[str] = ()) -> int:
+def open_visit(db: Database, finished: int, marks: Iterable[str] = (), noted: Mapping[str, str] | None = None) -> int:
     """Begin the next visit, and forget these feeds' ``marks``, in one step; returns its number, from 1.
 
+    The marks of others are ``noted`` under new names: how far these have got as it begins.
     ``finished`` is the last visit that has finished: where the next one has begun already, nothing happens. Raises
     `JobConflict` where nothing is kept to visit again.
     """
@@ -99,6 +100,12 @@ def open_visit(db: Database, finished: int, marks: Iterable[str] = ()) -> int:
             db.run(statement)
         for mark in marks:
             db.run("delete from mark where feed = ?", mark)
+        for name, feed in (noted or {}).items():
+            db.run(
+                "insert or replace into mark values(?, coalesce((select length from mark where feed = ?), 0))",
+                name,
+                feed,
+            )
         db.set_meta(VISIT, number + 1)
         db.set_meta(FIRST, db.meta("next_id") or 1)
         db.set_meta(_EARLIER, msgspec.json.encode(_standing(db)))

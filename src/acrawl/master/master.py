@@ -46,6 +46,7 @@ from acrawl.queues.server import QueueManager
 from acrawl.results.feeds import BEGAN
 from acrawl.results.feeds.spec import shown
 from acrawl.results.imaging.making import check_extra, making_of
+from acrawl.results.kept import KEPT, kept_before
 from acrawl.results.lineup import Lineup, lineup
 from acrawl.settings import Settings
 from acrawl.spider import Spider, login_of
@@ -297,11 +298,14 @@ class Master:
 
 
 def _begin_visit(job: Job, identity: Identity, *, resume: bool) -> None:
-    """Visit a finished crawl again. Blocks. Feeds with the time in their names get others in each visit."""
+    """Visit a finished crawl again. Blocks.
+
+    Feeds with the time in their names get others in each visit, and the job knows which of its items are of which.
+    """
 
     def begin(finished: int) -> int:
         with Database(job.database, durable=True) as db:  # the job says so next, and no power failure may part them
-            return open_visit(db, finished, marks=[BEGAN])
+            return open_visit(db, finished, marks=[BEGAN], noted={kept_before(finished + 1): KEPT})
 
     job.begin_visit(identity, begin, resume=resume)
 

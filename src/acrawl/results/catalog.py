@@ -87,7 +87,7 @@ _REPLACED = (
 )
 _NEEDLESS = (
     "SELECT sha256 FROM replaced WHERE sha256 NOT IN (SELECT sha256 FROM files)"
-    " AND sha256 NOT IN (SELECT sha256 FROM pages)"
+    " AND sha256 NOT IN (SELECT sha256 FROM pages) AND sha256 NOT IN (SELECT made FROM derived)"
 )
 #: "0" comes after "/": all names below a folder of this name.
 _TAKEN = (
@@ -101,6 +101,9 @@ class Shelf(Places, Protocol):
 
     def vacate(self, sha256: str, name: str) -> None:
         """Give a name up that was an object's; what stands there by now instead of it stays. The bytes stay, too."""
+
+    def bring_back(self, sha256: str, name: str) -> None:
+        """See to it that an object that has this name can be placed under another one, too."""
 
     def missing(self, sha256: str) -> Exception | None:
         """Say what is wrong where there is no such object, and see to its being durable where there is."""
@@ -266,7 +269,10 @@ class Catalog(Listing):
         return names
 
     def _replace(self, facts: Sequence[FileFact], spared: Set[str]) -> None:
-        """Take their names from the bytes in whose place others have come. The bytes stay until `forget_replaced`."""
+        """Take their names from the bytes in whose place others have come, and from what was made of them.
+
+        The bytes stay until `forget_replaced`.
+        """
         news = msgspec.json.encode([(fact.url, fact.sha256) for fact in facts if not fact.where]).decode()
         wanted = {fact.sha256 for fact in facts} | spared
         for sha256, path in self._db.execute(_REPLACED, (news,)).fetchall():
@@ -274,8 +280,9 @@ class Catalog(Listing):
                 continue
             if path is not None:
                 self._tree.vacate(sha256, path)
+            needless = [sha256, *self.looks.forget(sha256)]
             self._db.execute("DELETE FROM objects WHERE sha256 = ?", (sha256,))
-            self._db.execute("INSERT OR IGNORE INTO replaced VALUES(?)", (sha256,))
+            self._db.executemany("INSERT OR IGNORE INTO replaced VALUES(?)", ((one,) for one in needless))
 
     def forget_replaced(self) -> None:
         """Remove bytes that no URL gives any more: not while workers may find them there, and need not write them."""

@@ -5,7 +5,8 @@ crawl resumes, and compressed (Zstandard) in parts that end at the marks. Behind
 other: its length (4 bytes, big-endian), and ``[item id, page, seconds since the Unix epoch, item]`` as MessagePack. An
 item is what the pipelines made of it; what MessagePack has no number for is JSON in an extension type.
 
-It can be read beside a crawl: what lies before the mark never changes.
+It can be read beside a crawl: what lies before the mark never changes. How long it was when each further visit began is
+a mark, too, so that the items of each visit can be told apart.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import io
 import os
 import pathlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 import msgspec
@@ -106,19 +107,40 @@ def keep(job: pathlib.Path, marks: Mapping[str, int], clock: Clock | None = None
         raise
 
 
-def kept(job: pathlib.Path, length: int) -> Iterator[list[Row]]:
-    """What a job keeps up to a mark, in the order of delivery; read as it is asked for, about a megabyte at a time.
+def kept_before(visit: int) -> str:
+    """The mark that says how much was kept as a further visit began; the first of these is 1."""
+    return f"{KEPT}:visit:{visit}"
+
+
+def newest(job: pathlib.Path, begins: Sequence[int], length: int, gone: Container[str]) -> Iterator[list[Row]]:
+    """Of each page what the last visit has brought that brought any; nothing of pages that are ``gone``.
+
+    ``begins`` is how much was kept as each visit began. In memory are the pages that brought items in further visits.
+    Raises as `kept` does.
+    """
+    last: dict[str, int] = {}
+    parts = list(enumerate(zip(begins, [*begins[1:], length], strict=True)))
+    for visit, (start, end) in parts[1:]:
+        last.update((row.page, visit) for rows in kept(job, end, start) for row in rows)
+    for visit, (start, end) in parts:
+        for rows in kept(job, end, start):
+            if some := [row for row in rows if last.get(row.page, 0) == visit and row.page not in gone]:
+                yield some
+
+
+def kept(job: pathlib.Path, length: int, start: int = 0) -> Iterator[list[Row]]:
+    """What a job keeps from one mark to another, in the order of delivery; read as it is asked for, a megabyte at once.
 
     Raises `EnvironmentProblem` for a file that is missing, shorter than its mark, or damaged.
     """
     path = place(job)
-    if not length:  # an empty file is no compressed one
+    if length == start:  # nothing is no compressed file
         return
     try:
         with open(path, "rb", buffering=0) as file:
             if os.fstat(file.fileno()).st_size < length:
                 raise EnvironmentProblem(f"{path}: is shorter than the {length} bytes that were written; put it back")
-            with CODECS[".zst"]().reader(io.BufferedReader(_Beginning(file, length), _BLOCK)) as content:
+            with CODECS[".zst"]().reader(io.BufferedReader(_Between(file, start, length), _BLOCK)) as content:
                 yield from _rows(content)
     except (OSError, msgspec.MsgspecError, *BROKEN) as error:  # what was read until then may be used already
         raise EnvironmentProblem(f"{path}: cannot be read: {error}") from error
@@ -158,12 +180,13 @@ def _value(item: Any) -> Any:
     return item
 
 
-class _Beginning(io.RawIOBase):
-    """The first bytes of a file, whatever comes behind them."""
+class _Between(io.RawIOBase):
+    """The bytes of a file from one place to another, as a file of its own."""
 
-    def __init__(self, file: io.FileIO, length: int) -> None:
+    def __init__(self, file: io.FileIO, start: int, end: int) -> None:
         self._file = file
-        self._length = length
+        self._start, self._end = start, end
+        file.seek(start)
 
     def readable(self) -> bool:
         return True
@@ -173,10 +196,10 @@ class _Beginning(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         room = memoryview(buffer)
-        return self._file.readinto(room[: max(0, self._length - self._file.tell())]) or 0
+        return self._file.readinto(room[: max(0, self._end - self._file.tell())]) or 0
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        return self._file.seek(offset, whence)
+        return self._file.seek(offset + self._start * (whence == os.SEEK_SET), whence) - self._start
 
     def tell(self) -> int:
-        return self._file.tell()
+        return self._file.tell() - self._start

@@ -7,7 +7,8 @@ import os
 import pathlib
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import msgspec
 
@@ -26,9 +27,16 @@ _THUMB = (
 )
 _FAILED = "SELECT item_id, url, kind, reason, detail, body FROM failed_items ORDER BY at, item_id"
 
+#: What an older acrawl made has no tables of what is told of decoded images.
 _SAVED = (
-    "SELECT f.url, o.path, o.sha256, o.size, f.type, o.width, o.height, f.place"
+    "SELECT f.url, o.path, o.sha256, o.size, f.type, o.width, o.height, f.place, '[]', '', ''"
     " FROM files f JOIN objects o USING(sha256) ORDER BY f.url"
+)
+_SAVED_AND_SEEN = (
+    "SELECT f.url, o.path, o.sha256, o.size, f.type, o.width, o.height, f.place,"
+    " (SELECT json_group_array(json_array(kind, d.path)) FROM derived d WHERE d.sha256 = o.sha256),"
+    " coalesce(broken, ''), coalesce(note, '')"
+    " FROM files f JOIN objects o USING(sha256) LEFT JOIN looks USING(sha256) ORDER BY f.url"
 )
 
 
@@ -248,10 +256,30 @@ def failed_items(database: pathlib.Path) -> Iterator[FailedItem]:
         yield from (FailedItem(*row) for row in db.execute(_FAILED))
 
 
-def saved_files(database: pathlib.Path) -> Iterator[ImageFile]:
-    """Every saved URL, images or not, in the order of URLs; read and raises as `failed_items` does."""
+def saved_items(database: pathlib.Path) -> Iterator[dict[str, Any]]:
+    """Every saved URL as an item, images or not, in the order of URLs; read and raises as `failed_items` does."""
     with _reading(database) as db:
-        yield from (ImageFile(*row) for row in db.execute(_SAVED))
+        (tables,) = db.execute("SELECT count(*) FROM sqlite_master WHERE name IN ('derived', 'looks')").fetchone()
+        for *file, made, broken, note in db.execute(_SAVED_AND_SEEN if tables == 2 else _SAVED):
+            yield as_item(ImageFile(*file), msgspec.json.decode(made), broken, note)
+
+
+def as_item(
+    file: ImageFile, made: Sequence[tuple[str, str | None]] = (), broken: str = "", note: str = ""
+) -> dict[str, Any]:
+    """A saved file as feeds show it; ``made`` are kinds and paths of what was made of an image."""
+    item: dict[str, Any] = {"url": file.url, "path": file.path, "sha256": file.sha256, "size": file.size}
+    item["type"] = file.type
+    if file.width:
+        item |= {"width": file.width, "height": file.height}
+    if file.place:
+        item["where"] = file.place
+    if made:
+        item["thumbs"] = {kind[6:]: path for kind, path in sorted(made) if kind.startswith("thumb:")}
+        item |= {kind: path for kind, path in made if kind == "converted"}
+    if broken or note:
+        item |= {"broken": broken, "note": note}
+    return item
 
 
 @contextlib.contextmanager

@@ -34,6 +34,7 @@ CREATE TABLE IF NOT EXISTS derived(
     width INTEGER NOT NULL, height INTEGER NOT NULL, PRIMARY KEY(sha256, kind)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS alike(sha256 TEXT PRIMARY KEY, first TEXT NOT NULL, head TEXT NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS alike_head ON alike(head);
+CREATE INDEX IF NOT EXISTS derived_made ON derived(made);
 """
 #: What was seen first stays, unless more can be told now.
 _ADD_LOOK = (
@@ -41,6 +42,7 @@ _ADD_LOOK = (
     " dhash = excluded.dhash, broken = excluded.broken, note = excluded.note WHERE note != ''"
 )
 _ADD_DERIVED = "INSERT OR REPLACE INTO derived VALUES(?, ?, ?, ?, ?, ?, ?, ?)"
+_SAME = "SELECT path FROM derived WHERE made = ? AND path IS NOT NULL LIMIT 1"
 _ADD_ALIKE = (
     "INSERT INTO alike SELECT o.sha256, f.sha256, h.sha256 FROM objects o, objects f, objects h"
     " WHERE o.n = ? AND f.n = ? AND h.n = ?"
@@ -71,6 +73,12 @@ class Look(msgspec.Struct, frozen=True):
 class Shelf(Places, Protocol):
     """Where objects and their names are: see `acrawl.results.catalog.Shelf`."""
 
+    def vacate(self, sha256: str, name: str) -> None:
+        """Give a name up that was an object's."""
+
+    def bring_back(self, sha256: str, name: str) -> None:
+        """See to it that an object that has this name can be placed under another one, too."""
+
     def missing(self, sha256: str) -> Exception | None:
         """Say what is wrong where there is no such object, and see to its being durable where there is."""
 
@@ -100,13 +108,23 @@ class Looks:
         path = None
         if not fact.where:
             try:
-                if self._tree.missing(made.sha256) is not None:
+                if self._is_missing(made.sha256):
                     return
                 path = self._placed(made, name) if self._named and name is not None else None
             except ValueError:  # a worker that says what cannot be: the image itself is none the worse
                 return
         size = made.size, made.type, made.width, made.height
         self._db.execute(_ADD_DERIVED, (fact.sha256, made.kind, made.sha256, path, *size))
+
+    def _is_missing(self, sha256: str) -> bool:
+        """Whether something that was made is nowhere; where another image's is the same, that one's will do."""
+        if self._tree.missing(sha256) is None:
+            return False
+        row = self._db.execute(_SAME, (sha256,)).fetchone()
+        if row is None:
+            return True
+        self._tree.bring_back(sha256, *row)
+        return self._tree.missing(sha256) is not None
 
     def _placed(self, made: Derived, name: str) -> str | None:
         """Link it under the name of its image, in a folder for its kind; None where somebody else's files are."""
@@ -117,6 +135,16 @@ class Looks:
             if not is_taken and self._tree.place(made.sha256, candidate):
                 return candidate
         return None
+
+    def forget(self, sha256: str) -> list[str]:
+        """Forget an image, and take their names from what was made of it; returns the digests of that."""
+        made = self.made_of(sha256)
+        for one in made:
+            if one.path is not None:
+                self._tree.vacate(one.sha256, one.path)
+        for table in ("looks", "derived", "alike"):
+            self._db.execute(f"DELETE FROM {table} WHERE sha256 = ?", (sha256,))
+        return [one.sha256 for one in made]
 
     def find_alike(self, near: int) -> None:
         """Find out anew which images look alike: those that differ in at most ``near`` bits; 0 for none."""
@@ -143,7 +171,8 @@ class Looks:
     def look_of(self, sha256: str) -> Look:
         """What is known of an image; empty where it was not decoded."""
         row = self._db.execute(
-            "SELECT dhash, broken, note, coalesce(first, '') FROM looks LEFT JOIN alike USING(sha256) WHERE sha256 = ?",
+            "SELECT dhash, broken, note, coalesce((SELECT first FROM alike a JOIN objects o ON o.sha256 = a.first"
+            " WHERE a.sha256 = looks.sha256), '') FROM looks WHERE sha256 = ?",
             (sha256,),
         ).fetchone()
         return Look(*row) if row else Look()

@@ -22,7 +22,7 @@ from acrawl.outcome import Captured, Delivery, FileFact, PageFile, Refused, Sigh
 from acrawl.results.base import Feed, Outbox, Row, Writer
 from acrawl.results.catalog import Catalog
 from acrawl.results.counted import Counted
-from acrawl.results.listing import FailedItem
+from acrawl.results.listing import FailedItem, ImageFile, as_item
 from acrawl.results.pipelines import Passage, Pipelines
 from acrawl.results.warc.archive import Archive
 
@@ -291,19 +291,10 @@ class Drain:
 
     def _as_item(self, fact: FileFact, path: str | None) -> dict[str, Any]:
         """A saved file as feeds show it; ``path`` is below the folder of files."""
-        item: dict[str, Any] = {"url": fact.url, "path": path, "sha256": fact.sha256, "size": fact.size}
-        item["type"] = fact.type
-        if fact.width:
-            item |= {"width": fact.width, "height": fact.height}
-        if fact.where:
-            item["where"] = fact.where
-        if fact.derived:
-            made = {one.kind: one.path for one in self._catalog.looks.made_of(fact.sha256)}
-            item["thumbs"] = {kind[6:]: made[kind] for kind in sorted(made) if kind.startswith("thumb:")}
-            item |= {kind: path for kind, path in made.items() if kind == "converted"}
-        if fact.broken or fact.note:
-            item |= {"broken": fact.broken, "note": fact.note}
-        return item
+        size = fact.size, fact.type, fact.width, fact.height
+        made = self._catalog.looks.made_of(fact.sha256) if fact.derived else ()
+        file = ImageFile(fact.url, path, fact.sha256, *size, fact.where)
+        return as_item(file, [(one.kind, one.path) for one in made], fact.broken, fact.note)
 
     def _count(self, entries: list[_Entry]) -> None:
         tally = self.tally

@@ -33,7 +33,6 @@ class BucketTree:
 
     def expect(self, wanted: Sequence[tuple[str, str]]) -> None:
         """See `acrawl.results.files.naming.Places.expect`."""
-        self._copies.clear()
         keys = [key for sha256, name in wanted if is_sha256(sha256) for key in (self._key(sha256), name)]
         if self._shared is None:  # what lies there from before may have other names for folders and files
             with _telling():
@@ -65,13 +64,19 @@ class BucketTree:
     def vacate(self, sha256: str, name: str) -> None:
         """See `acrawl.results.catalog.Shelf.vacate`. The bytes are staged once more: another URL may give them now."""
         with _telling():
-            if not self._holds(name, sha256):
-                return
-            size = self._bucket.head(name)
-            if size is not None and self._bucket.head(self._key(sha256)) is None:
-                self._bucket.copy(name, self._key(sha256), size)
-            self._bucket.delete([name])
+            if self._holds(name, sha256):
+                self.bring_back(sha256, name)
+                self._bucket.delete([name])
         self._sizes.pop(name, None)
+
+    def bring_back(self, sha256: str, name: str) -> None:
+        """See `acrawl.results.catalog.Shelf.bring_back`: it is staged once more."""
+        key = self._key(sha256)
+        with _telling():
+            size = self._bucket.head(name)
+            if size is not None and self._bucket.head(key) is None:
+                self._bucket.copy(name, key, size)
+        self._sizes.pop(key, None)
 
     def missing(self, sha256: str) -> Exception | None:
         """See `acrawl.results.files.placing.Tree.missing`."""

@@ -63,6 +63,9 @@ class Tree:
             if _same(pathlib.Path(object_name(self._root, sha256)), target, sha256):
                 target.unlink()
 
+    def bring_back(self, sha256: str, name: str) -> None:
+        """Nothing: objects stay beside their names."""
+
     def missing(self, sha256: str) -> Exception | None:
         """Say what is wrong where there is no such object, and see to its being durable where there is."""
         try:
