@@ -10,7 +10,7 @@ CANDIDATES := python3.14 python3.13 python3.12 python3.11 python3
 BASE := $(shell for p in $(CANDIDATES); do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 
-.PHONY: run test check quick format docs bench bench-frontier chaos simulate real-site manuals hostile big-file test-deps clean distros
+.PHONY: run test check quick format docs bench bench-frontier chaos results-chaos simulate real-site manuals hostile big-file test-deps clean distros
 
 run: $(VENV)/.run
 	$(PYTHON) -m acrawl demo
@@ -41,6 +41,10 @@ bench: $(VENV)/.test
 # A hundred kills -9 of masters and workers in one crawl of 20,000 pages: about ten minutes. CHAOS="--seed 7" repeats one.
 chaos: $(VENV)/.test
 	$(PYTHON) tools/chaos.py $(CHAOS)
+
+# A hundred kills -9 of crawls into all kinds of results at once, over three visits: about six minutes.
+results-chaos: $(VENV)/.test
+	$(PYTHON) tools/results_under_fire.py $(CHAOS)
 
 # A file of 2 GB whose download is cut three times, once by kill -9 of its worker: a quarter of a minute.
 big-file: $(VENV)/.test

@@ -33,6 +33,10 @@ import errno
 
 #: The reason of requests that wait for room on a disk: the crawl ends, and they are there when it goes on.
 DISK_FULL = "disk-full"
+#: The same of an object store that takes nothing, its patience over.
+BUCKET_GONE = "bucket-gone"
+#: Reasons for which no other request would fare better, and what to do about them.
+WAITING = {DISK_FULL: "make room", BUCKET_GONE: "mend that"}
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
 EXIT_OK = 0

@@ -33,7 +33,7 @@ class ChangingSite:
         self.things: dict[str, Thing] = {}
         self.log: list[tuple[str, int, tuple[str, ...]]] = []
         self.sent = 0
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server = _Server(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
         self.origin = f"http://127.0.0.1:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
@@ -60,6 +60,11 @@ class ChangingSite:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join(5)
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    def handle_error(self, *_: Any) -> None:
+        """A client that was killed is none."""
 
 
 def _handler(site: ChangingSite) -> type[http.server.BaseHTTPRequestHandler]:

@@ -38,7 +38,7 @@ def test_texts_that_cannot_travel_fail_their_own_request(acrawl, live, tmp_path)
         url.removeprefix(live.origin): (f"{status} {reason}".strip(), detail) for url, status, reason, detail in ends
     }
     assert {path: end for path, (end, _) in told.items()} == {
-        "/half": "failed callback", "/long": "failed callback", "/item": "failed callback", "/fine": "fetched",
+        "/half": "failed callback", "/long": "failed callback", "/item": "fetched invalid-item", "/fine": "fetched",
     }  # fmt: skip
     assert "half a character: \\udc80" in told["/half"][1]
     assert 10_000 < len(told["/long"][1]) < 30_000

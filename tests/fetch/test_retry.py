@@ -55,7 +55,8 @@ def test_trouble_on_the_way_is_tried_again(reason):
 
 @pytest.mark.parametrize("most", [-1, 0, 2])
 def test_waiting_for_room_on_a_disk_costs_no_attempt_however_often(most):
-    assert judge("disk-full", attempt=99, most=most) == Verdict("retry", 1.0, "disk-full", free=True)
+    for reason in ("disk-full", "bucket-gone"):
+        assert judge(reason, attempt=99, most=most) == Verdict("retry", 1.0, reason, free=True)
 
 
 @pytest.mark.parametrize(

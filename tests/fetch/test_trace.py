@@ -36,7 +36,8 @@ async def test_every_stage_is_passed_on_the_way_down_and_up(site):
     async with Fetcher(OPEN, [twice]) as fetcher:
         trace = await traced(fetcher, site.url("/gzip"))
     names = [(step.name.rpartition(".")[2], step.depth) for step in trace.steps]
-    below = [(name, 3 + n) for n, name in enumerate(["cookies", "auth", "redirect", "body", "decode", "transport"])]
+    order = ["cookies", "auth", "redirect", "revisit", "body", "decode", "transport"]
+    below = [(name, 3 + n) for n, name in enumerate(order)]
     assert names == [("guard", 0), ("robots", 1), ("twice", 2), *below, *below]
     assert {step.end for step in trace.steps} == {"200"}
     assert all(step.down >= 0 and step.up >= 0 for step in trace.steps)

@@ -365,6 +365,15 @@ def test_bytes_that_other_urls_give_keep_their_name(catalog, root):
     assert readable(root) == {"e.org/a.png": png(1), "e.org/a-2.png": png(2)}
 
 
+def test_bytes_that_no_url_gives_any_more_go_also_when_several_gave_them_until_then(catalog, root):
+    added(catalog, *(stored(root, f"https://e.org/{name}.png", png(1)) for name in "ab"))
+    new = [stored(root, f"https://e.org/{name}.png", png(2)) for name in "ab"]
+    assert added(catalog, *new) == ["e.org/a.png"] * 2
+    catalog.forget_replaced()
+    assert readable(root) == {"e.org/a.png": png(2)}
+    assert not object_path(root, hashlib.sha256(png(1)).hexdigest()).exists()
+
+
 def test_bytes_that_change_places_keep_both(catalog, root):
     one, two = (stored(root, f"https://e.org/{name}.png", png(n)) for n, name in enumerate("ab"))
     added(catalog, one, two)

@@ -178,7 +178,7 @@ async def test_a_worker_whose_store_does_not_answer_says_so_of_the_file(tmp_path
         store = UploadStore(ToBucket(Direct(None), "worker", bucket))
         with pytest.raises(FetchError, match=r"127\.0\.0\.1:\d+ cannot be reached") as raised:
             await save(store, "https://e.org/a.png", server.png(1))
-        assert raised.value.reason == "bucket"
+        assert raised.value.reason == "bucket-gone"
         await asyncio.to_thread(store.close)
 
 

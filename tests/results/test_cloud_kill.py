@@ -146,3 +146,30 @@ def test_a_store_that_goes_away_ends_the_crawl_in_one_line_and_it_goes_on_later(
             ]
     finally:
         store.reap()
+
+
+def test_a_bucket_that_goes_away_costs_no_saved_file(live, start, acrawl, tmp_path):
+    store = Store("rclone")
+    store.make("shop")
+    (tmp_path / "album.py").write_text(SPIDER)
+    pictures = {live.picture(f"/{n}.png", n): server.png(n) for n in range(4)}
+    live.add("/", "".join(f'<img src="{url}">' for url in pictures))
+    words = ["run", "album.py", "-a", f"url={live.url('/')}", "--workers", 1, "--files", "s3://shop/files"]
+    words += ["-s", "cloud.patience=0.3", "-s", "retry.delay=0.05", "-s", "retry.times=1", "--job", "job", "-q"]
+    try:
+        with environ(environment(store.url)):
+            live.delay = 0.5
+            crawl = start(*words)
+            live.wait_for(1)
+            store.stop()
+            broken = crawl.end()
+            assert broken.code == EXIT_FAILED, broken.err
+            assert "cannot be reached" in broken.complaint
+            assert broken.complaint.endswith("mend that and run the same command again")
+            store.start()
+            live.delay = 0.0
+            assert acrawl(*words).code == EXIT_OK
+            found = contents("s3://shop/files")
+        assert sorted(found.values()) == sorted(pictures.values())
+    finally:
+        store.reap()

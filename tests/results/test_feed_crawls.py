@@ -1,5 +1,6 @@
 """Whole crawls into databases, Parquet files and webhooks: killed, resumed, refused."""
 
+import contextlib
 import json
 import random
 import sqlite3
@@ -137,6 +138,17 @@ def test_items_that_were_not_kept_for_a_while_are_missed_aloud(shelf, acrawl, ty
     done = typed("export", "-o", "a.jsonl")
     assert done.code == EXIT_OK
     assert "for a while the crawl went on with feeds.keep off" in done.err
+
+
+def test_a_crawl_that_an_older_acrawl_began_without_counting_has_no_counts(shelf, acrawl, tmp_path):
+    assert acrawl(*shelf, "-s", "limits.max_pages=5").code == EXIT_LIMIT
+    job = tmp_path / ".acrawl" / "shelf"
+    for wanted in (5, None):
+        report = json.loads(acrawl("report", "--json", job).out)["requests"]
+        assert (report["delivered"], report["dropped"]) == (wanted, None if wanted is None else 0)
+        with contextlib.closing(sqlite3.connect(job / "job.db")) as db, db:
+            db.execute("DELETE FROM mark WHERE feed LIKE 'items:%'")
+        acrawl(*shelf, "--resume")
 
 
 def test_what_cannot_be_written_is_one_line_before_anything_is_fetched(shelf, acrawl, live, tmp_path, postgres):

@@ -122,3 +122,18 @@ def test_a_page_that_changes_has_its_new_text_under_its_name(catalog, root):
     texts = {one.url.rpartition("/")[2]: (root / one.path).read_bytes() for one in catalog.pages()}
     assert {name: text.split()[-1] for name, text in texts.items()} == {"a": b"new", "b": b"otherwise", "c": b"old"}
     assert names[2] == "e.org/b.md"
+
+
+@pytest.mark.parametrize("order", ["ab", "ba"])
+@pytest.mark.parametrize("together", [True, False])
+def test_a_text_that_no_page_has_any_more_goes_also_when_several_had_it(catalog, root, order, together):
+    with catalog.batch():
+        catalog.add_pages([page(root, name, "old") for name in "ab"])
+    news = [page(root, name, "new") for name in order]
+    for some in [news] if together else [news[:1], news[1:]]:
+        with catalog.batch():
+            catalog.add_pages(some)
+    catalog.forget_replaced()
+    files = list(root.rglob("*.md"))
+    assert [path.read_bytes().split()[-1] for path in files] == [b"new"]
+    assert {(root / one.path) for one in catalog.pages()} == set(files)

@@ -86,7 +86,8 @@ def export(  # noqa: PLR0913 - the command line's options, each named once
     if not done.items and not files and catalog.exists() and any(saved_items(catalog)):
         click.echo("acrawl: what this crawl has are saved files; --files writes a list of them", err=True)
     if GAP in marks and not files:
-        click.echo("acrawl: there were more: for a while the crawl went on with feeds.keep off", err=True)
+        why = "with feeds.keep off, or by an acrawl that kept none"
+        click.echo(f"acrawl: there were more: for a while the crawl went on {why}", err=True)
     if waiting:
         click.echo(f"acrawl: {waiting:,} results are not delivered yet; they come as the crawl goes on", err=True)
     if done.unfit:

@@ -128,6 +128,10 @@ REASONS = {
     "disk-full": Reason(
         "no room was left for what it answered, so the crawl ended", "make room and run the same command again"
     ),
+    "bucket-gone": Reason(
+        "the bucket took nothing any more, so the crawl ended; the worker that tried says why",
+        "see that the object store can be reached and written (docs/object-stores.md) and run the same command again",
+    ),
     "bucket": Reason(
         "what it answered could not be put into the bucket; the worker that tried says why",
         "see that the object store can be reached and written (docs/object-stores.md), then try it again",

@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 
 import msgspec
 
-from acrawl.errors import DISK_FULL, FetchError
+from acrawl.errors import WAITING, FetchError
 from acrawl.response import Response
 from acrawl.settings import Retry
 
@@ -70,11 +70,11 @@ def decide(
     1.5. ``most`` of 0 or more is how often this request is tried again (`Request.max_retry_times`). A pause is as long
     as Retry-After says; its caller caps it. Statuses become the reasons ``http-404`` and so on. A passing failure of a
     download that went ``forward`` costs no attempt: else a large file could never come over a bad line. Nor does
-    waiting for room on a disk, whatever the table says.
+    waiting for room on a disk or for a bucket, whatever the table says.
     """
     if isinstance(came, FetchError):
-        if came.reason == DISK_FULL:
-            return Verdict(RETRY, terms.delay, DISK_FULL, free=True)
+        if came.reason in WAITING:
+            return Verdict(RETRY, terms.delay, came.reason, free=True)
         times, delay = terms.row(came.reason)
         if times and most != 0 and forward:
             return Verdict(RETRY, delay * (0.5 + chance()), came.reason, free=True)

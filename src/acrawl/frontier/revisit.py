@@ -22,6 +22,8 @@ from acrawl.ticket import Version
 VISIT = "visit"
 FIRST = "visit first"
 _EARLIER = "visit earlier"
+#: There when an older acrawl, which kept nothing to ask for pages again, has fetched some of them (`schema`).
+UNREMEMBERED = "unremembered"
 #: How a server says that there is nothing (any more).
 GONE = ("http-404", "http-410")
 #: Ends of EXCLUDED that are trouble of a host's, not a decision: they are asked for again.
@@ -87,12 +89,11 @@ def open_visit(db: Database, finished: int, marks: Iterable[str] = (), noted: Ma
     if number > finished:  # we were killed before the job said so
         return number
     kept = db.value("select exists(select 1 from ledger where etag is not null)")
-    if not kept and db.value(
-        "select exists(select 1 from ledger join ending e on e.id = ending where status = ?)", FETCHED
-    ):
+    fetched = db.value("select exists(select 1 from ledger join ending e on e.id = ending where status = ?)", FETCHED)
+    if (fetched and not kept) or db.meta(UNREMEMBERED):
         raise JobConflict(
-            f"{db.path}: nothing was kept to ask for pages again, by an older acrawl or because of "
-            "recrawl.remember=nothing; begin anew by --fresh"
+            f"{db.path}: {'not all' if kept else 'nothing'} was kept to ask for pages again, by an older acrawl or "
+            "because of recrawl.remember=nothing; begin anew by --fresh"
         )
     with db.transaction():
         for statement in _STATEMENTS:

@@ -114,6 +114,8 @@ alter table ledger add column digest blob;
 alter table ledger add column length integer;
 create table former(
     id integer primary key, present integer not null, etag text, modified text, digest blob, length integer);
+insert or replace into meta(key, value) select 'unremembered', 1
+    where exists(select 1 from ledger l join ending e on e.id = l.ending where status = 'fetched');
 """
 
 #: What leads from one schema to the next, each in a transaction of its own.

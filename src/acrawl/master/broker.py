@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import msgspec
 
 from acrawl.cookie import JarCopy
-from acrawl.errors import DISK_FULL, UsageError, VersionMismatch
+from acrawl.errors import WAITING, UsageError, VersionMismatch
 from acrawl.frontier.base import Frontier
 from acrawl.master.rests import Rests
 from acrawl.outcome import Outcome, Receipt, Snapshot, Story
@@ -111,8 +111,8 @@ class CrawlBroker:
         """See `Leasing.report`."""
         receipt = await self._frontier.report(worker, epoch, outcomes)
         for outcome in outcomes:
-            if outcome.reason == DISK_FULL:
-                self.full = f"worker {worker}: {outcome.detail}"
+            if outcome.reason in WAITING:
+                self.full = f"worker {worker}: {outcome.detail}; {WAITING[outcome.reason]}"
         return receipt
 
     async def release(self, worker: str, epoch: int, tokens: Sequence[int]) -> None:

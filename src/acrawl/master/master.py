@@ -227,7 +227,7 @@ class Master:
             now = await self._frontier.snapshot()
             self._progress.show(now, len(self._broker.workers), self._broker.state)
             if self._broker.full:
-                raise CrawlFailed(f"{self._broker.full}; make room and run the same command again")
+                raise CrawlFailed(f"{self._broker.full} and run the same command again")
             if now.finished:
                 self._reason = self._reason or now.closing or "finished"
                 return EXIT_LIMIT if limited else EXIT_OK

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 
 from acrawl.clock import Clock
 from acrawl.errors import SettingsError
+from acrawl.figures import DELIVERED
 from acrawl.frontier.base import Frontier
 from acrawl.job import Job
 from acrawl.master.plan import Plan
@@ -110,7 +111,7 @@ class Output:
             Pipelines.of(self._spider),
             files_to_feeds=self._plan.settings.feeds.files and not self._plan.publish,
             archive=await asyncio.to_thread(self._open_archive, marks),
-            counted=Counted.of(marks),
+            counted=await self._counted(marks),
         )
         await self._drain.open()
 
@@ -134,7 +135,16 @@ class Output:
         """Whether items are delivered that the job does not keep, while it keeps others."""
         if not self._plan.settings.feeds.keep:
             return kept
-        return not kept and (await self._frontier.snapshot()).fetched > 0
+        return not kept and await self._is_under_way()
+
+    async def _counted(self, marks: Mapping[str, int]) -> Counted | None:
+        """What was delivered before; None where an older acrawl has delivered without counting: the rest is no sum."""
+        if DELIVERED not in marks and await self._is_under_way():
+            return None
+        return Counted.of(marks)
+
+    async def _is_under_way(self) -> bool:
+        return (await self._frontier.snapshot()).fetched > 0
 
     def _take_uploads(self) -> Taking | None:
         if self.exchanges is None or self._saved.uploads is None:

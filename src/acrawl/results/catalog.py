@@ -82,10 +82,17 @@ _ADD_PAGE = f"INSERT OR REPLACE INTO pages VALUES({', '.join('?' * (2 + len(Page
 #: Objects whose only URL gives other bytes now, and these. Of equal texts the first page's file stands for all.
 _REPLACED = (
     "SELECT DISTINCT f.sha256, o.path, json_extract(j.value, '$[1]')"
-    " FROM json_each(?) j JOIN files f ON f.url = json_extract(j.value, '$[0]')"
+    " FROM json_each(?1) j JOIN files f ON f.url = json_extract(j.value, '$[0]')"
     " JOIN objects o USING(sha256) WHERE f.sha256 != json_extract(j.value, '$[1]')"
-    " AND f.at < ? AND NOT EXISTS(SELECT 1 FROM files g WHERE g.sha256 = f.sha256 AND g.url != f.url)"
+    " AND NOT EXISTS(SELECT 1 FROM files g WHERE g.sha256 = f.sha256"
+    " AND (g.at >= ?2 OR g.url NOT IN (SELECT json_extract(value, '$[0]') FROM json_each(?1))))"
     " AND NOT EXISTS(SELECT 1 FROM pages p JOIN pages q USING(text_sha256) WHERE p.url = f.url AND q.url != f.url)"
+)
+#: What nobody has saved but pages, of texts that no page has any more.
+_UNREAD = (
+    "SELECT o.sha256, o.path FROM json_each(?) j JOIN objects o ON o.sha256 = json_extract(j.value, '$[1]')"
+    " WHERE NOT EXISTS(SELECT 1 FROM pages WHERE text_sha256 = json_extract(j.value, '$[0]'))"
+    " AND NOT EXISTS(SELECT 1 FROM files f WHERE f.sha256 = o.sha256 AND f.url NOT IN (SELECT url FROM pages))"
 )
 _NEEDLESS = (
     "SELECT sha256 FROM replaced WHERE sha256 NOT IN (SELECT sha256 FROM files)"
@@ -249,6 +256,8 @@ class Catalog(Listing):
         """
         if not pages:
             return []
+        query = "SELECT DISTINCT text_sha256, sha256 FROM pages WHERE url IN (SELECT value FROM json_each(?))"
+        before = self._db.execute(query, (_listed(page.file.url for page in pages),)).fetchall()
         query = "SELECT text_sha256, sha256 FROM pages WHERE text_sha256 IN (SELECT value FROM json_each(?))"
         files = dict(self._db.execute(query, (_listed({page.facts.text_sha256 for page in pages}),)))
         first: dict[str, FileFact] = {}
@@ -271,6 +280,9 @@ class Catalog(Listing):
             if name is not None and own != sha256 and not page.file.where and is_sha256(own):
                 self._needless.add(own)
             self._db.execute(_ADD_PAGE, (page.file.url, sha256, *msgspec.structs.astuple(page.facts)))
+        for sha256, path in self._db.execute(_UNREAD, (msgspec.json.encode(before).decode(),)).fetchall():
+            self._db.execute("DELETE FROM files WHERE sha256 = ?", (sha256,))
+            self._give_up(sha256, path)
         return names
 
     def _replace(self, facts: Sequence[FileFact], spared: Set[str]) -> None:
@@ -279,17 +291,23 @@ class Catalog(Listing):
         The bytes stay until `forget_replaced`. Nothing comes in their place where a worker is wrong, and the others are
         not here.
         """
-        news = msgspec.json.encode([(fact.url, fact.sha256) for fact in facts if not fact.where]).decode()
+        news = _changes(facts)
         wanted = {fact.sha256 for fact in facts} | spared
         known = self._names_of(wanted)
-        for sha256, path, new in self._db.execute(_REPLACED, (news, self._since)).fetchall():
-            if sha256 in wanted or not (known.get(new) or self._tree.missing(new) is None):
-                continue
-            if path is not None:
-                self._tree.vacate(sha256, path)
-            needless = [sha256, *self.looks.forget(sha256)]
-            self._db.execute("DELETE FROM objects WHERE sha256 = ?", (sha256,))
-            self._db.executemany("INSERT OR IGNORE INTO replaced VALUES(?)", ((one,) for one in needless))
+        rows = self._db.execute(_REPLACED, (news, self._since)).fetchall()
+        absent = {new for *_, new in rows if not known.get(new) and self._tree.missing(new) is not None}
+        if absent:
+            news = _changes(fact for fact in facts if fact.sha256 not in absent)
+            rows = self._db.execute(_REPLACED, (news, self._since)).fetchall()
+        for sha256, path in {(sha256, path) for sha256, path, _ in rows if sha256 not in wanted}:
+            self._give_up(sha256, path)
+
+    def _give_up(self, sha256: str, path: str | None) -> None:
+        if path is not None:
+            self._tree.vacate(sha256, path)
+        needless = [sha256, *self.looks.forget(sha256)]
+        self._db.execute("DELETE FROM objects WHERE sha256 = ?", (sha256,))
+        self._db.executemany("INSERT OR IGNORE INTO replaced VALUES(?)", ((one,) for one in needless))
 
     def forget_replaced(self) -> None:
         """Remove bytes that no URL gives any more: not while workers may find them there, and need not write them."""
@@ -347,6 +365,11 @@ class Catalog(Listing):
 
     def _is_object(self, key: str) -> bool:
         return self._db.execute("SELECT 1 FROM objects WHERE folded = ?", (key,)).fetchone() is not None
+
+
+def _changes(facts: Iterable[FileFact]) -> str:
+    """Which URLs give which bytes now, as one value."""
+    return msgspec.json.encode([(fact.url, fact.sha256) for fact in facts if not fact.where]).decode()
 
 
 def _listed(texts: Iterable[str]) -> str:

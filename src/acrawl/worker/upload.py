@@ -16,7 +16,7 @@ from typing import Protocol
 
 import msgspec
 
-from acrawl.errors import DISK_FULL, CrawlFailed, FetchError, WireError, disk_refused
+from acrawl.errors import BUCKET_GONE, DISK_FULL, CrawlFailed, FetchError, WireError, disk_refused
 from acrawl.fetch.base import Advance, Sink, unheard
 from acrawl.outcome import Beginning, FileFact
 from acrawl.results.cloud.bucket import PART, Bucket
@@ -156,7 +156,7 @@ class ToBucket:
         return await _asked(self._courier, self._worker, fact)
 
     async def bring(self, path: pathlib.Path, fact: FileFact, advance: Advance) -> None:
-        """See `Carrier.bring`. Raises `FetchError` ("bucket")."""
+        """See `Carrier.bring`. Raises `FetchError` ("bucket-gone", "bucket")."""
         if await self.has(fact):
             return
         loop = asyncio.get_running_loop()
@@ -166,7 +166,9 @@ class ToBucket:
 
         try:
             await loop.run_in_executor(self._bucket.threads, self._put, path, fact, alive)
-        except (CrawlFailed, OSError) as error:  # tried again as the retry table says
+        except CrawlFailed as error:  # no other file would fare better: the crawl ends, and this one waits for the next
+            raise FetchError(BUCKET_GONE, str(error)) from None
+        except OSError as error:  # tried again as the retry table says
             raise FetchError("bucket", str(error)) from None
 
     def close(self) -> None:
