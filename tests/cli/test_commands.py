@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import tomllib
 
@@ -10,7 +11,7 @@ from click.testing import CliRunner
 
 import acrawl.settings as layers
 from acrawl.cli import acrawl as program
-from acrawl.errors import EXIT_USAGE
+from acrawl.errors import EXIT_INTERRUPTED, EXIT_USAGE
 from acrawl.settings import Settings, resolve
 from acrawl.version import VERSION
 
@@ -111,3 +112,24 @@ def test_a_module_of_this_folder_is_found_however_the_program_was_started(typed,
         EXIT_USAGE,
         "acrawl: shop_of_a_test.seller:Buyer: there is no Spider subclass 'Buyer'; found: Seller",
     )
+
+
+INTERRUPTED = """
+import signal, sys
+
+
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == "acrawl.cli":
+            signal.raise_signal(signal.SIGINT)
+
+
+sys.meta_path.insert(0, Interrupting())
+from acrawl.__main__ import main
+main()
+"""
+
+
+def test_a_ctrl_c_while_modules_are_loaded_is_no_traceback():
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (EXIT_INTERRUPTED, "", "")

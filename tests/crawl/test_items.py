@@ -86,7 +86,7 @@ def test_bad_items_fail_alone_and_are_told_of_in_the_ledger_the_log_and_the_list
     told = {line.partition("  ")[0]: line for line in done.err.splitlines()}
     assert told["items FAILED"].split()[2] == "5"
     assert "acrawl audit --items --job .acrawl/shop" in told["items FAILED"]
-    assert "2 pages" in told["invalid items"]
+    assert "2 of the pages" in told["invalid items"]
     assert typed("audit", "--items").out.count(expected) == 3
     why = typed("why", live.url()).out
     assert "fetched(invalid-item)" in why

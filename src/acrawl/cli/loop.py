@@ -13,8 +13,11 @@ def run_loop(main: Coroutine[Any, Any, int]) -> int:
     # Most of what a crawl makes dies at once; what start-up made hardly ever does. Looking through it is waste.
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
-    with runner() as loop:
-        return loop.run(main)
+    try:
+        with runner() as loop:
+            return loop.run(main)
+    finally:
+        main.close()  # where a Ctrl-C came before it began; else it has ended
 
 
 def runner() -> asyncio.Runner:
