@@ -65,7 +65,7 @@ async def life(folder: pathlib.Path, url: str, number: int, point: Points) -> No
     tree = BucketTree(bucket, STAGED)
     catalog = Catalog(folder / "results.db", folder / "published", shelf=tree)
     drain = Drain(frontier, [], catalog, Pipelines.of(Spider()), files_to_feeds=False)
-    await drain.open()
+    await drain.open(frontier.marks.get(outbox.BEGUN, 0) if number else None)
     point.armed = True
     await drain.drain()
     tree.sweep()

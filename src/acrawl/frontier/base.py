@@ -72,7 +72,9 @@ class Leasing(Protocol):
 
 
 class Frontier(Leasing, Protocol):
-    """The whole contract, as the master sees it."""
+    """The whole contract, as the master sees it. ``visit`` is how often the crawl had finished before it began anew."""
+
+    visit: int
 
     async def add(self, requests: Sequence[Sealed], *, seeds: int | None = None) -> None:
         """Admit discovered requests. Durable when it returns; idempotent by fingerprint.

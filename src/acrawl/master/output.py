@@ -26,7 +26,7 @@ from acrawl.results.files.objects import Objects
 from acrawl.results.files.template import DEFAULT, NameTemplate
 from acrawl.results.files.uploads import Sorted, Taking, Uploads
 from acrawl.results.kept import GAP, KEPT, keep
-from acrawl.results.outbox import Drain
+from acrawl.results.outbox import BEGUN, Drain
 from acrawl.results.pipelines import Pipelines
 from acrawl.results.publish import PUBLISHERS, Crawled
 from acrawl.results.warc import Archive, open_archive, stored_in
@@ -113,7 +113,7 @@ class Output:
             archive=await asyncio.to_thread(self._open_archive, marks),
             counted=await self._counted(marks),
         )
-        await self._drain.open()
+        await self._drain.open(marks.get(BEGUN, 0) if self._frontier.visit else None)
 
     async def _marks(self) -> dict[str, int]:
         """How far the feeds got, and when the visit began: recorded before any file has it in its name.

@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 #: are no more bytes than these: a commit costs the same for all.
 BATCH = 500
 GROWTH, _BYTES = 8, 4 << 20
+#: The mark that says which delivery is the last one of the batch that was begun last.
+BEGUN = "outbox:begun"
 _DECODERS: dict[str, Callable[[bytes], Any]] = {
     "item": msgspec.msgpack.Decoder().decode,
     "file": msgspec.msgpack.Decoder(FileFact).decode,
@@ -135,17 +137,21 @@ class Drain:
         self._thread = ThreadPoolExecutor(1, "acrawl-results")
         self._turn = asyncio.Lock()
         self._size = BATCH
+        self._begun: int | None = None
         self._more = asyncio.Event()
         self._broken = ""
         self._closed = False
         self._warned: set[str] = set()
         self.tally = Tally()
 
-    async def open(self) -> None:
+    async def open(self, begun: int | None = None) -> None:
         """Open the pipelines and record where the feeds begin. Raises `SpiderError`. Call it before `run`.
 
         The first mark matters: a feed that is appended to and dies before its first commit is cut back to it.
+        Where files take the names of others, a batch that was broken off has to come again as it was: ``begun`` is the
+        mark `BEGUN`, 0 without one; None where that is not needed.
         """
+        self._begun = begun
         await self._pipelines.open()
         await self._frontier.done([], await self.in_thread(self._committer.commit) | self._counts())
 
@@ -207,7 +213,7 @@ class Drain:
         async with self._turn:
             if self._broken:
                 raise CrawlFailed(f"nothing more can be delivered: {self._broken}")
-            deliveries = await self._frontier.outbox(self._size)
+            deliveries = await self._next()
             is_long = len(deliveries) == self._size and sum(len(one.item.body) for one in deliveries) <= _BYTES // 2
             self._size = min(2 * self._size, GROWTH * BATCH) if is_long else BATCH
             if not deliveries:
@@ -223,6 +229,24 @@ class Drain:
                 raise CrawlFailed(f"delivering the results failed: {self._broken}") from error
             self._broken = ""
             return len(deliveries)
+
+    async def _next(self) -> Sequence[Delivery]:
+        """The next batch: the one that was broken off, if there is such, else what is there."""
+        if self._begun is None:
+            return await self._frontier.outbox(self._size)
+        if self._begun:
+            last, self._begun, n = self._begun, 0, BATCH
+            found = await self._frontier.outbox(n)
+            while len(found) == n and found[-1].id < last:
+                n *= 2
+                found = await self._frontier.outbox(n)
+            broken_off = [one for one in found if one.id <= last]
+            if broken_off:
+                return broken_off
+        deliveries = await self._frontier.outbox(self._size)
+        if deliveries:
+            await self._frontier.done([], {BEGUN: deliveries[-1].id})
+        return deliveries
 
     async def _deliver(self, entries: list[_Entry]) -> None:
         # 1. Pipelines, on the loop or in their own threads.
