@@ -19,11 +19,11 @@ from results.helpers import MemoryFrontier, Spider, encode, png, readable, save,
 
 
 @contextlib.asynccontextmanager
-async def draining(tmp_path, frontier, *pipelines, feed="items.jsonl", **options):
+async def draining(tmp_path, frontier, *pipelines, feed="items.jsonl", begun=None, **options):
     feeds = [open_feed(str(tmp_path / feed), frontier.marks)]
     catalog = Catalog(tmp_path / "results.db", tmp_path / "files")
     drain = Drain(frontier, feeds, catalog, Pipelines.of(Spider(*pipelines)), **options)
-    await drain.open()
+    await drain.open(begun)
     try:
         yield drain, catalog
     finally:
@@ -334,3 +334,24 @@ async def test_a_long_outbox_is_delivered_in_larger_batches_as_long_as_they_are_
             await drain.drain()
         asked.append(counts)
     assert asked == [[2, 4, 8, 2], [2] * 7]
+
+
+@pytest.mark.asyncio
+async def test_a_batch_that_was_broken_off_comes_again_as_it_was(tmp_path, monkeypatch):
+    monkeypatch.setattr(outbox, "BATCH", 2)
+    frontier = MemoryFrontier([{"n": n} for n in range(12)])
+    last = frontier.waiting[6].id
+    batches, done = [], frontier.done
+
+    async def noted(ids, marks=None):
+        batches.append((list(ids), (marks or {}).get(outbox.BEGUN)))
+        await done(ids, marks)
+
+    ids = [entry.id for entry in frontier.waiting]
+    frontier.done = noted
+    async with draining(tmp_path, frontier, begun=last) as (drain, _):
+        await drain.drain()
+    delivered = [some for some, _ in batches if some]
+    assert delivered[0] == ids[:7]
+    assert [begun for some, begun in batches if begun] == [some[-1] for some in delivered[1:]]
+    assert len(lines(tmp_path)) == 12
