@@ -78,7 +78,11 @@ class Archive:
         try:
             self._begin(known=NUMBER in marks, overwrite=overwrite)
         except OSError as error:  # nothing has begun: the user is told
+            self.close()
             raise FolderProblem(f"{self.name}: cannot be written: {error.strerror or error}") from None
+        except BaseException:  # as above; the index is let go of, too
+            self.close()
+            raise
 
     def write(self, item_id: str, it: Captured) -> None:
         """Append the records of one exchange, or what a callback made.
