@@ -77,21 +77,12 @@ AS_ARCHIVED = {
 }
 
 
+def visiting(site, place, *more):
+    return ["images", site.url("/"), "-o", place, "--thumbs", "60x60", "--warc", "a/site", *more]
+
+
 def test_a_folder_of_images_with_thumbnails_and_an_archive_is_visited_again(site, acrawl, tmp_path):
-    words = [
-        "images",
-        site.url("/"),
-        "-o",
-        "pictures",
-        "--job",
-        "job",
-        "--workers",
-        1,
-        "--thumbs",
-        "60x60",
-        "--warc",
-        "a/site",
-    ]
+    words = visiting(site, "pictures", "--job", "job", "--workers", 1)
     for visit in range(2):
         done = acrawl(*words, *["--again"] * visit)
         assert done.code == EXIT_OK, done.err
@@ -108,7 +99,7 @@ def test_a_folder_of_images_with_thumbnails_and_an_archive_is_visited_again(site
 
 @pytest.mark.parametrize("store", ["rclone"], indirect=True)
 def test_a_bucket_of_images_with_thumbnails_and_an_archive_is_visited_again(site, acrawl, shop, tmp_path):
-    words = ["images", site.url("/"), "-o", f"{shop}/p", "--workers", 2, "--thumbs", "60x60", "--warc", "a/site"]
+    words = visiting(site, f"{shop}/p", "--workers", 2)
     for visit in range(2):
         done = acrawl(*words, *["--again"] * visit)
         assert done.code == EXIT_OK, done.err
@@ -135,20 +126,7 @@ def test_a_bucket_of_images_with_thumbnails_and_an_archive_is_visited_again(site
 
 
 def test_a_worker_that_sends_its_files_visits_again(site, start, tmp_path):
-    words = [
-        "images",
-        site.url("/"),
-        "-o",
-        "pictures",
-        "--job",
-        "job",
-        "--workers",
-        0,
-        "--thumbs",
-        "60x60",
-        "--warc",
-        "a/site",
-    ]
+    words = visiting(site, "pictures", "--job", "job", "--workers", 0)
     for visit in range(2):
         master = start(*words, "--listen", "127.0.0.1:0", *["--again"] * visit)
         join = tmp_path / "job" / "join.json"

@@ -22,15 +22,15 @@ import os
 import pathlib
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence, Set
-from typing import Protocol
 
 import msgspec
 
 from acrawl.clock import Clock, SystemClock
 from acrawl.errors import CrawlFailed, FolderProblem, VersionMismatch
 from acrawl.outcome import FileFact, PageFacts, PageFile, Sightings
+from acrawl.results.files.base import Shelf
 from acrawl.results.files.names import folded
-from acrawl.results.files.naming import Naming, Places
+from acrawl.results.files.naming import Naming
 from acrawl.results.files.objects import is_sha256
 from acrawl.results.files.placing import Tree
 from acrawl.results.files.template import BY_URL, NameTemplate
@@ -103,31 +103,6 @@ _TAKEN = (
     "SELECT value FROM json_each(?) WHERE EXISTS(SELECT 1 FROM objects WHERE folded = value)"
     " OR EXISTS(SELECT 1 FROM objects WHERE folded > value || '/' AND folded < value || '0')"
 )
-
-
-class Shelf(Places, Protocol):
-    """Where objects and their names are: a folder (`acrawl.results.files.placing.Tree`), or a bucket."""
-
-    def vacate(self, sha256: str, name: str) -> None:
-        """Give a name up that was an object's; what stands there by now instead of it stays. The bytes stay, too."""
-
-    def bring_back(self, sha256: str, name: str) -> None:
-        """See to it that an object that has this name can be placed under another one, too."""
-
-    def missing(self, sha256: str) -> Exception | None:
-        """Say what is wrong where there is no such object, and see to its being durable where there is."""
-
-    def settle(self) -> None:
-        """Make all names since the last call durable, before the transaction that records them commits."""
-
-    def forget(self, needless: Iterable[str]) -> None:
-        """Remove objects that have got no name and never will."""
-
-    def committed(self, digests: Iterable[str]) -> None:
-        """Hear that what is known of these digests is recorded; comes again after a crash."""
-
-    def close(self) -> None:
-        """Let go of it. Idempotent."""
 
 
 class Catalog(Listing):

@@ -15,13 +15,12 @@ import re
 import sqlite3
 from array import array
 from collections.abc import Sequence
-from typing import Protocol
 
 import msgspec
 
 from acrawl.outcome import Derived, FileFact
+from acrawl.results.files.base import Shelf
 from acrawl.results.files.names import distinct, folded
-from acrawl.results.files.naming import Places
 from acrawl.results.imaging.alike import firsts
 from acrawl.results.imaging.making import place_for
 
@@ -68,19 +67,6 @@ class Look(msgspec.Struct, frozen=True):
     broken: str = ""
     note: str = ""
     near: str = ""
-
-
-class Shelf(Places, Protocol):
-    """Where objects and their names are: see `acrawl.results.catalog.Shelf`."""
-
-    def vacate(self, sha256: str, name: str) -> None:
-        """Give a name up that was an object's; what stands there by now instead of it stays. The bytes stay, too."""
-
-    def bring_back(self, sha256: str, name: str) -> None:
-        """See to it that an object that has this name can be placed under another one, too."""
-
-    def missing(self, sha256: str) -> Exception | None:
-        """Say what is wrong where there is no such object, and see to its being durable where there is."""
 
 
 class Looks:

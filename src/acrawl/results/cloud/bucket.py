@@ -67,6 +67,10 @@ def _unheard(_: int) -> None:
     """Nobody watches."""
 
 
+class _Unconditional(Exception):
+    """The store has no conditional writes."""
+
+
 class Bucket:
     """See the module. Keys are below ``address``. Raises `MissingExtra`, and `EnvironmentProblem` for what is missing.
 
@@ -130,7 +134,7 @@ class Bucket:
                     )
             except FileExistsError:
                 return False
-            except NotImplementedError:  # from now on it is asked
+            except _Unconditional:  # from now on it is asked
                 self._conditional = False
             else:
                 return True
@@ -247,7 +251,7 @@ class Bucket:
             raise CrawlFailed(f"{where.url}: {explained(str(error), where)}") from None
         except errors.BaseError as error:  # whoever asked is told, and knows what becomes of it
             if creating and (isinstance(error, errors.NotSupportedError) or status_of(str(error)) == 501):
-                raise NotImplementedError("the store has no conditional writes") from None
+                raise _Unconditional from None
             raise CrawlFailed(f"{where.url}: {explained(str(error), where)}") from None
 
     def _opened(self, patience: float) -> Any:

@@ -14,7 +14,7 @@ from acrawl.results.files.objects import is_sha256
 
 
 class BucketTree:
-    """The readable side of a prefix. Satisfies `acrawl.results.catalog.Shelf`. Blocking; one thread at a time.
+    """The readable side of a prefix. Satisfies `acrawl.results.files.base.Shelf`. Blocking; one thread at a time.
 
     ``staged`` is where workers put what they save, below the bucket's prefix; it belongs to one job. An object leaves
     it only when the catalog has its name for good, so whatever is broken off can be repeated. Requests for many names
@@ -32,7 +32,7 @@ class BucketTree:
         self._copies: list[Future[None]] = []
 
     def expect(self, wanted: Sequence[tuple[str, str]]) -> None:
-        """See `acrawl.results.files.naming.Places.expect`."""
+        """See `acrawl.results.files.base.Places.expect`."""
         keys = [key for sha256, name in wanted if is_sha256(sha256) for key in (self._key(sha256), name)]
         if self._shared is None:  # what lies there from before may have other names for folders and files
             with _telling():
@@ -62,14 +62,14 @@ class BucketTree:
         return True
 
     def vacate(self, sha256: str, name: str) -> None:
-        """See `acrawl.results.catalog.Shelf.vacate`. The bytes are staged once more: another URL may give them now."""
+        """See `acrawl.results.files.base.Shelf.vacate`. The bytes are staged again: another URL may give them now."""
         with _telling():
             if self._stage(sha256, name):
                 self._bucket.delete([name])
         self._sizes.pop(name, None)
 
     def bring_back(self, sha256: str, name: str) -> None:
-        """See `acrawl.results.catalog.Shelf.bring_back`."""
+        """See `acrawl.results.files.base.Shelf.bring_back`."""
         with _telling():
             self._stage(sha256, name)
 

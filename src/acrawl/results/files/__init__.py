@@ -2,6 +2,7 @@
 
 ::
 
+    base       the contracts of where files and their names are
     objects    ROOT/.objects/a/<sha256>: what is whole, and nothing else
     folder     how a download gets there; groups: many small ones at once; syncing: the disk asked for many at once
     partials   what cut downloads have left for the next try

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Protocol
 
 from acrawl.outcome import FileFact
+from acrawl.results.files.base import Places
 from acrawl.results.files.names import distinct, folded, split_extension
 from acrawl.results.files.template import BY_URL, NameTemplate
 
@@ -13,23 +13,6 @@ from acrawl.results.files.template import BY_URL, NameTemplate
 _MAX_KNOWN = 50_000
 #: Names of last resort that are tried: a site that knows how names are made may have taken some of them.
 _MOST_TRIED = 100
-
-
-class Places(Protocol):
-    """The tree of names: `acrawl.results.files.placing.Tree` or `acrawl.results.cloud.tree.BucketTree`."""
-
-    @property
-    def root(self) -> object:
-        """Where it stands, for people."""
-
-    def expect(self, wanted: Sequence[tuple[str, str]]) -> None:
-        """Hear which objects (by their digest) want which names; a slow place asks for all of them at once."""
-
-    def place(self, sha256: str, name: str) -> bool:
-        """Take a name for an object. False says that it is somebody else's."""
-
-    def blocks(self, folder: str) -> bool:
-        """Whether something that is no folder stands where this folder should be."""
 
 
 class Naming:
